@@ -1,0 +1,167 @@
+"""The supervisor's end of one worker's channel: bytes in, checked messages out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from llmspell.channel import messages
+from llmspell.channel.bounds import (
+    BYTES_PER_SECOND,
+    EVENTS_PER_SECOND,
+    FRAME_SECONDS,
+    MESSAGE_MAX,
+)
+from llmspell.channel.framing import FrameError, FrameReader, frames_of
+from llmspell.channel.jsontext import Malformed, decode, encode
+from llmspell.channel.states import AFTER, MAY_SEND, Role, State
+from llmspell.errors import InternalError, WorkerViolation
+
+
+class Connection:
+    """State, order and rate of one worker's messages. Raises `WorkerViolation`; then it is dead."""
+
+    __slots__ = (
+        "role",
+        "state",
+        "_reader",
+        "_parts",
+        "_parts_size",
+        "_last_call",
+        "_next_invoke",
+        "_started",
+        "_window",
+        "_window_bytes",
+        "_window_frames",
+        "bytes_received",
+    )
+
+    def __init__(self, role: Role) -> None:
+        self.role = role
+        self.state = State.STARTING
+        self._reader = FrameReader()
+        self._parts: list[str] = []
+        self._parts_size = 0
+        self._last_call = 0
+        self._next_invoke = 1
+        self._started: float | None = None
+        self._window = 0.0
+        self._window_bytes = 0
+        self._window_frames = 0
+        self.bytes_received = 0
+
+    def receive(self, data: bytes, now: float) -> list[messages.Message]:
+        """The messages that `data` completes; `now` is monotonic seconds."""
+        self.bytes_received += len(data)
+        try:
+            frames = self._reader.feed(data)
+        except FrameError as error:
+            raise self._violation(str(error)) from None
+        self._check_rate(len(data), len(frames), now)
+        result: list[messages.Message] = []
+        for body in frames:
+            try:
+                message = messages.parse(decode(body))
+                self._check_turn(message)
+                if isinstance(message, messages.Part):
+                    assembled = self._assemble(message)
+                    if assembled is None:
+                        continue
+                    message = messages.parse(decode(assembled))
+                    if isinstance(message, messages.Part):
+                        raise Malformed("a part inside parts")
+                    self._check_turn(message)
+                elif self._parts:
+                    raise Malformed("another message between the parts of one")
+            except Malformed as error:
+                raise self._violation(str(error)) from None
+            self._enter(message)
+            result.append(message)
+        if not (self._parts or self._reader.waiting):
+            self._started = None
+        elif frames and not self._parts or self._started is None:
+            self._started = now
+        return result
+
+    def deadline(self) -> float | None:
+        """When the message under way must be complete (monotonic seconds), if one is."""
+        return None if self._started is None else self._started + FRAME_SECONDS
+
+    def check_time(self, now: float) -> None:
+        """Raises `WorkerViolation` when a message takes too long to arrive."""
+        deadline = self.deadline()
+        if deadline is not None and now >= deadline:
+            raise self._violation(f"a message took over {FRAME_SECONDS:g} s to arrive")
+
+    def run(self, fields: Mapping[str, Any]) -> bytes:
+        """The `run` message; a spell's worker goes from READY to RUNNING."""
+        if self.state is not State.READY or self.role is not Role.SPELL:
+            raise InternalError(f"run was sent to a {self.role.value} worker that is {self.state}")
+        self.state = State.RUNNING
+        return frames_of(encode({"type": "run", **fields}))
+
+    def reply(self, call: int, value: Any) -> bytes:
+        """The good answer to a call. Raises `Malformed` or `FrameError` when it can't be carried."""
+        return frames_of(encode({"type": "reply", "id": call, "ok": True, "value": value}))
+
+    def refuse(self, call: int, error: Mapping[str, Any]) -> bytes:
+        """The bad answer to a call."""
+        return frames_of(encode({"type": "reply", "id": call, "ok": False, "error": error}))
+
+    def invoke(self, callback: int, args: list[Any]) -> tuple[int, bytes]:
+        """An invoke of a function of the worker's; its id and its bytes."""
+        if self.state is State.READY and self.role is Role.TOOLS:
+            self.state = State.RUNNING
+        if self.state is not State.RUNNING:
+            raise InternalError(f"invoke was sent to a worker that is {self.state}")
+        number = self._next_invoke
+        self._next_invoke += 1
+        message = {"type": "invoke", "id": number, "callback": callback, "args": args}
+        return number, frames_of(encode(message))
+
+    def cancel(self, invoke: int) -> bytes:
+        """Takes an invoke back."""
+        return frames_of(encode({"type": "cancel", "id": invoke}))
+
+    def _assemble(self, part: messages.Part) -> bytes | None:
+        self._parts_size += len(part.data)
+        if self._parts_size > MESSAGE_MAX or len(self._parts) > MESSAGE_MAX // 1024:
+            raise Malformed(f"a message of over {MESSAGE_MAX} bytes, or in too small parts")
+        self._parts.append(part.data)
+        if not part.last:
+            return None
+        whole = "".join(self._parts).encode("utf-8")
+        self._parts = []
+        self._parts_size = 0
+        return whole
+
+    def _check_turn(self, message: messages.Message) -> None:
+        if type(message) not in MAY_SEND[self.role, self.state]:
+            name = type(message).__name__.lower()
+            raise Malformed(f"{name} from a worker that is {self.state.value}")
+
+    def _enter(self, message: messages.Message) -> None:
+        if type(message) is messages.Call:
+            if message.id <= self._last_call:
+                raise self._violation("call ids do not rise")
+            self._last_call = message.id
+        elif type(message) is messages.Hello and message.version != messages.PROTOCOL_VERSION:
+            raise self._violation(
+                f"the worker speaks protocol {message.version}, this supervisor "
+                f"{messages.PROTOCOL_VERSION}: reinstall llmspell"
+            )
+        self.state = AFTER.get((self.state, type(message)), self.state)
+
+    def _check_rate(self, size: int, frames: int, now: float) -> None:
+        if now - self._window >= 1.0:
+            self._window = now
+            self._window_bytes = 0
+            self._window_frames = 0
+        self._window_bytes += size
+        self._window_frames += frames
+        if self._window_bytes > BYTES_PER_SECOND or self._window_frames > EVENTS_PER_SECOND:
+            raise self._violation("more messages than any honest worker sends")
+
+    def _violation(self, what: str) -> WorkerViolation:
+        self.state = State.ENDED
+        return WorkerViolation(f"the worker broke the protocol: {what}", rule="channel")
