@@ -1,0 +1,21 @@
+"""What the operating system can do, behind one interface chosen once.
+
+Here: spawn and Process for every operating system, and a folder for each with its confinement.
+Not here: policy (which level, which limits), engines, the channel's messages.
+"""
+
+from __future__ import annotations
+
+import sys
+
+if sys.platform != "linux":
+    from llmspell.errors import IsolationRefused
+
+    raise IsolationRefused(
+        f"llmspell can't confine a spell on {sys.platform} yet",
+        hint="run it on Linux, in a virtual machine or in WSL 2",
+    )
+
+from llmspell.platform.linux.process import ExitStatus, Process, spawn
+
+__all__ = ["ExitStatus", "Process", "spawn"]

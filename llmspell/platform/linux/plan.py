@@ -1,0 +1,259 @@
+"""What a confinement is, as data: the bytes that `sandboxes/confine` applies.
+
+Format (all integers little-endian), read by confine.c with bounds checks:
+
+    "LSPN" u32 version=1, then records of u32 type, u32 length, body
+    1 base     u32 stages (1 first, 2 second, 3 both), wanted (1 << index in LAYERS), probe,
+               drop_stage, uid, gid, parent_pid, handover
+    2 limit    u32 resource, u64 value        3 keep     u32 descriptor
+    4 path     u32 writable, bytes, NUL       5 filter   struct sock_filter[]
+
+Pure but for `Machine.here()`, which reads who and where the supervisor is.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import struct
+from collections.abc import Iterable, Mapping
+from typing import Final, Literal, NamedTuple
+
+from llmspell.errors import IsolationRefused
+from llmspell.platform.linux import seccomp
+
+Level = Literal["none", "low", "medium", "high"]
+Kind = Literal["wasm", "native"]
+
+LAYERS: Final = (
+    "fds",
+    "session",
+    "rlimits",
+    "userns",
+    "netns",
+    "pidns",
+    "ipcns",
+    "utsns",
+    "mntns",
+    "cgroupns",
+    "uid",
+    "groups",
+    "caps",
+    "no_new_privs",
+    "parent_death",
+    "undumpable",
+    "empty_root",
+    "landlock",
+    "landlock_scope",
+    "seccomp",
+    "subreaper",
+)
+"""Every mechanism, in the order of `enum layer` in confine_internal.h."""
+
+_NONE: Final = frozenset({"fds", "session", "rlimits", "parent_death", "subreaper"})
+_LOW: Final = frozenset(
+    "fds session rlimits caps no_new_privs parent_death undumpable "
+    "landlock landlock_scope seccomp".split()
+)
+_MEDIUM: Final = (frozenset(LAYERS) - {"subreaper"}) | _LOW
+
+WANTED: Final[Mapping[Level, frozenset[str]]] = {
+    "none": _NONE,
+    "low": _LOW,
+    "medium": _MEDIUM,
+    "high": _MEDIUM,
+}
+"""The mechanisms each level tries; which of them must work is said by REQUIRED_EFFECTS alone."""
+
+_RLIMIT_CPU: Final = 0
+_RLIMIT_FSIZE: Final = 1
+_RLIMIT_DATA: Final = 2
+_RLIMIT_CORE: Final = 4
+_RLIMIT_NOFILE: Final = 7
+_RLIMIT_MEMLOCK: Final = 8
+_RLIMIT_AS: Final = 9
+_RLIMIT_MSGQUEUE: Final = 12
+
+_MIB: Final = 1 << 20
+_WASM_OVERHEAD: Final = 48 * _MIB
+"""Data pages of the worker around a guest: library, stack, tables. The guest has its own limit."""
+_NATIVE_MAPPINGS: Final = 512 * _MIB
+"""Address space of an interpreter that is not memory: libraries, guard pages, locale files."""
+
+_BOTH: Final = 3
+_FIRST: Final = 1
+_SECOND: Final = 2
+_UID_RANGE: Final = range(2_000_000_000, 2_100_000_000)
+_NOBODY: Final = 65534
+_HANDOVER_FD: Final = 4
+
+
+class Limits(NamedTuple):
+    """What a worker may use. None means unlimited; zero means none at all.
+
+    memory: bytes; cpu: seconds; file_size: bytes per file; the others are counts.
+    """
+
+    memory: int | None
+    cpu: float | None
+    threads: int | None
+    processes: int | None
+    open_files: int | None
+    file_size: int | None
+
+
+class Machine(NamedTuple):
+    """Who confines: the supervisor's own identity, as far as a plan depends on it."""
+
+    pid: int
+    uid: int
+    may_drop: bool
+    """Root, and able to become another uid and to signal it afterwards."""
+    worker_uid: int
+    """The uid that a root-run worker takes; a new one for each run where the machine has room."""
+
+    @classmethod
+    def here(cls) -> Machine:
+        """This process, now."""
+        uid = os.geteuid()
+        caps = _effective_caps() if uid == 0 else 0
+        needed = 1 << 5 | 1 << 6 | 1 << 7  # CAP_KILL, CAP_SETGID, CAP_SETUID
+        return cls(os.getpid(), uid, caps & needed == needed, _pick_uid() if uid == 0 else uid)
+
+
+class Confinement(NamedTuple):
+    """One worker's confinement, before it becomes bytes."""
+
+    level: Level
+    kind: Kind
+    limits: Limits
+    read_paths: tuple[str, ...] = ()
+    """Absolute real paths that the worker itself may read; used at `low` only."""
+    write_paths: tuple[str, ...] = ()
+    keep_fds: tuple[int, ...] = ()
+    """Descriptors besides 0-3 that survive stage 1."""
+    without: frozenset[str] = frozenset()
+    """Mechanisms left out on purpose, for tests that show what each one holds."""
+
+
+class Plan(NamedTuple):
+    """Frames for the worker. `stage2` is empty when one frame holds both stages (kind "wasm")."""
+
+    stage1: bytes
+    stage2: bytes
+
+
+def make_plan(confinement: Confinement, machine: Machine | None = None) -> Plan:
+    """The bytes of a confinement.
+
+    Raises ValueError for a limit or path that is no limit or path, IsolationRefused when the
+    system-call filter is not there.
+    """
+    machine = machine or Machine.here()
+    unknown = confinement.without - set(LAYERS)
+    if unknown or confinement.level not in WANTED or confinement.kind not in ("wasm", "native"):
+        raise ValueError(f"no such confinement: {confinement.level} {confinement.kind} {unknown}")
+    wanted = WANTED[confinement.level] - confinement.without
+    handover = confinement.kind == "native"
+    if handover and _HANDOVER_FD in confinement.keep_fds:
+        raise ValueError("descriptor 4 carries the launcher's report and can't be kept")
+    # Both kinds drop late: interpreter or library may lie below a home that only root may enter.
+    drops = machine.may_drop and "uid" in wanted
+    drop = (_SECOND, machine.worker_uid, machine.worker_uid) if drops else (0, 0, 0)
+    probe = confinement.level != "none"
+
+    def base(stages: int) -> bytes:
+        body = (stages, _mask(wanted), int(probe), *drop, machine.pid, int(handover))
+        return _record(1, struct.pack("<8I", *body))
+
+    early = _limits(confinement) + b"".join(
+        _record(3, struct.pack("<I", fd)) for fd in confinement.keep_fds
+    )
+    late = _paths(confinement) + _filter(confinement, wanted)
+    header = struct.pack("<4sI", b"LSPN", 1)
+    if handover:
+        return Plan(header + base(_FIRST) + early, header + base(_SECOND) + late)
+    return Plan(header + base(_BOTH) + early + late, b"")
+
+
+def _mask(wanted: Iterable[str]) -> int:
+    return sum(1 << LAYERS.index(layer) for layer in wanted)
+
+
+def _record(kind: int, body: bytes) -> bytes:
+    return struct.pack("<II", kind, len(body)) + body
+
+
+def _limits(confinement: Confinement) -> bytes:
+    limits = confinement.limits
+    for name, value in zip(limits._fields, limits, strict=True):
+        if value is not None and not (math.isfinite(value) and value >= 0):
+            raise ValueError(f"the limit {name} must be zero or more, not {value!r}")
+    records = {_RLIMIT_CORE: 0}
+    if confinement.level != "none":
+        records |= {_RLIMIT_MEMLOCK: 0, _RLIMIT_MSGQUEUE: 0}
+    if limits.memory is not None:
+        if confinement.kind == "wasm":
+            records[_RLIMIT_DATA] = limits.memory + _WASM_OVERHEAD
+        else:
+            records[_RLIMIT_DATA] = limits.memory
+            records[_RLIMIT_AS] = limits.memory + _NATIVE_MAPPINGS
+    if limits.cpu is not None:
+        # As process 1 of a namespace SIGXCPU is ignored: the hard limit is the limit.
+        records[_RLIMIT_CPU] = math.ceil(limits.cpu)
+    if limits.open_files is not None:
+        # 0, 1, 2, the channel and the launcher's report are ours, not the spell's.
+        records[_RLIMIT_NOFILE] = limits.open_files + 5
+    if limits.file_size is not None and confinement.level in ("none", "low"):
+        # Above `low` nothing can be opened, and a limit would kill a writer to a logged stderr.
+        records[_RLIMIT_FSIZE] = limits.file_size
+    return b"".join(
+        _record(2, struct.pack("<IQ", resource, value)) for resource, value in records.items()
+    )
+
+
+def _paths(confinement: Confinement) -> bytes:
+    if confinement.level != "low":
+        if confinement.read_paths or confinement.write_paths:
+            raise ValueError(f"a worker at {confinement.level} has no path of its own")
+        return b""
+    records = []
+    for writable, paths in enumerate((confinement.read_paths, confinement.write_paths)):
+        for path in paths:
+            raw = os.fsencode(path)
+            if not raw.startswith(b"/") or b"\0" in raw:
+                raise ValueError(f"not an absolute path: {path!r}")
+            records.append(_record(4, struct.pack("<I", writable) + raw + b"\0"))
+    if len(records) > 128:
+        raise ValueError("more than 128 paths")
+    return b"".join(records)
+
+
+def _filter(confinement: Confinement, wanted: frozenset[str]) -> bytes:
+    if "seccomp" not in wanted:
+        return b""
+    program = seccomp.program(confinement.level, confinement.kind)
+    if not program:
+        raise IsolationRefused(
+            "the system-call filter is an empty file", hint="reinstall llmspell"
+        )
+    return _record(5, program)
+
+
+def _effective_caps() -> int:
+    with open("/proc/self/status", encoding="ascii", errors="replace") as file:
+        for line in file:
+            if line.startswith("CapEff:"):
+                return int(line.split()[1], 16)
+    return 0
+
+
+def _pick_uid() -> int:
+    """A uid that no account and no other run has; nobody's where the namespace maps too few."""
+    wanted = _UID_RANGE.start + int.from_bytes(os.urandom(4), "little") % len(_UID_RANGE)
+    with open("/proc/self/uid_map", encoding="ascii") as file:
+        for line in file:
+            first, _outside, count = map(int, line.split())
+            if first <= wanted < first + count:
+                return wanted
+    return _NOBODY

@@ -1,0 +1,278 @@
+"""The one place that starts, watches and kills processes.
+
+Sources: posix_spawn(3), pidfd_open(2), wait4(2), proc(5).
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import select
+import signal
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, NamedTuple
+
+from llmspell.errors import OperationFailed
+
+_CHANNEL_FD: Final = 3
+_FIRST_SAFE_FD: Final = 64
+"""Copies for the child are made from here up, so that no dup2 in the child hits another's source."""
+
+
+class ExitStatus(NamedTuple):
+    """How a process ended: exactly one of code and signal is a number.
+
+    Both None: somebody else reaped it (the host ignores SIGCHLD) and nothing is known.
+    cpu_seconds: user and system time of the whole tree. max_rss_bytes: peak of its largest process.
+    """
+
+    code: int | None
+    signal: int | None
+    cpu_seconds: float
+    max_rss_bytes: int
+
+
+class Process:
+    """A started process, or the tree below it; never handled by a number that can be reused."""
+
+    __slots__ = ("_floor", "_peak", "_status", "pid", "pidfd")
+
+    def __init__(self, pid: int, pidfd: int, floor: int) -> None:
+        self.pid: Final = pid
+        self.pidfd = pidfd
+        """Readable once the process ended; -1 after close()."""
+        self._floor = floor
+        self._peak = 0
+        self._status: ExitStatus | None = None
+
+    def poll(self) -> ExitStatus | None:
+        """The end, or None while it runs."""
+        if self._status is None and (self.pidfd < 0 or _is_readable(self.pidfd, 0.0)):
+            self._reap()
+        return self._status
+
+    def wait(self, timeout: float | None = None) -> ExitStatus:
+        """Waits for the end, at most `timeout` seconds. Raises TimeoutError."""
+        if self._status is None:
+            if self.pidfd >= 0 and not _is_readable(self.pidfd, timeout):
+                raise TimeoutError(f"process {self.pid} still runs after {timeout} s")
+            self._reap()
+        assert self._status is not None
+        return self._status
+
+    def kill(self) -> None:
+        """Ends the whole tree with SIGKILL. Does not wait; harmless when it already ended."""
+        if self.poll() is not None:
+            return
+        self.sample()
+        # With a waiter its child is the tree's root: killing that one lets the waiter report usage.
+        if not _kill_children(self.pid):
+            self._signal(signal.SIGKILL)
+            return
+        # A waiter that the tree below had stopped must go on to see its end.
+        self._signal(signal.SIGCONT)
+
+    def sample(self) -> int:
+        """Peak memory so far in bytes, of the process that works; remembered for the exit status."""
+        for pid in (self.pid, *_children(self.pid)):
+            self._peak = max(self._peak, _peak_rss(pid))
+        return self._peak
+
+    def close(self) -> None:
+        """Kills what still runs, reaps it and closes the descriptor."""
+        if self._status is None:
+            self.kill()
+            try:
+                self.wait(1.0)
+            except TimeoutError:
+                self._signal(signal.SIGKILL)
+                self.wait()
+        if self.pidfd >= 0:
+            os.close(self.pidfd)
+            self.pidfd = -1
+
+    def __enter__(self) -> Process:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _signal(self, number: int) -> None:
+        if self._status is None and self.pidfd >= 0:
+            try:
+                signal.pidfd_send_signal(self.pidfd, number)
+            except ProcessLookupError:
+                pass
+
+    def _reap(self) -> None:
+        while True:
+            try:
+                _, status, usage = os.wait4(self.pid, 0)
+                break
+            except ChildProcessError:
+                self._status = ExitStatus(None, None, 0.0, self._peak)
+                return
+        # exec counts the spawning process's own peak into the child's: below it the figure is ours.
+        measured = usage.ru_maxrss * 1024
+        peak = measured if measured > self._floor or not self._peak else self._peak
+        cpu = usage.ru_utime + usage.ru_stime
+        if os.WIFSIGNALED(status):
+            self._status = ExitStatus(None, os.WTERMSIG(status), cpu, peak)
+        else:
+            self._status = ExitStatus(os.WEXITSTATUS(status), None, cpu, peak)
+
+
+def spawn(
+    argv: Sequence[str],
+    *,
+    channel: int | None,
+    pass_fds: Mapping[int, int] | None = None,
+    stderr: int | None = None,
+) -> Process:
+    """Starts `argv[0]` (an absolute path) with an empty environment and nothing inherited.
+
+    channel: becomes descriptor 3. pass_fds: descriptor in the child -> descriptor here, from 4 up.
+    stderr: becomes descriptor 2; 0, 1 and otherwise 2 are /dev/null.
+    The caller keeps its own descriptors. Raises OperationFailed when it can't be started.
+    """
+    if not argv or not os.path.isabs(argv[0]):
+        raise ValueError("a program is named by its absolute path")
+    wanted = dict(pass_fds or {})
+    if any(target <= _CHANNEL_FD for target in wanted):
+        raise ValueError("descriptors 0 to 3 are not for pass_fds")
+    if channel is not None:
+        wanted[_CHANNEL_FD] = channel
+    if stderr is not None:
+        wanted[2] = stderr
+    return _on_lasting_thread(lambda: _spawn(argv, wanted))
+
+
+def _spawn(argv: Sequence[str], wanted: Mapping[int, int]) -> Process:
+    import fcntl
+
+    above = max(_FIRST_SAFE_FD, *wanted, 0) + 1
+    copies: dict[int, int] = {}
+    try:
+        for target, source in wanted.items():
+            copies[target] = fcntl.fcntl(source, fcntl.F_DUPFD_CLOEXEC, above)
+        actions: list[tuple[int, ...] | tuple[int, int, str, int, int]] = []
+        for target in (0, 1, 2):
+            if target not in copies:
+                actions.append((os.POSIX_SPAWN_OPEN, target, os.devnull, os.O_RDWR, 0))
+        actions += [(os.POSIX_SPAWN_CLOSE, fd) for fd in _inheritable() if fd > 2]
+        actions += [(os.POSIX_SPAWN_DUP2, copies[target], target) for target in sorted(copies)]
+        floor = _peak_rss(os.getpid())
+        pid = os.posix_spawn(
+            argv[0],
+            tuple(argv),
+            {},
+            file_actions=actions,
+            setsid=True,
+            setsigmask=(),
+            setsigdef=signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP},
+        )
+    except OSError as error:
+        raise OperationFailed(
+            f"{argv[0]} could not be started: {os.strerror(error.errno or errno.EIO)}"
+        ) from error
+    finally:
+        for copy in copies.values():
+            os.close(copy)
+    try:
+        pidfd = os.pidfd_open(pid)
+    except OSError as error:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        raise OperationFailed(
+            f"this kernel gives no handle on a process (pidfd_open: {error.strerror}); "
+            "llmspell needs Linux 5.3 or newer"
+        ) from error
+    return Process(pid, pidfd, floor)
+
+
+def _inheritable() -> list[int]:
+    """Descriptors that another library left open for children."""
+    found = []
+    for name in os.listdir("/proc/self/fd"):
+        try:
+            if os.get_inheritable(int(name)):
+                found.append(int(name))
+        except OSError:
+            continue  # the listing's own descriptor, or one that another thread just closed
+    return found
+
+
+def _is_readable(fd: int, timeout: float | None) -> bool:
+    deadline = None if timeout is None else time.monotonic() + timeout
+    poller = select.poll()
+    poller.register(fd, select.POLLIN)
+    left = timeout
+    while True:
+        # Rounded up: a rest below a millisecond must not become a busy loop.
+        if poller.poll(None if left is None else max(0, int(left * 1000 + 0.999))):
+            return True
+        if deadline is None:
+            continue
+        left = deadline - time.monotonic()
+        if left <= 0:
+            return False
+
+
+def _children(pid: int) -> list[int]:
+    try:
+        with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
+            return [int(word) for word in file.read().split()]
+    except (OSError, ValueError):
+        return []
+
+
+def _parent(pid: int) -> int:
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            # The name may hold spaces and parentheses; the fields go on behind its last one.
+            return int(file.read().rpartition(b")")[2].split()[1])
+    except (OSError, ValueError, IndexError):
+        return 0
+
+
+def _kill_children(pid: int) -> bool:
+    killed = False
+    for child in _children(pid):
+        try:
+            handle = os.pidfd_open(child)
+        except OSError:
+            continue
+        try:
+            # Asked after the handle was taken: the number can't have become another process since.
+            if _parent(child) == pid:
+                signal.pidfd_send_signal(handle, signal.SIGKILL)
+                killed = True
+        except OSError:
+            continue
+        finally:
+            os.close(handle)
+    return killed
+
+
+def _peak_rss(pid: int) -> int:
+    try:
+        with open(f"/proc/{pid}/status", "rb") as file:
+            _, found, rest = file.read().partition(b"VmHWM:")
+            return int(rest.split()[0]) * 1024 if found else 0
+    except (OSError, ValueError, IndexError):
+        return 0
+
+
+def _on_lasting_thread(start: Callable[[], Process]) -> Process:
+    """Runs `start` on the main thread, or on one that lives as long as this process.
+
+    The kernel sends the parent-death signal when the spawning *thread* ends (prctl(2)).
+    """
+    import _thread
+
+    if _thread.get_native_id() == os.getpid():
+        return start()
+    from llmspell.platform.linux import spawner
+
+    return spawner.run(start)

@@ -1,0 +1,168 @@
+"""Which system calls a worker may make, as tables to read; `seccomp.py` compiles them.
+
+Sources: seccomp(2), syscalls(2), threats.md tables PR, NW and KX. Argument values are the kernel's,
+the same on x86_64 and aarch64 where both have the call.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+
+class When(NamedTuple):
+    """Holds when `argument & mask == value`, in the low 32 bits that the kernel itself looks at."""
+
+    argument: int
+    mask: int
+    value: int
+
+
+class Rule(NamedTuple):
+    """A system call, and the conditions under which the rule holds (all of them; none: always)."""
+
+    call: str
+    when: tuple[When, ...] = ()
+
+
+LOW_32: Final = 0xFFFF_FFFF
+PROT_EXEC: Final = 0x4
+MAP_TYPE: Final = 0x0F
+MAP_PRIVATE: Final = 0x02
+CLONE_THREAD: Final = 0x0001_0000
+CLONE_NAMESPACES: Final = (
+    0x0000_0080,  # time
+    0x0002_0000,  # mount
+    0x0200_0000,  # cgroup
+    0x0400_0000,  # uts
+    0x0800_0000,  # ipc
+    0x1000_0000,  # user
+    0x2000_0000,  # process
+    0x4000_0000,  # network
+)
+CLONE_ESCAPES: Final = (
+    0x0000_8000,  # CLONE_PARENT: a sibling of the worker, outside its tree
+    0x0080_0000,  # CLONE_UNTRACED
+)
+AF_UNIX: Final = 1
+SOCK_STREAM: Final = 1
+SOCK_TYPE: Final = 0x0F
+TIOCSTI: Final = 0x5412
+TIOCLINUX: Final = 0x541C
+FIONBIO: Final = 0x5421
+FIOASYNC: Final = 0x5452
+F_DUPFD: Final = 0
+F_GETFD: Final = 1
+F_SETFD: Final = 2
+F_GETFL: Final = 3
+F_SETFL: Final = 4
+F_SETOWN: Final = 8
+F_SETSIG: Final = 10
+F_SETOWN_EX: Final = 15
+F_NOTIFY: Final = 1026
+F_DUPFD_CLOEXEC: Final = 1030
+
+NO_ADDRESS: Final = (When(4, LOW_32, 0),)
+"""sendto without an address: an unconnected datagram socket could name any receiver (NW-08)."""
+
+PRIVATE_DATA: Final = (When(2, PROT_EXEC, 0), When(3, MAP_TYPE, MAP_PRIVATE))
+"""mmap of memory that is neither executable nor shared: shared pages escape RLIMIT_DATA."""
+
+COMMON: Final[tuple[Rule, ...]] = (
+    *(
+        Rule(call)
+        for call in (
+            "read write readv writev close poll ppoll recvfrom "
+            "munmap mremap madvise brk "
+            "rt_sigaction rt_sigprocmask rt_sigreturn sigaltstack "
+            "futex restart_syscall sched_yield "
+            "clock_gettime clock_getres clock_nanosleep nanosleep gettimeofday time "
+            "getrandom getpid gettid exit exit_group"
+        ).split()
+    ),
+    Rule("sendto", NO_ADDRESS),
+    Rule("mmap", PRIVATE_DATA),
+    Rule("mprotect", (When(2, PROT_EXEC, 0),)),
+)
+"""What a wasm guest's worker needs once the guest is instantiated."""
+
+INTERPRETER: Final[tuple[Rule, ...]] = (
+    *(
+        Rule(call)
+        for call in (
+            "select pselect6 epoll_wait epoll_pwait epoll_pwait2 epoll_ctl epoll_create1 eventfd2 pipe2 "
+            "fstat lseek shutdown getsockopt getsockname getpeername "
+            "getuid geteuid getgid getegid getppid getrusage times sched_getaffinity "
+            "rt_sigpending rt_sigtimedwait rt_sigsuspend dup"
+        ).split()
+    ),
+    *(
+        Rule("fcntl", (When(1, LOW_32, command),))
+        for command in (F_DUPFD, F_GETFD, F_SETFD, F_GETFL, F_DUPFD_CLOEXEC)
+    ),
+    # O_ASYNC (0x2000) would let the worker aim signals.
+    Rule("fcntl", (When(1, LOW_32, F_SETFL), When(2, 0x2000, 0))),
+    Rule("ioctl", (When(1, LOW_32, FIONBIO),)),
+    # An event loop's own wake-up pair; a datagram pair could be aimed at a path.
+    Rule("socketpair", (When(0, LOW_32, AF_UNIX), When(1, SOCK_TYPE, SOCK_STREAM))),
+)
+"""What CPython, Lua and QuickJS need besides, after their imports: no path, no new process."""
+
+DENIED_ALWAYS: Final[tuple[str, ...]] = tuple(
+    (
+        # other doors into the kernel (KX-06, NW-07)
+        "io_uring_setup io_uring_enter io_uring_register userfaultfd bpf perf_event_open "
+        "keyctl add_key request_key fanotify_init fanotify_mark lookup_dcookie "
+        # other processes (PR-08 … PR-12)
+        "ptrace process_vm_readv process_vm_writev process_madvise process_mrelease kcmp "
+        "pidfd_open pidfd_getfd pidfd_send_signal kill tkill tgkill rt_sigqueueinfo rt_tgsigqueueinfo "
+        "get_robust_list move_pages migrate_pages setns unshare "
+        # new processes (PR-14 … PR-18)
+        "execve execveat fork vfork memfd_create memfd_secret "
+        # the system itself (KX-07)
+        "mount umount umount2 mount_setattr move_mount open_tree fsopen fsconfig fsmount "
+        "fspick pivot_root chroot swapon swapoff reboot kexec_load kexec_file_load init_module "
+        "finit_module delete_module create_module query_module get_kernel_syms acct quotactl quotactl_fd "
+        "syslog sethostname setdomainname vhangup nfsservctl "
+        "settimeofday clock_settime clock_adjtime adjtimex stime "
+        "iopl ioperm modify_ldt vm86 vm86old uselib ustat sysfs _sysctl "
+        # identity and attributes
+        "setuid setgid setreuid setregid setresuid setresgid setgroups setfsuid setfsgid capset "
+        "personality seccomp prctl "
+        "open_by_handle_at name_to_handle_at "
+        "mknod mknodat setxattr lsetxattr fsetxattr removexattr lremovexattr fremovexattr "
+        # sockets: the channel is the only one
+        "socket connect bind listen accept accept4 "
+        # shared kernel objects (KX-13)
+        "shmget shmat shmctl shmdt semget semop semctl semtimedop msgget msgsnd msgrcv msgctl "
+        "mq_open mq_unlink mq_timedsend mq_timedreceive mq_notify mq_getsetattr "
+        # scheduling and limits of oneself and others
+        "setpriority ioprio_set sched_setscheduler sched_setparam sched_setattr sched_setaffinity "
+        "set_mempolicy mbind set_mempolicy_home_node prlimit64 setrlimit setsid setpgid "
+        "remap_file_pages vmsplice landlock_create_ruleset landlock_add_rule landlock_restrict_self"
+    ).split()
+)
+"""Refused at `low`, where everything else is allowed; at `medium` and `high` nobody lists them."""
+
+DENIED_WHEN: Final[tuple[Rule, ...]] = (
+    Rule("clone", (When(0, CLONE_THREAD, 0),)),
+    *(Rule("clone", (When(0, bit, bit),)) for bit in (*CLONE_NAMESPACES, *CLONE_ESCAPES)),
+    *(
+        Rule("ioctl", (When(1, LOW_32, request),))
+        for request in (TIOCSTI, TIOCLINUX, FIOASYNC, 0x8901, 0x8902)  # FIOSETOWN, SIOCSPGRP
+    ),
+    *(
+        Rule("fcntl", (When(1, LOW_32, command),))
+        for command in (F_SETOWN, F_SETSIG, F_SETOWN_EX, F_NOTIFY)
+    ),
+    *(Rule("socketpair", (When(1, SOCK_TYPE, kind),)) for kind in (0, 2, 3, 4, 5, 6, 10)),
+    *(Rule("socketpair", (When(0, bit, bit),)) for bit in (2, 4, 8, 16, 32, 64)),
+)
+"""Refused at `low` when an argument says so."""
+
+ALLOWED: Final = {
+    ("medium", "native"): COMMON + INTERPRETER,
+    ("medium", "wasm"): COMMON,
+    ("high", "native"): COMMON + INTERPRETER,
+    ("high", "wasm"): COMMON,
+}
+"""Allow-lists by level and kind of worker; whatever is not listed answers EPERM."""

@@ -1,0 +1,34 @@
+/* Applies a confinement plan to the calling process.
+ *
+ * The plan is a binary blob computed by llmspell/platform/linux/plan.py, which documents its format.
+ * Every mechanism is tried and reported; one that the kernel refuses is recorded as missing and never fatal.
+ * Whether a run may start with what was achieved is decided by the supervisor, from the effects. */
+#ifndef LLMSPELL_CONFINE_H
+#define LLMSPELL_CONFINE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Parses and copies the plan. 0, or -1 when it is not exactly a plan. */
+int confine_load(const uint8_t *plan, size_t size);
+
+/* Descriptors, session, limits, namespaces, early drop. Returns 0 in the process that goes on, -1 on error.
+ * With a process namespace the original process stays as waiter, mirrors the child's end and never returns. */
+int confine_stage1(void);
+
+/* Late drop, empty root, Landlock, seccomp, then tries every forbidden effect. 0, or -1: refuse to run. */
+int confine_stage2(void);
+
+/* Stage 1 was done by the launcher whose place this program took. */
+int confine_is_stage2_only(void);
+
+/* What failed, as "step: ERRNO text". Never NULL. */
+const char *confine_error(void);
+
+/* After stage 2: {"layers":[..],"effects":{"files":true,..}}, the `achieved` of a worker's hello. */
+const char *confine_report_json(void);
+
+/* The same and why: ..,"missing":{layer: reason},"leaks":[probe that was not refused]}, for doctor. */
+const char *confine_details_json(void);
+
+#endif
