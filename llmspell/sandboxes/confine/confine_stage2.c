@@ -124,41 +124,37 @@ static void enter_empty_root(void) {
         confine_missing(LAYER_EMPTY_ROOT, errno);
 }
 
-static void verify_identity(void) {
-    uid_t real, effective, saved;
-    if (confine_wants(LAYER_UID)) {
-        if (!getresuid(&real, &effective, &saved) && real && effective && saved)
-            confine_achieved(LAYER_UID);
-        else
-            confine_missing(LAYER_UID, EPERM);
-    }
-    if (confine_wants(LAYER_GROUPS)) {
-        if (getgroups(0, NULL) == 0)
-            confine_achieved(LAYER_GROUPS);
-        else
-            confine_missing(LAYER_GROUPS, EPERM);
-    }
+static void verify(enum layer layer, bool holds) {
+    if (holds)
+        confine_achieved(layer);
+    else if (confine_wants(layer))
+        confine_missing(layer, EPERM);
+    else
+        confine_state.achieved &= ~(1u << layer);
 }
 
-static void verify_caps(void) {
+static bool is_ordinary_uid(void) {
+    uid_t real, effective, saved;
+    return !getresuid(&real, &effective, &saved) && real && effective && saved;
+}
+
+static bool holds_no_caps(void) {
     struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
     struct __user_cap_data_struct data[2] = {{0}};
     bool none = !syscall(SYS_capget, &header, data);
     for (int half = 0; half < 2; half++)
         none = none && !data[half].effective && !data[half].permitted && !data[half].inheritable;
-    for (int number = 0; none && prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, number, 0, 0) >= 0; number++)
-        none = prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, number, 0, 0) == 0;
-    if (none)
-        confine_achieved(LAYER_CAPS);
-    else
-        confine_missing(LAYER_CAPS, EPERM);
+    for (int number = 0; none && number < 64; number++)
+        none = prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, number, 0, 0) <= 0;
+    return none;
 }
 
-static void verify_no_new_privs(void) {
-    if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1)
-        confine_achieved(LAYER_NO_NEW_PRIVS);
-    else
-        confine_missing(LAYER_NO_NEW_PRIVS, EPERM);
+/* What the process is counts, not what the steps before said of themselves. */
+static void verify_privilege(void) {
+    verify(LAYER_UID, is_ordinary_uid());
+    verify(LAYER_GROUPS, getgroups(0, NULL) == 0);
+    verify(LAYER_CAPS, holds_no_caps());
+    verify(LAYER_NO_NEW_PRIVS, prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1);
 }
 
 /* Seccomp and Landlock bind the calling thread: a second one would run on unconfined. */
@@ -204,11 +200,7 @@ int confine_stage2(void) {
     }
     if (confine_wants(LAYER_LANDLOCK))
         apply_landlock();
-    verify_identity();
-    if (confine_wants(LAYER_CAPS))
-        verify_caps();
-    if (confine_wants(LAYER_NO_NEW_PRIVS))
-        verify_no_new_privs();
+    verify_privilege();
     if (confine_wants(LAYER_SECCOMP))
         install_filter();
     if (confine_plan.probe)
