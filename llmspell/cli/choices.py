@@ -1,0 +1,69 @@
+"""From flags to what the supervisor takes: policy choices, parameters."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import Any, Final
+
+from llmspell.errors import UsageError
+from llmspell.supervisor.prepare import RunOptions
+
+KINDS: Final = ("read", "write", "net", "tool", "llm", "env", "module")
+
+
+def pairs(values: list[str], flag: str) -> dict[str, str]:
+    """`NAME=VALUE` flags as a mapping. Raises `UsageError` naming the flag."""
+    found: dict[str, str] = {}
+    for value in values:
+        name, equals, rest = value.partition("=")
+        if not equals or not name:
+            raise UsageError(f"{flag} takes NAME=VALUE, not {value!r}")
+        if name in found:
+            raise UsageError(f"{flag} {name} is given twice")
+        found[name] = rest
+    return found
+
+
+def parameter(text: str) -> Any:
+    """A parameter's value: JSON where it is JSON, else the text itself."""
+    from llmspell.channel.jsontext import Malformed, decode
+
+    try:
+        return decode(text.encode("utf-8"))
+    except Malformed:
+        return text
+    except UnicodeEncodeError:
+        raise UsageError("a parameter is not UTF-8 text") from None
+
+
+def options(chosen: argparse.Namespace) -> RunOptions:
+    """The policy flags, and those of `run` where the command has them."""
+    grants = tuple(
+        (kind, value) for kind in KINDS for value in getattr(chosen, f"allow_{kind}")
+    )
+    params = pairs(getattr(chosen, "param", []), "--param")
+    return RunOptions(
+        profile=chosen.profile,
+        policy_file=chosen.policy,
+        grants=grants,
+        grant_requested=chosen.grant_requested,
+        limits=pairs(chosen.limit, "--limit"),
+        allow_degraded=chosen.allow_degraded,
+        params={name: parameter(value) for name, value in params.items()},
+        args=tuple(chosen.extra),
+        audit=getattr(chosen, "audit", None),
+    )
+
+
+def print_json(value: Any) -> None:
+    """One JSON document on stdout."""
+    print(json.dumps(value, indent=2, ensure_ascii=False, default=_bytes))
+
+
+def _bytes(value: object) -> Any:
+    if isinstance(value, (bytes, bytearray)):
+        import base64
+
+        return {"$bytes": base64.b64encode(value).decode("ascii")}
+    raise TypeError(f"{type(value).__name__} is not JSON")

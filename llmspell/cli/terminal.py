@@ -1,0 +1,73 @@
+"""Untrusted text on a person's terminal: control, bidi and invisible characters are shown escaped.
+
+SL-07, SL-08, FS-38. A pipe or a file gets the bytes as they are.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Mapping
+from typing import Any, Final
+
+LEVELS: Final = ("trace", "debug", "info", "warn", "error")
+
+_UNSAFE: Final = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff"
+    "\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f]"
+)
+
+
+def escaped(text: str) -> str:
+    """`text` with every character that could move, hide or forge shown as its code."""
+    return _UNSAFE.sub(lambda match: _code(match.group()), text)
+
+
+def _code(character: str) -> str:
+    number = ord(character)
+    return f"\\x{number:02x}" if number < 0x100 else f"\\u{{{number:x}}}"
+
+
+class TerminalSink:
+    """Where a run's output goes on the command line; written as it happens, never buffered."""
+
+    def __init__(self, *, quiet: bool, level: str) -> None:
+        self._quiet = quiet
+        self._level = LEVELS.index(level)
+        self._escape = {1: os.isatty(1), 2: os.isatty(2)}
+        self.broken = False
+
+    def show(self, stream: str, text: str) -> None:
+        """The spell's own output; with `--output json` it goes into the result instead."""
+        if stream == "stdout" and self._quiet:
+            return
+        self._write(1 if stream == "stdout" else 2, text)
+
+    def note(self, level: str, message: str, fields: Mapping[str, Any]) -> None:
+        """A log record, on stderr."""
+        if LEVELS.index(level) < self._level:
+            return
+        rest = "".join(f" {name}={value!r}" for name, value in fields.items())
+        line = f"{level}: {message}{rest}".replace("\n", "\n  ")
+        self._write(2, f"{line}\n")
+
+    def _write(self, descriptor: int, text: str) -> None:
+        if self._escape[descriptor]:
+            text = escaped(text)
+        data = memoryview(text.encode("utf-8", "backslashreplace"))
+        try:
+            while data:
+                data = data[os.write(descriptor, data) :]
+        except BrokenPipeError:
+            self.broken = True
+        except BlockingIOError:
+            # Whoever gave us a non-blocking terminal gets a blocking one.
+            os.set_blocking(descriptor, True)
+            self._write(descriptor, bytes(data).decode("utf-8", "replace"))
+
+
+def flush() -> None:
+    """Writes what `print` still holds before descriptors are used directly."""
+    sys.stdout.flush()
+    sys.stderr.flush()

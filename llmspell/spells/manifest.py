@@ -1,0 +1,107 @@
+"""What a spell asks for: a leading comment block, or `spell.toml` beside it. It only requests.
+
+    -- /// spell
+    -- description = "Sums a column"
+    -- [requests]
+    -- read = ["data/**"]
+    -- net = ["api.example.com"]
+    -- ///
+
+The user grants it (`--grant-requested`, after seeing the list), or does not.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
+
+from llmspell.errors import ConfigurationError
+
+KINDS: Final = ("read", "write", "net", "tool", "llm", "env", "module")
+"""What can be requested; the same names as the `--allow-…` flags."""
+
+REQUESTS_MAX: Final = 100
+"""Requests of one manifest: more can't be read by a person who is asked to grant them."""
+
+_MARKS: Final[Mapping[str, str]] = {"lua": "--", "javascript": "//", "python": "#"}
+_BEGIN: Final = "/// spell"
+_END: Final = "///"
+
+
+class Manifest(NamedTuple):
+    """A spell's own words about itself: untrusted, shown quoted."""
+
+    description: str
+    requests: tuple[tuple[str, str], ...]
+    limits: tuple[tuple[str, str], ...]
+
+
+NOTHING: Final = Manifest("", (), ())
+
+
+def block_of(source: str, engine: str) -> str | None:
+    """The text of the leading comment block, or None."""
+    mark = _MARKS[engine]
+    lines = source.split("\n", 400)
+    start = 1 if lines and lines[0].startswith("#!") else 0
+    if start >= len(lines) or lines[start].strip() != f"{mark} {_BEGIN}":
+        return None
+    found: list[str] = []
+    for line in lines[start + 1 :]:
+        text = line.strip()
+        if not text.startswith(mark):
+            break
+        text = text.removeprefix(mark)
+        if text.strip() == _END:
+            return "\n".join(found)
+        found.append(text.removeprefix(" "))
+    raise ConfigurationError(
+        f"the spell's {_BEGIN!r} block has no end", hint=f"close it with `{mark} {_END}`"
+    )
+
+
+def parse(text: str, where: str) -> Manifest:
+    """The manifest in TOML `text`. Raises `ConfigurationError` naming `where` and the key."""
+    import tomllib
+
+    try:
+        raw = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError(f"{where}: {error}") from None
+    unknown = sorted(set(raw) - {"description", "name", "requests", "limits"})
+    if unknown:
+        raise ConfigurationError(f"{where}: unknown key {unknown[0]!r}")
+    description = raw.get("description", "")
+    if not isinstance(description, str):
+        raise ConfigurationError(f"{where}: description is no text")
+    return Manifest(
+        description[:500], _requests(raw.get("requests", {}), where), _limits(raw, where)
+    )
+
+
+def _requests(raw: Any, where: str) -> tuple[tuple[str, str], ...]:
+    if not isinstance(raw, dict):
+        raise ConfigurationError(f"{where}: requests is no table")
+    found: list[tuple[str, str]] = []
+    for kind, values in raw.items():
+        if kind not in KINDS:
+            raise ConfigurationError(
+                f"{where}: requests.{kind} is unknown", hint=f"known are {', '.join(KINDS)}"
+            )
+        if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+            raise ConfigurationError(f"{where}: requests.{kind} is no list of texts")
+        found += [(kind, value) for value in values]
+    if len(found) > REQUESTS_MAX:
+        raise ConfigurationError(f"{where}: over {REQUESTS_MAX} requests")
+    for kind, value in found:
+        if not value or len(value) > 500 or re.search(r"[\x00-\x1f\x7f]", value):
+            raise ConfigurationError(f"{where}: requests.{kind} holds an unusable value")
+    return tuple(found)
+
+
+def _limits(raw: Mapping[str, Any], where: str) -> tuple[tuple[str, str], ...]:
+    limits = raw.get("limits", {})
+    if not isinstance(limits, dict):
+        raise ConfigurationError(f"{where}: limits is no table")
+    return tuple((str(name), str(value)) for name, value in limits.items())

@@ -1,0 +1,170 @@
+"""One way through for every call: schema, budget, verdict, act, mask, record, reply.
+
+`decode` and `identify` happen in the channel; the verdict and the act happen in a service, which
+reaches both only through the `CallContext` it is given. A call that ends well without any verdict
+is an internal error unless its method is declared to have no effect outside the run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
+
+from llmspell.errors import Denied, InternalError, LlmspellError, Missing
+from llmspell.supervisor.result import Denial
+
+if TYPE_CHECKING:
+    from llmspell.policies.budget import Budget
+    from llmspell.policies.policy import Policy
+    from llmspell.policies.verdict import Verdict
+
+TOOL_DENIED: Final = 2006
+DENIALS_KEPT: Final = 100
+"""Denials a result lists; the audit holds every one."""
+
+
+class AuditPort(Protocol):
+    """Where records go. `record` raises when the record can't be kept."""
+
+    def record(self, event: str, fields: Mapping[str, Any], *, effect: bool = False) -> None:
+        """Appends one record; with `effect` it is synced where the profile asks for that."""
+
+    def failed(self) -> bool:
+        """Whether any record was lost."""
+
+
+class Method(NamedTuple):
+    """One brokered function of the script API.
+
+    `need` is what a tool must have declared to call it; `judged` says that its service makes a
+    verdict (false only for what has no effect outside the run).
+    """
+
+    name: str
+    check: Callable[[Mapping[str, Any]], dict[str, Any]]
+    perform: Callable[[CallContext, dict[str, Any]], Any]
+    need: str | None
+    judged: bool
+
+
+class CallContext:
+    """One call's way to policy, budget and audit. Services get nothing else."""
+
+    __slots__ = ("policy", "origin", "method", "decided", "_budget", "_audit", "_denials")
+
+    def __init__(
+        self,
+        policy: Policy,
+        budget: Budget,
+        audit: AuditPort,
+        denials: list[Denial],
+        origin: str,
+        method: str,
+    ) -> None:
+        self.policy = policy
+        self.origin = origin
+        self.method = method
+        self.decided = False
+        self._budget = budget
+        self._audit = audit
+        self._denials = denials
+
+    def judge(self, verdict: Verdict, *, action: str, target: str) -> None:
+        """Records the verdict and raises `Denied` unless it is an explicit allow.
+
+        The record is written before the act: a record that can't be kept denies the call
+        where the profile says so (IP-23).
+        """
+        allowed = verdict.allowed is True
+        fields = {
+            "origin": self.origin,
+            "method": self.method,
+            "action": action,
+            "target": target,
+            "allowed": allowed,
+            "rule": verdict.rule,
+        }
+        if not allowed:
+            code = TOOL_DENIED if action == "tool" else Denied.default_code
+            self._audit.record("decision", {**fields, "code": code})
+            if len(self._denials) < DENIALS_KEPT:
+                self._denials.append(Denial(action, target, verdict.rule, verdict.hint))
+            raise Denied(
+                f"denied {action} {target}", code=code, rule=verdict.rule, hint=verdict.hint
+            )
+        self._audit.record("decision", fields, effect=True)
+        self.decided = True
+
+    def reserve(self, kind: str, amount: int) -> None:
+        """Charges the session's budget before the work. Raises `LimitExceeded`."""
+        self._budget.reserve(kind, amount)
+
+
+class Broker:
+    """The methods and the steps around them; no I/O of its own."""
+
+    __slots__ = ("_methods", "_policy", "_budget", "_audit", "_mask", "denials", "calls")
+
+    def __init__(
+        self,
+        methods: Mapping[str, Method],
+        policy: Policy,
+        budget: Budget,
+        audit: AuditPort,
+        mask: Callable[[Any], Any],
+    ) -> None:
+        self._methods = methods
+        self._policy = policy
+        self._budget = budget
+        self._audit = audit
+        self._mask = mask
+        self.denials: list[Denial] = []
+        self.calls = 0
+
+    def admit(
+        self, method_name: str, args: Mapping[str, Any], origin: str, needs: frozenset[str] | None
+    ) -> tuple[Method, CallContext, dict[str, Any]]:
+        """Everything before the verdict. Raises the typed error that the caller gets.
+
+        `needs` is None for the spell itself, or the rights that the calling tool declared.
+        """
+        self.calls += 1
+        self._budget.reserve("calls", 1)
+        method = self._methods.get(method_name)
+        if method is None:
+            raise Missing(
+                f"there is no function {method_name!r} in this version's script API",
+                code=4007,
+                kind="api_not_available",
+            )
+        context = CallContext(
+            self._policy, self._budget, self._audit, self.denials, origin, method_name
+        )
+        if needs is not None and method.need not in needs:
+            # A tool worker that asks for more than its tool declared was taken over.
+            context.judge(_undeclared(origin, method), action=method_name, target=origin)
+        return method, context, method.check(args)
+
+    def conclude(self, method: Method, context: CallContext, value: Any) -> Any:
+        """Everything after a good act: the masked value to reply. Raises on a missing verdict."""
+        if method.judged:
+            if not context.decided:
+                raise InternalError(f"{method.name} acted without a verdict")
+        else:
+            self._audit.record("call", {"origin": context.origin, "method": method.name})
+        return self._mask(value)
+
+    def failed(self, method_name: str, origin: str, error: LlmspellError) -> dict[str, Any]:
+        """Everything after a failed call: the record (a denial has its own) and the wire form."""
+        if not isinstance(error, Denied):
+            self._audit.record(
+                "failed_call", {"origin": origin, "method": method_name, "code": error.code}
+            )
+        wire: dict[str, Any] = self._mask(error.to_wire())
+        return wire
+
+
+def _undeclared(origin: str, method: Method) -> Verdict:
+    from llmspell.policies.verdict import deny
+
+    return deny("tools.declared-needs", f"{origin} did not declare that it needs {method.need}")

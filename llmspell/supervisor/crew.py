@@ -1,0 +1,116 @@
+"""The workers of one run as the drivers hold them: process, channel and bytes still to write."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+from llmspell.channel.states import Role
+
+if TYPE_CHECKING:
+    from llmspell.platform import ExitStatus, Process
+
+READ_SIZE: Final = 262_144
+"""Bytes taken from a channel at a time: a part frame, so that one worker can't hold the loop."""
+
+Launch = Callable[[Role, socket.socket, int], "Process"]
+"""Starts a worker of this role: our end of its channel (for its plan), and the worker's end."""
+
+
+class Worker:
+    """One worker: its process and our non-blocking end of its channel."""
+
+    __slots__ = ("number", "process", "channel", "outbox", "open")
+
+    def __init__(self, number: int, process: Process, channel: socket.socket) -> None:
+        self.number = number
+        self.process = process
+        self.channel = channel
+        self.outbox = bytearray()
+        self.open = True
+
+    def send(self, data: bytes) -> int:
+        """Writes what fits now, keeps the rest; the number of bytes that wait."""
+        if not self.open:
+            return 0
+        if self.outbox:
+            self.outbox += data
+            return len(self.outbox)
+        try:
+            sent = self.channel.send(data)
+        except (BlockingIOError, InterruptedError):
+            sent = 0
+        except OSError:
+            # The worker is gone; its exit is reported by its process.
+            return 0
+        if sent < len(data):
+            self.outbox += data[sent:]
+        return len(self.outbox)
+
+    def flush(self) -> int:
+        """Writes more of what waits; the number of bytes still waiting."""
+        if self.outbox:
+            try:
+                sent = self.channel.send(memoryview(self.outbox)[:READ_SIZE])
+            except (BlockingIOError, InterruptedError):
+                return len(self.outbox)
+            except OSError:
+                self.outbox.clear()
+                return 0
+            del self.outbox[:sent]
+        return len(self.outbox)
+
+    def read(self) -> bytes | None:
+        """Bytes that arrived; b"" at the channel's end; None when there is nothing now."""
+        try:
+            return self.channel.recv(READ_SIZE)
+        except (BlockingIOError, InterruptedError):
+            return None
+        except OSError:
+            return b""
+
+    def reap(self) -> ExitStatus:
+        """The end of a process that has ended; its descriptors are closed."""
+        status = self.process.wait()
+        self.close()
+        self.process.close()
+        return status
+
+    def close(self) -> None:
+        """Closes our end of the channel."""
+        if self.open:
+            self.open = False
+            self.channel.close()
+
+
+class Crew:
+    """All workers of one run, by number."""
+
+    __slots__ = ("_launch", "workers")
+
+    def __init__(self, launch: Launch) -> None:
+        self._launch = launch
+        self.workers: dict[int, Worker] = {}
+
+    def start(self, number: int, role: Role) -> Worker:
+        """Starts a worker. Raises what the launch raises; then nothing is left open."""
+        ours, theirs = socket.socketpair()
+        try:
+            ours.setblocking(False)
+            process = self._launch(role, ours, theirs.fileno())
+        except BaseException:
+            ours.close()
+            raise
+        finally:
+            theirs.close()
+        worker = Worker(number, process, ours)
+        self.workers[number] = worker
+        return worker
+
+    def abandon(self) -> None:
+        """Kills and reaps everything: the way out when a driver itself fails."""
+        for worker in self.workers.values():
+            if worker.open:
+                worker.process.kill()
+                worker.reap()

@@ -1,0 +1,188 @@
+"""The asyncio driver: the Python API's, and the command line's from the first call that needs it."""
+
+from __future__ import annotations
+
+import asyncio
+from time import monotonic
+from types import CoroutineType
+from typing import TYPE_CHECKING, Any
+
+from llmspell.channel.bounds import OUTBOX_PAUSE
+from llmspell.channel.states import Role
+from llmspell.errors import LlmspellError
+from llmspell.supervisor import effects as effect_types
+from llmspell.supervisor.crew import Crew, Worker
+from llmspell.supervisor.drivers.blocking import Handover, Sink, internal
+
+if TYPE_CHECKING:
+    from llmspell.supervisor.session import Session
+
+
+class AsyncDriver:
+    """Drives one session to its end on the running event loop."""
+
+    def __init__(self, session: Session, crew: Crew, sink: Sink) -> None:
+        self._session = session
+        self._crew = crew
+        self._sink = sink
+        self._loop = asyncio.get_running_loop()
+        self._tasks: dict[int, asyncio.Task[Any]] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at: float | None = None
+        self._finished: asyncio.Future[None] = self._loop.create_future()
+
+    async def drive(self, handover: Handover | None = None) -> None:
+        """Runs until the session has its result. Cancelling it ends the run's whole tree."""
+        for worker in self._crew.workers.values():
+            if worker.number not in self._session.ended_peers():
+                self._watch(worker)
+        if handover is not None:
+            self._spawn(handover.token, handover.coroutine)
+        self._advance()
+        try:
+            await asyncio.shield(self._finished)
+        except asyncio.CancelledError:
+            self.interrupt("cancelled")
+            await self._finished
+            raise
+        finally:
+            for task in self._tasks.values():
+                task.cancel()
+            if self._timer is not None:
+                self._timer.cancel()
+
+    def interrupt(self, reason: str) -> None:
+        """Ends the run now."""
+        self._session.interrupt(reason)
+        self._advance()
+
+    # -- events --------------------------------------------------------------------------------
+
+    def _watch(self, worker: Worker) -> None:
+        self._loop.add_reader(worker.process.pidfd, self._ended, worker)
+        if worker.open:
+            self._loop.add_reader(worker.channel, self._readable, worker)
+            if worker.outbox:
+                self._loop.add_writer(worker.channel, self._writable, worker)
+
+    def _readable(self, worker: Worker) -> None:
+        data = worker.read()
+        if data is None:
+            return
+        if data:
+            self._session.receive(worker.number, data, monotonic())
+        else:
+            self._shut(worker)
+            self._session.closed(worker.number, monotonic())
+        self._advance()
+
+    def _writable(self, worker: Worker) -> None:
+        if not worker.flush():
+            self._loop.remove_writer(worker.channel)
+        if len(worker.outbox) <= OUTBOX_PAUSE and worker.open:
+            self._loop.add_reader(worker.channel, self._readable, worker)
+
+    def _ended(self, worker: Worker) -> None:
+        # What the worker wrote before it ended still counts, so it is read before the exit is told.
+        while worker.open:
+            data = worker.read()
+            if data:
+                self._session.receive(worker.number, data, monotonic())
+                continue
+            self._shut(worker)
+        self._loop.remove_reader(worker.process.pidfd)
+        self._session.exited(worker.number, worker.reap(), monotonic())
+        self._advance()
+
+    def _shut(self, worker: Worker) -> None:
+        self._loop.remove_reader(worker.channel)
+        self._loop.remove_writer(worker.channel)
+        worker.close()
+
+    def _tick(self) -> None:
+        self._timer = None
+        self._session.tick(monotonic())
+        self._advance()
+
+    # -- effects -------------------------------------------------------------------------------
+
+    def _advance(self) -> None:
+        while found := self._session.take_effects():
+            for effect in found:
+                self._apply(effect)
+        self._set_timer()
+
+    def _set_timer(self) -> None:
+        deadline = None if self._finished.done() else self._session.next_deadline()
+        if deadline == self._timer_at and self._timer is not None:
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._timer_at = deadline
+        if deadline is not None:
+            self._timer = self._loop.call_later(max(0.0, deadline - monotonic()), self._tick)
+
+    def _apply(self, effect: effect_types.Effect) -> None:
+        session = self._session
+        if isinstance(effect, effect_types.Send):
+            self._send(self._crew.workers[effect.peer], effect.data)
+        elif isinstance(effect, effect_types.Perform):
+            self._perform(effect)
+        elif isinstance(effect, effect_types.Abandon):
+            task = self._tasks.pop(effect.token, None)
+            if task is not None:
+                task.cancel()
+        elif isinstance(effect, effect_types.Show):
+            self._sink.show(effect.stream, effect.text)
+        elif isinstance(effect, effect_types.Note):
+            self._sink.note(effect.level, effect.message, effect.fields)
+        elif isinstance(effect, effect_types.StartTools):
+            try:
+                self._watch(self._crew.start(effect.peer, Role.TOOLS))
+            except LlmspellError as error:
+                session.start_failed(effect.peer, error, monotonic())
+        elif isinstance(effect, effect_types.End):
+            self._crew.workers[effect.peer].process.kill()
+        elif isinstance(effect, effect_types.Finish) and not self._finished.done():
+            self._finished.set_result(None)
+
+    def _send(self, worker: Worker, data: bytes) -> None:
+        before = len(worker.outbox)
+        waiting = worker.send(data)
+        if waiting and not before:
+            self._loop.add_writer(worker.channel, self._writable, worker)
+        if waiting > OUTBOX_PAUSE:
+            self._loop.remove_reader(worker.channel)
+        if waiting:
+            self._session.outbox(worker.number, waiting)
+
+    def _perform(self, effect: effect_types.Perform) -> None:
+        try:
+            value = effect.function(effect.context, effect.args)
+        except LlmspellError as error:
+            self._session.not_performed(effect.token, error, monotonic())
+        except Exception as error:
+            self._session.not_performed(effect.token, internal(error), monotonic())
+        else:
+            if type(value) is CoroutineType:
+                self._spawn(effect.token, value)
+            else:
+                self._session.performed(effect.token, value, monotonic())
+
+    def _spawn(self, token: int, coroutine: Any) -> None:
+        task = self._loop.create_task(coroutine)
+        self._tasks[token] = task
+        task.add_done_callback(lambda done: self._performed(token, done))
+
+    def _performed(self, token: int, task: asyncio.Task[Any]) -> None:
+        if self._tasks.pop(token, None) is None or task.cancelled():
+            return
+        error = task.exception()
+        if error is None:
+            self._session.performed(token, task.result(), monotonic())
+        elif isinstance(error, LlmspellError):
+            self._session.not_performed(token, error, monotonic())
+        else:
+            self._session.not_performed(token, internal(error), monotonic())
+        self._advance()

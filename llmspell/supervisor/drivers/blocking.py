@@ -1,0 +1,192 @@
+"""The driver of the command line: selectors, one thread, no asyncio until a call needs it."""
+
+from __future__ import annotations
+
+import selectors
+from collections.abc import Coroutine
+from time import monotonic
+from types import CoroutineType
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
+
+from llmspell.channel.bounds import OUTBOX_PAUSE
+from llmspell.channel.states import Role
+from llmspell.errors import InternalError, LlmspellError
+from llmspell.supervisor import effects as effect_types
+from llmspell.supervisor.crew import Crew, Worker
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from llmspell.supervisor.session import Session
+
+CHANNEL: Final = 0
+PROCESS: Final = 1
+WAKE: Final = 2
+
+
+class Sink(Protocol):
+    """Where a run's output goes."""
+
+    def show(self, stream: str, text: str) -> None:
+        """Text the spell printed on `stdout` or `stderr`."""
+
+    def note(self, level: str, message: str, fields: Mapping[str, Any]) -> None:
+        """A log record of the spell's."""
+
+
+class Handover(NamedTuple):
+    """A call that needs asyncio: its token and its coroutine, not started."""
+
+    token: int
+    coroutine: Coroutine[Any, Any, Any]
+
+
+class BlockingDriver:
+    """Drives one session to its end, or to the first call that needs asyncio."""
+
+    def __init__(self, session: Session, crew: Crew, sink: Sink, wake: int | None = None) -> None:
+        self._session = session
+        self._crew = crew
+        self._sink = sink
+        self._selector = selectors.DefaultSelector()
+        self._finished = False
+        self._handover: Handover | None = None
+        if wake is not None:
+            self._selector.register(wake, selectors.EVENT_READ, (WAKE, None))
+
+    def drive(self, interrupted: list[str]) -> Handover | None:
+        """Runs until the session has its result, or until a call needs asyncio.
+
+        `interrupted` gets an item when the run shall end; whoever adds it also makes the wake
+        descriptor readable.
+        """
+        for worker in self._crew.workers.values():
+            self._watch(worker)
+        try:
+            while True:
+                self._apply()
+                if self._finished or self._handover is not None:
+                    return self._handover
+                self._wait()
+                if interrupted:
+                    self._session.interrupt(interrupted[0])
+        finally:
+            self._selector.close()
+
+    def _wait(self) -> None:
+        session = self._session
+        deadline = session.next_deadline()
+        timeout = None if deadline is None else max(0.0, deadline - monotonic())
+        for key, mask in self._selector.select(timeout):
+            what, worker = key.data
+            if what == WAKE:
+                continue
+            if what == PROCESS:
+                self._ended(worker)
+            elif worker.open:
+                if mask & selectors.EVENT_WRITE:
+                    worker.flush()
+                    self._update(worker)
+                if mask & selectors.EVENT_READ:
+                    self._read(worker)
+        now = monotonic()
+        if deadline is not None and now >= deadline:
+            session.tick(now)
+
+    def _read(self, worker: Worker) -> None:
+        data = worker.read()
+        if data is None:
+            return
+        if data:
+            self._session.receive(worker.number, data, monotonic())
+        else:
+            self._selector.unregister(worker.channel)
+            worker.close()
+            self._session.closed(worker.number, monotonic())
+
+    def _ended(self, worker: Worker) -> None:
+        # What the worker wrote before it ended still counts, so it is read before the exit is told.
+        while worker.open:
+            data = worker.read()
+            if data:
+                self._session.receive(worker.number, data, monotonic())
+                continue
+            self._selector.unregister(worker.channel)
+            worker.close()
+        self._selector.unregister(worker.process.pidfd)
+        self._session.exited(worker.number, worker.reap(), monotonic())
+
+    def _watch(self, worker: Worker) -> None:
+        self._selector.register(worker.process.pidfd, selectors.EVENT_READ, (PROCESS, worker))
+        if worker.open:
+            self._selector.register(worker.channel, selectors.EVENT_READ, (CHANNEL, worker))
+            if worker.outbox:
+                self._update(worker)
+
+    def _update(self, worker: Worker) -> None:
+        waiting = len(worker.outbox)
+        events = selectors.EVENT_WRITE if waiting else 0
+        if waiting <= OUTBOX_PAUSE:
+            events |= selectors.EVENT_READ
+        self._selector.modify(worker.channel, events, (CHANNEL, worker))
+
+    def _apply(self) -> None:
+        session = self._session
+        while True:
+            found = session.take_effects()
+            if not found:
+                return
+            for effect in found:
+                kind = type(effect)
+                if kind is effect_types.Send:
+                    assert isinstance(effect, effect_types.Send)
+                    worker = self._crew.workers[effect.peer]
+                    before = len(worker.outbox)
+                    waiting = worker.send(effect.data)
+                    if waiting or before:
+                        self._update(worker)
+                        session.outbox(effect.peer, waiting)
+                elif isinstance(effect, effect_types.Perform):
+                    self._perform(effect)
+                elif isinstance(effect, effect_types.Show):
+                    self._sink.show(effect.stream, effect.text)
+                elif isinstance(effect, effect_types.Note):
+                    self._sink.note(effect.level, effect.message, effect.fields)
+                elif isinstance(effect, effect_types.StartTools):
+                    self._start(effect.peer)
+                elif isinstance(effect, effect_types.End):
+                    self._crew.workers[effect.peer].process.kill()
+                elif isinstance(effect, effect_types.Finish):
+                    self._finished = True
+            if self._handover is not None:
+                return
+
+    def _perform(self, effect: effect_types.Perform) -> None:
+        session = self._session
+        if self._handover is not None:
+            # Asked for in the same batch as the call that needs asyncio: its driver does it.
+            session.effects.append(effect)
+            return
+        try:
+            value = effect.function(effect.context, effect.args)
+        except LlmspellError as error:
+            session.not_performed(effect.token, error, monotonic())
+            return
+        except Exception as error:
+            session.not_performed(effect.token, internal(error), monotonic())
+            return
+        if type(value) is CoroutineType:
+            self._handover = Handover(effect.token, value)
+        else:
+            session.performed(effect.token, value, monotonic())
+
+    def _start(self, number: int) -> None:
+        try:
+            self._watch(self._crew.start(number, Role.TOOLS))
+        except LlmspellError as error:
+            self._session.start_failed(number, error, monotonic())
+
+
+def internal(error: BaseException) -> InternalError:
+    """An unexpected exception of a service, without the words it may have taken from secrets."""
+    return InternalError(f"a service failed unexpectedly ({type(error).__name__})")

@@ -1,0 +1,65 @@
+"""What the session core asks its driver to do: plain data, one class an effect."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from llmspell.supervisor.broker import CallContext
+
+
+class Send(NamedTuple):
+    """Write these bytes to a worker's channel."""
+
+    peer: int
+    data: bytes
+
+
+class StartTools(NamedTuple):
+    """Start a tool worker and know it by this number from now on."""
+
+    peer: int
+
+
+class Perform(NamedTuple):
+    """Run a service function; report its end by `token`. A coroutine needs the asyncio driver."""
+
+    token: int
+    function: Callable[[CallContext, dict[str, Any]], Any]
+    context: CallContext
+    args: dict[str, Any]
+
+
+class Abandon(NamedTuple):
+    """Stop a `Perform` that nobody waits for any more."""
+
+    token: int
+
+
+class Show(NamedTuple):
+    """Text of the spell's for the user's terminal or buffer."""
+
+    stream: str
+    text: str
+
+
+class Note(NamedTuple):
+    """A log record of the spell's."""
+
+    level: str
+    message: str
+    fields: Mapping[str, Any]
+
+
+class End(NamedTuple):
+    """Kill a worker's whole tree at once."""
+
+    peer: int
+
+
+class Finish(NamedTuple):
+    """The run is over; `session.result` is set."""
+
+
+Effect = Send | StartTools | Perform | Abandon | Show | Note | End | Finish

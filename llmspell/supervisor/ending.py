@@ -1,0 +1,164 @@
+"""How a run ends: pure classification of errors, exits and limits into one typed end."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from llmspell.errors import (
+    Denied,
+    InternalError,
+    IsolationRefused,
+    LimitExceeded,
+    LlmspellError,
+    SpellError,
+    WorkerViolation,
+)
+from llmspell.supervisor.result import Denial, Status, Violation
+
+if TYPE_CHECKING:
+    from llmspell.platform import ExitStatus
+    from llmspell.policies.limits import Limits
+
+MEMORY_CODES: Final = frozenset({4005, 1006})
+CPU_SLACK: Final = 0.1
+"""Seconds below the cpu limit at which a SIGKILL still counts as the kernel's own cpu kill."""
+
+
+class Ending(NamedTuple):
+    """The end of a run, before its usage is known."""
+
+    status: Status
+    reason: str
+    value: Any = None
+    error: LlmspellError | None = None
+    violations: tuple[Violation, ...] = ()
+
+
+def number_of(limit: object) -> float | None:
+    """A limit as a number, or None when it is spelled unlimited."""
+    return float(limit) if isinstance(limit, (int, float)) else None
+
+
+def deadline(now: float, seconds: object) -> float | None:
+    """The moment at which a wall limit is over."""
+    number = number_of(seconds)
+    return None if number is None else now + number
+
+
+def done(value: Any) -> Ending:
+    """The spell ended well."""
+    return Ending(Status.DONE, "done", value)
+
+
+def killed(reason: str) -> Ending:
+    """Somebody outside ended the run."""
+    return Ending(Status.KILLED, reason)
+
+
+def internal(error: LlmspellError) -> Ending:
+    """Our own mistake, or a record that can't be kept."""
+    return Ending(Status.INTERNAL, error.kind, error=error)
+
+
+def limit(name: str, value: object, actual: float | None = None) -> Ending:
+    """A limit ended the run."""
+    error = LimitExceeded(
+        name,
+        f"the spell reached its {name} limit ({_amount(name, value)})",
+        hint=f"to allow more: --limit {name}=…",
+    )
+    violations: tuple[Violation, ...] = ()
+    details = {"limit": number_of(value), "actual": actual}
+    if name == "memory":
+        violations = (Violation("MemoryLimitExceeded", details),)
+    elif name in ("wall", "cpu"):
+        violations = (Violation("ExecutionTimeExceeded", {**details, "clock": name}),)
+    return Ending(Status.LIMIT, name, error=error, violations=violations)
+
+
+def _amount(name: str, value: object) -> str:
+    number = number_of(value)
+    if number is None:
+        return "unlimited"
+    if name in ("wall", "cpu"):
+        return f"{number:g} s"
+    if name in ("memory", "output", "scratch", "transfer"):
+        return f"{number / 1_048_576:g} MiB" if number >= 1_048_576 else f"{number:g} bytes"
+    return f"{number:g}"
+
+
+def failed(error: LlmspellError, denials: Iterable[Denial], limits: Limits) -> Ending:
+    """What a spell's own `failed` message means.
+
+    Its words are untrusted: it ends as denied only when the broker did deny by that rule, and as
+    a limit only for memory (the guest's own refusal) or when the broker's limit code is in it.
+    """
+    if error.code in MEMORY_CODES or error.kind == "memory":
+        return limit("memory", limits.memory)
+    if error.kind == "denied" and any(item.rule == error.rule for item in denials):
+        denied = Denied(error.message, code=error.code, rule=error.rule, hint=error.hint)
+        return Ending(Status.DENIED, error.rule or "denied", error=denied)
+    if error.kind == "limit" and error.rule is not None and error.rule.startswith("limit."):
+        return Ending(Status.LIMIT, error.rule.removeprefix("limit."), error=error)
+    return Ending(Status.SPELL_ERROR, error.kind, error=error)
+
+
+def by_error(error: LlmspellError) -> Ending:
+    """An error of the supervisor's own that ends the run."""
+    if isinstance(error, WorkerViolation):
+        kind = Violation("SuspiciousSystemCall", {"syscall": "channel", "what": error.message})
+        return Ending(Status.VIOLATION, "protocol", error=error, violations=(kind,))
+    if isinstance(error, IsolationRefused):
+        return Ending(Status.ISOLATION_REFUSED, error.rule or error.kind, error=error)
+    if isinstance(error, LimitExceeded):
+        return Ending(Status.LIMIT, error.limit, error=error)
+    if isinstance(error, Denied):
+        return Ending(Status.DENIED, error.rule or "denied", error=error)
+    if isinstance(error, SpellError):
+        return Ending(Status.SPELL_ERROR, error.kind, error=error)
+    return internal(error)
+
+
+def by_exit(status: ExitStatus, limits: Limits, started: bool) -> Ending:
+    """What a worker's exit means that nobody asked for.
+
+    As PID 1 of a namespace a worker ignores SIGXCPU and is killed at the hard limit, so the cpu
+    limit is told by the time used, not by the signal.
+    """
+    cpu = number_of(limits.cpu)
+    memory = number_of(limits.memory)
+    if status.signal == signal.SIGXCPU or (
+        status.signal == signal.SIGKILL and cpu is not None and status.cpu_seconds >= cpu - CPU_SLACK
+    ):
+        return limit("cpu", limits.cpu, status.cpu_seconds)
+    if status.signal == signal.SIGSYS:
+        error: LlmspellError = WorkerViolation(
+            "the worker was ended for a system call it must not make", rule="seccomp"
+        )
+        kind = Violation("SuspiciousSystemCall", {"syscall": "unknown"})
+        return Ending(Status.VIOLATION, "seccomp", error=error, violations=(kind,))
+    if memory is not None and status.signal in (signal.SIGKILL, signal.SIGSEGV, signal.SIGABRT):
+        if status.max_rss_bytes >= 0.8 * memory:
+            return limit("memory", limits.memory, float(status.max_rss_bytes))
+    if not started:
+        what = _exit_words(status)
+        error = InternalError(f"the worker ended before it was ready ({what})")
+        return Ending(Status.INTERNAL, "worker", error=error)
+    if status.signal is not None:
+        error = SpellError(f"the worker died ({_exit_words(status)})", kind="crash")
+        return Ending(Status.SPELL_ERROR, "crash", error=error)
+    error = SpellError(
+        f"the worker went away without a result ({_exit_words(status)})", kind="worker_gone"
+    )
+    return Ending(Status.SPELL_ERROR, "worker_gone", error=error)
+
+
+def _exit_words(status: ExitStatus) -> str:
+    if status.signal is None:
+        return f"exit code {status.code}"
+    try:
+        return signal.Signals(status.signal).name
+    except ValueError:
+        return f"signal {status.signal}"

@@ -1,0 +1,99 @@
+"""What the core knows of each worker: its connection and what is under way on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from llmspell.channel.connection import Connection
+from llmspell.channel.states import Role
+
+if TYPE_CHECKING:
+    from llmspell.supervisor.broker import CallContext, Method
+
+MAIN = 0
+"""Number of the worker that runs the spell; tool workers count from 1."""
+
+OnReturn = Callable[[Any, dict[str, Any] | None], None]
+"""Called once with an invoke's value or its error as it travelled."""
+
+
+class ToolJob:
+    """One `tools.execute` on its way to, or in, a tool worker."""
+
+    __slots__ = ("caller", "call", "tool", "needs", "args", "seconds", "deadline", "retried")
+
+    def __init__(
+        self,
+        caller: int,
+        call: int,
+        tool: str,
+        needs: frozenset[str],
+        args: dict[str, Any],
+        seconds: float,
+    ) -> None:
+        self.caller = caller
+        self.call = call
+        self.tool = tool
+        self.needs = needs
+        self.args = args
+        self.seconds = seconds
+        self.deadline: float | None = None
+
+
+class Pending:
+    """One brokered call whose service is at work."""
+
+    __slots__ = ("peer", "call", "method", "context", "origin")
+
+    def __init__(
+        self, peer: int, call: int, method: Method, context: CallContext, origin: str
+    ) -> None:
+        self.peer = peer
+        self.call = call
+        self.method = method
+        self.context = context
+        self.origin = origin
+
+
+class Peer:
+    """One worker as the core sees it. The driver holds its socket and its process."""
+
+    __slots__ = (
+        "number",
+        "connection",
+        "calls",
+        "invokes",
+        "job",
+        "origin",
+        "ready",
+        "ending",
+        "closed",
+        "exited",
+        "start_deadline",
+        "close_deadline",
+    )
+
+    def __init__(self, number: int, role: Role, start_deadline: float) -> None:
+        self.number = number
+        self.connection = Connection(role)
+        self.calls: dict[int, int | None] = {}
+        self.invokes: dict[int, OnReturn] = {}
+        self.job: ToolJob | None = None
+        self.origin = "spell"
+        self.ready = False
+        self.ending = False
+        self.closed = False
+        self.exited = False
+        self.start_deadline: float | None = start_deadline
+        self.close_deadline: float | None = None
+
+    def deadlines(self) -> list[float]:
+        """Every moment (monotonic seconds) at which this worker needs a look."""
+        found = [
+            self.start_deadline,
+            self.close_deadline,
+            self.connection.deadline(),
+            None if self.job is None else self.job.deadline,
+        ]
+        return [moment for moment in found if moment is not None]

@@ -1,0 +1,132 @@
+"""Everything one run needs, put together once before its worker starts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from llmspell.channel.messages import EFFECTS, Hello
+from llmspell.channel.states import Role
+from llmspell.errors import IsolationRefused, LlmspellError, WorkerViolation
+from llmspell.supervisor.ending import Ending, number_of
+from llmspell.supervisor.result import Isolation, Usage
+from llmspell.supervisor.worker import engine_name, level_for
+
+if TYPE_CHECKING:
+    from llmspell.policies.budget import Budget
+    from llmspell.policies.policy import Policy
+    from llmspell.spells.spell import Spell
+    from llmspell.supervisor.audit.log import AuditLog
+    from llmspell.supervisor.broker import Broker
+
+NOT_LIMITED: Final = float("inf")
+
+
+class SessionPlan(NamedTuple):
+    """The parts of a session. Nothing in it reaches a worker but `run_fields()`."""
+
+    session: str
+    spell: Spell
+    policy: Policy
+    budget: Budget
+    broker: Broker
+    audit: AuditLog
+    mask: Callable[[Any], Any]
+    params: Mapping[str, Any]
+    args: tuple[str, ...]
+    env: Mapping[str, str]
+    keep_output: bool
+    notes: tuple[Mapping[str, Any], ...]
+
+    @property
+    def audit_path(self) -> str | None:
+        """Where the records are, or None when they are kept nowhere."""
+        return self.audit.path
+
+    def start_record(self) -> dict[str, Any]:
+        """What the first audit record says."""
+        import hashlib
+
+        source = self.spell.source.encode("utf-8")
+        return {
+            "spell": self.spell.name,
+            "engine": self.spell.engine,
+            "sha256": hashlib.sha256(source).hexdigest(),
+            "profile": self.policy.profile,
+            "policy": list(self.policy.origin),
+        }
+
+    def run_fields(self) -> dict[str, Any]:
+        """The `run` message: all that a worker is ever told about its run."""
+        return {
+            "source": self.spell.source,
+            "name": self.spell.name,
+            "profile": self.policy.profile,
+            "params": dict(self.params),
+            "args": list(self.args),
+            "env": dict(self.env),
+            "modules": sorted(self.policy.modules.granted),
+            "globals": self._globals(),
+        }
+
+    def _globals(self) -> dict[str, Any]:
+        limits = self.policy.limits
+        memory = number_of(limits.memory)
+        wall = number_of(limits.wall)
+        return {
+            "SANDBOX_ENABLED": self.policy.confinement.level != "none",
+            "MAX_MEMORY": None if memory is None else int(memory),
+            "MAX_EXECUTION_TIME": wall,
+        }
+
+    def output_room(self, used: int) -> float:
+        """Bytes of output still allowed; negative when over the limit."""
+        limit = number_of(self.policy.limits.output)
+        return NOT_LIMITED if limit is None else limit - used
+
+    def judge_isolation(
+        self, role: Role, hello: Hello
+    ) -> tuple[Isolation, LlmspellError | None]:
+        """What a worker's hello proves, and the error that refuses to go on, if it must."""
+        from llmspell import platform
+
+        level = level_for(role, self.policy)
+        missing = tuple(
+            sorted(platform.missing_effects(level, {name: hello.effects[name] for name in EFFECTS}))
+        )
+        achieved = level if not missing else platform.achieved_level(hello.effects)
+        isolation = Isolation(level, achieved, hello.layers, dict(hello.effects), missing)
+        if hello.engine != engine_name(role, self.spell.engine):
+            return isolation, WorkerViolation("the worker is not the engine that was started")
+        if missing and not self._may_go_on(role):
+            return isolation, IsolationRefused(
+                f"this machine can't hold what {level} promises: {', '.join(missing)}",
+                rule=f"{level}.isolation",
+                hint=platform.advice(missing),
+            )
+        return isolation, None
+
+    def _may_go_on(self, role: Role) -> bool:
+        confinement = self.policy.confinement
+        if role is Role.TOOLS and confinement.level in ("none", "low"):
+            return True
+        if confinement.level == "high" or confinement.on_missing == "refuse":
+            return confinement.allow_degraded is True and confinement.level != "high"
+        return confinement.on_missing in ("record", "warn", "none")
+
+    def close_audit(self, end: Ending, usage: Usage) -> bool:
+        """Writes the end record; whether the trail is complete."""
+        fields: dict[str, Any] = {
+            "status": end.status.value,
+            "reason": end.reason,
+            "code": None if end.error is None else end.error.code,
+            **usage._asdict(),
+        }
+        try:
+            for violation in end.violations:
+                self.audit.record("violation", {"kind": violation.kind, **violation.details})
+            self.audit.close(fields)
+        except (LlmspellError, OSError):
+            return False
+        return not self.audit.failed()
+

@@ -1,0 +1,434 @@
+"""One run of one spell, sans-IO: bytes, exits and time in; effects out (`effects`).
+
+Both drivers feed the same methods; none of them blocks, opens or imports anything heavy. Time is
+monotonic seconds, given by the caller.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from llmspell.channel import messages
+from llmspell.channel.bounds import INVOKES_MAX, OUTBOX_MAX, OUTSTANDING_MAX
+from llmspell.channel.framing import FrameError
+from llmspell.channel.jsontext import Callback, Malformed
+from llmspell.channel.states import Role, State
+from llmspell.errors import (
+    InternalError,
+    LimitExceeded,
+    LlmspellError,
+    WorkerViolation,
+    from_wire,
+)
+from llmspell.supervisor import ending
+from llmspell.supervisor.effects import (
+    Abandon,
+    Effect,
+    End,
+    Finish,
+    Note,
+    Perform,
+    Send,
+    Show,
+)
+from llmspell.supervisor.peers import MAIN, OnReturn, Peer, Pending
+from llmspell.supervisor.result import Isolation, Result, Usage
+from llmspell.supervisor.toolbench import Toolbench
+
+if TYPE_CHECKING:
+    from llmspell.platform import ExitStatus
+    from llmspell.supervisor.audit.log import AuditLog
+    from llmspell.supervisor.plan import SessionPlan
+
+START_SECONDS: Final = 30.0
+"""Time a worker may take until its hello; a loaded machine needs one, an honest one 50 ms."""
+
+CLOSE_SECONDS: Final = 0.25
+"""Time between a worker's channel closing and its exit before it is killed (IP-18)."""
+
+
+class Session:
+    """The core of a run. `result` is set when `Finish` is among the effects."""
+
+    def __init__(self, plan: SessionPlan, now: float) -> None:
+        self.plan = plan
+        self.policy = plan.policy
+        self.audit: AuditLog = plan.audit
+        self.broker = plan.broker
+        self.result: Result | None = None
+        self.effects: list[Effect] = []
+        self._begun = now
+        self.now = now
+        self._peers: dict[int, Peer] = {MAIN: Peer(MAIN, Role.SPELL, now + START_SECONDS)}
+        self._performing: dict[int, Pending] = {}
+        self._next_token = 1
+        self._output_size = 0
+        self._output: list[str] = []
+        self._cpu = 0.0
+        self._peak = 0
+        self._end: ending.Ending | None = None
+        self._isolation = Isolation(self.policy.profile, "none")
+        self._isolation_known = False
+        self._wall_deadline = ending.deadline(now, self.policy.limits.wall)
+        self._tools = Toolbench(self)
+        self.audit.record("session_start", plan.start_record())
+
+    # -- what drivers tell ---------------------------------------------------------------------
+
+    def receive(self, number: int, data: bytes, now: float) -> None:
+        """Bytes from a worker."""
+        self.now = now
+        peer = self._peers[number]
+        if peer.ending or self._end is not None:
+            return
+        try:
+            for message in peer.connection.receive(data, now):
+                self._handle(peer, message)
+                if self._end is not None or peer.ending:
+                    return
+        except WorkerViolation as error:
+            self._violated(peer, error)
+        except LlmspellError as error:
+            # Records that can't be kept and our own mistakes end the run closed.
+            self.stop(ending.internal(error))
+
+    def closed(self, number: int, now: float) -> None:
+        """A worker's channel came to its end."""
+        self.now = now
+        peer = self._peers[number]
+        peer.closed = True
+        if not peer.exited and not peer.ending:
+            peer.close_deadline = now + CLOSE_SECONDS
+
+    def exited(self, number: int, status: ExitStatus, now: float) -> None:
+        """A worker is reaped; all it ever wrote was given to `receive` before."""
+        self.now = now
+        peer = self._peers[number]
+        peer.exited = True
+        peer.start_deadline = peer.close_deadline = None
+        self._cpu += status.cpu_seconds
+        self._peak = max(self._peak, status.max_rss_bytes)
+        if not peer.ending:
+            if number == MAIN:
+                self.stop(ending.by_exit(status, self.policy.limits, self._isolation_known))
+            else:
+                self._tools.lost(peer, ending.by_exit(status, self.policy.limits, True))
+        self._conclude()
+
+    def start_failed(self, number: int, error: LlmspellError, now: float) -> None:
+        """A worker could not be started."""
+        self.now = now
+        peer = self._peers[number]
+        peer.exited = True
+        peer.start_deadline = None
+        if number == MAIN:
+            self.stop(ending.by_error(error))
+        else:
+            self._tools.lost(peer, ending.by_error(error))
+        self._conclude()
+
+    def performed(self, token: int, value: Any, now: float) -> None:
+        """A service function ended well."""
+        self.now = now
+        pending = self._performing.pop(token, None)
+        if pending is None or self._end is not None:
+            return
+        try:
+            value = self.broker.conclude(pending.method, pending.context, value)
+        except LlmspellError as error:
+            self._refuse(pending.peer, pending.call, pending.method.name, pending.origin, error)
+            return
+        self._reply(pending.peer, pending.call, value)
+
+    def not_performed(self, token: int, error: LlmspellError, now: float) -> None:
+        """A service function raised."""
+        self.now = now
+        pending = self._performing.pop(token, None)
+        if pending is None or self._end is not None:
+            return
+        self._refuse(pending.peer, pending.call, pending.method.name, pending.origin, error)
+
+    def outbox(self, number: int, size: int) -> None:
+        """How many bytes wait for a worker; one that does not read is ended (IP-16)."""
+        if size > OUTBOX_MAX and self._end is None:
+            peer = self._peers[number]
+            self._violated(peer, WorkerViolation("the worker does not read its channel"))
+
+    def tick(self, now: float) -> None:
+        """Looks at every deadline that has come."""
+        self.now = now
+        if self._end is not None:
+            return
+        if self._wall_deadline is not None and now >= self._wall_deadline:
+            self.stop(ending.limit("wall", self.policy.limits.wall))
+            return
+        for peer in list(self._peers.values()):
+            if peer.exited or peer.ending:
+                continue
+            try:
+                peer.connection.check_time(now)
+            except WorkerViolation as error:
+                self._violated(peer, error)
+                continue
+            if peer.start_deadline is not None and now >= peer.start_deadline:
+                late = InternalError(f"the worker did not start within {START_SECONDS:g} s")
+                self._lost(peer, ending.by_error(late))
+            elif peer.close_deadline is not None and now >= peer.close_deadline:
+                violation = WorkerViolation("the worker closed its channel and went on")
+                self._violated(peer, violation)
+            else:
+                self._tools.check_deadline(peer, now)
+
+    def next_deadline(self) -> float | None:
+        """The earliest moment at which `tick` has something to do."""
+        moments = [] if self._wall_deadline is None else [self._wall_deadline]
+        for peer in self._peers.values():
+            if not peer.exited and not peer.ending:
+                moments += peer.deadlines()
+        return min(moments, default=None)
+
+    def interrupt(self, reason: str) -> None:
+        """The user, or the awaiting task, wants the run to end now."""
+        self.stop(ending.killed(reason))
+
+    def invoke(self, number: int, callback: Callback, args: list[Any], done: OnReturn) -> None:
+        """Calls a function of a worker's own; `done` gets its value or its error."""
+        peer = self._peers[number]
+        if len(peer.invokes) >= INVOKES_MAX:
+            raise LimitExceeded("invokes", f"over {INVOKES_MAX} callbacks are under way")
+        invoke, data = peer.connection.invoke(callback.number, args)
+        peer.invokes[invoke] = done
+        self.effects.append(Send(number, data))
+
+    def take_effects(self) -> list[Effect]:
+        """The effects since the last call, in the order in which they must happen."""
+        taken = self.effects
+        self.effects = []
+        return taken
+
+    # -- what the tool bench uses --------------------------------------------------------------
+
+    def add_peer(self) -> Peer:
+        """Another worker, for tools."""
+        number = len(self._peers)
+        peer = Peer(number, Role.TOOLS, self.now + START_SECONDS)
+        self._peers[number] = peer
+        return peer
+
+    def tool_peers(self) -> list[Peer]:
+        """Every tool worker of the run, also those that ended."""
+        return [peer for peer in self._peers.values() if peer.number != MAIN]
+
+    def ended_peers(self) -> frozenset[int]:
+        """Workers that are reaped already."""
+        return frozenset(number for number, peer in self._peers.items() if peer.exited)
+
+    def origin_of(self, number: int) -> str:
+        """Who a worker's calls come from: the spell, or the tool at work in it."""
+        return self._peers[number].origin
+
+    def answer(self, number: int, call: int, method: str, origin: str, outcome: Any) -> None:
+        """Replies to a call whose work was done elsewhere; `outcome` is a value or an error."""
+        if isinstance(outcome, LlmspellError):
+            self._refuse(number, call, method, origin, outcome)
+        else:
+            self._reply(number, call, self.plan.mask(outcome))
+
+    def end_peer(self, peer: Peer) -> None:
+        """Kills one worker; calls of its own are dropped."""
+        if not peer.ending:
+            peer.ending = True
+            if not peer.exited:
+                self.effects.append(End(peer.number))
+            for token, pending in list(self._performing.items()):
+                if pending.peer == peer.number:
+                    del self._performing[token]
+                    self.effects.append(Abandon(token))
+
+    # -- messages ------------------------------------------------------------------------------
+
+    def _handle(self, peer: Peer, message: messages.Message) -> None:
+        kind = type(message)
+        if kind is messages.Call:
+            assert isinstance(message, messages.Call)
+            self._call(peer, message)
+        elif isinstance(message, messages.Output):
+            self._print(message)
+        elif isinstance(message, messages.Log):
+            self._note(message)
+        elif isinstance(message, messages.Returned):
+            done = peer.invokes.pop(message.id, None)
+            if done is None:
+                raise WorkerViolation("the worker answered what it was not asked")
+            done(message.value, message.error)
+        elif isinstance(message, messages.Cancel):
+            self._cancel(peer, message.id)
+        elif isinstance(message, messages.Hello):
+            self._hello(peer, message)
+        elif isinstance(message, messages.Done):
+            self.stop(ending.done(message.value))
+        elif isinstance(message, messages.Failed):
+            error = from_wire(message.error)
+            self.stop(ending.failed(error, self.broker.denials, self.policy.limits))
+
+    def _hello(self, peer: Peer, message: messages.Hello) -> None:
+        peer.start_deadline = None
+        peer.ready = True
+        isolation, refusal = self.plan.judge_isolation(peer.connection.role, message)
+        if peer.number == MAIN:
+            self._isolation = isolation
+            self._isolation_known = True
+            self.audit.record("isolation", isolation._asdict())
+        if refusal is not None:
+            self._lost(peer, ending.by_error(refusal))
+            return
+        if peer.number == MAIN:
+            self._send(MAIN, peer.connection.run(self.plan.run_fields()))
+        else:
+            self._tools.ready(peer)
+
+    def _call(self, peer: Peer, message: messages.Call) -> None:
+        if len(peer.calls) >= OUTSTANDING_MAX:
+            error: LlmspellError = LimitExceeded(
+                "outstanding", f"over {OUTSTANDING_MAX} calls are under way: wait for some"
+            )
+            self._refuse(peer.number, message.id, message.method, peer.origin, error)
+            return
+        peer.calls[message.id] = None
+        needs = None if peer.number == MAIN else self._tools.needs(peer)
+        try:
+            method, context, args = self.broker.admit(
+                message.method, message.args, peer.origin, needs
+            )
+            if message.method == "tools.execute":
+                self._tools.execute(peer, message.id, context, args)
+                return
+        except LlmspellError as refused:
+            self._refuse(peer.number, message.id, message.method, peer.origin, refused)
+            if isinstance(refused, LimitExceeded) and refused.limit == "calls":
+                self.stop(ending.by_error(refused))
+            return
+        token = self._next_token
+        self._next_token += 1
+        peer.calls[message.id] = token
+        self._performing[token] = Pending(peer.number, message.id, method, context, peer.origin)
+        self.effects.append(Perform(token, method.perform, context, args))
+
+    def _cancel(self, peer: Peer, call: int) -> None:
+        token = peer.calls.pop(call, None)
+        if token is not None and self._performing.pop(token, None) is not None:
+            self.effects.append(Abandon(token))
+
+    def _print(self, message: messages.Output) -> None:
+        size = len(message.text.encode("utf-8"))
+        room = self.plan.output_room(self._output_size)
+        self._output_size += size
+        if size <= room:
+            self._show(message.stream, message.text)
+            return
+        kept = message.text.encode("utf-8")[: int(room)].decode("utf-8", "ignore")
+        self._show(message.stream, f"{kept}\n[output cut here by its limit]\n")
+        self.stop(ending.limit("output", self.policy.limits.output))
+
+    def _show(self, stream: str, text: str) -> None:
+        text = self.plan.mask(text)
+        if stream == "stdout" and self.plan.keep_output:
+            self._output.append(text)
+        self.effects.append(Show(stream, text))
+
+    def _note(self, message: messages.Log) -> None:
+        size = len(message.message.encode("utf-8", "replace")) + 64 * len(message.fields)
+        self._output_size += size
+        if self.plan.output_room(self._output_size) < 0:
+            self.stop(ending.limit("output", self.policy.limits.output))
+            return
+        fields = self.plan.mask(message.fields)
+        self.effects.append(Note(message.level, self.plan.mask(message.message), fields))
+
+    # -- answers -------------------------------------------------------------------------------
+
+    def _send(self, number: int, data: bytes) -> None:
+        if not self._peers[number].ending:
+            self.effects.append(Send(number, data))
+
+    def _reply(self, number: int, call: int, value: Any) -> None:
+        peer = self._peers[number]
+        if call not in peer.calls:
+            return
+        try:
+            data = peer.connection.reply(call, value)
+        except (Malformed, FrameError) as error:
+            too_large = LimitExceeded("message", f"the answer can't be carried: {error}")
+            self._refuse(number, call, "reply", peer.origin, too_large)
+            return
+        del peer.calls[call]
+        self._send(number, data)
+
+    def _refuse(
+        self, number: int, call: int, method: str, origin: str, error: LlmspellError
+    ) -> None:
+        peer = self._peers[number]
+        peer.calls.pop(call, None)
+        try:
+            wire = self.broker.failed(method, origin, error)
+        except LlmspellError as failure:
+            self.stop(ending.internal(failure))
+            return
+        self._send(number, peer.connection.refuse(call, wire))
+
+    # -- ends ----------------------------------------------------------------------------------
+
+    def _violated(self, peer: Peer, error: WorkerViolation) -> None:
+        peer.connection.state = State.ENDED
+        self.stop(ending.by_error(error))
+
+    def _lost(self, peer: Peer, how: ending.Ending) -> None:
+        if peer.number == MAIN:
+            self.stop(how)
+        else:
+            self._tools.lost(peer, how)
+
+    def stop(self, how: ending.Ending) -> None:
+        """Ends the run this way; the first end counts. Every worker is killed at once."""
+        if self._end is not None:
+            return
+        self._end = how
+        for token in self._performing:
+            self.effects.append(Abandon(token))
+        self._performing.clear()
+        for peer in self._peers.values():
+            self.end_peer(peer)
+
+    def _conclude(self) -> None:
+        if self._end is None or self.result is not None:
+            return
+        if any(not peer.exited for peer in self._peers.values()):
+            return
+        end = self._end
+        budget: Mapping[str, float] = self.plan.budget.usage()
+        usage = Usage(
+            wall=round(self.now - self._begun, 4),
+            cpu=round(self._cpu, 4),
+            peak_memory=self._peak,
+            calls=self.broker.calls,
+            transfer=int(budget.get("transfer", 0)),
+            output=self._output_size,
+        )
+        complete = self.plan.close_audit(end, usage)
+        self.result = Result(
+            status=end.status,
+            reason=end.reason,
+            value=self.plan.mask(end.value),
+            output="".join(self._output),
+            error=end.error,
+            usage=usage,
+            isolation=self._isolation,
+            denials=tuple(self.broker.denials),
+            violations=end.violations,
+            session=self.plan.session,
+            audit_head=self.audit.head,
+            audit_path=self.plan.audit_path,
+            audit_complete=complete,
+        )
+        self.effects.append(Finish())

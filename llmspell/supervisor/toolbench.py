@@ -1,0 +1,142 @@
+"""The tool workers of one run: one tool call at a time in each, started at first need.
+
+One at a time makes identity exact (whatever the worker asks for is asked by that tool, with no
+more rights than it declared) and lets the deadline of one call end nothing but that call.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from llmspell.channel.framing import FrameError
+from llmspell.channel.jsontext import Callback, Malformed
+from llmspell.errors import InvalidInput, LimitExceeded, LlmspellError, OperationFailed, from_wire
+from llmspell.supervisor.effects import StartTools
+from llmspell.supervisor.peers import Peer, ToolJob
+from llmspell.supervisor.result import Status
+
+if TYPE_CHECKING:
+    from llmspell.supervisor.broker import CallContext
+    from llmspell.supervisor.ending import Ending
+    from llmspell.supervisor.session import Session
+
+TOOL_WORKERS_MAX: Final = 4
+"""Tool workers of one run; further tool calls wait for one."""
+
+EXECUTE: Final = Callback(0)
+"""The one function a tool worker offers: run the named tool on this input."""
+
+
+class Toolbench:
+    """Queue and workers. Holds no process: it asks for effects like the rest of the core."""
+
+    __slots__ = ("_session", "_queue", "_idle", "_starting")
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._queue: list[ToolJob] = []
+        self._idle: list[Peer] = []
+        self._starting: list[Peer] = []
+
+    def needs(self, peer: Peer) -> frozenset[str]:
+        """What the tool at work in this worker declared; nothing when none is at work."""
+        return frozenset() if peer.job is None else peer.job.needs
+
+    def execute(
+        self, peer: Peer, call: int, context: CallContext, args: dict[str, Any]
+    ) -> None:
+        """Takes a `tools.execute` call: verdict, then a worker or the queue."""
+        from llmspell.tools import registry
+
+        name = args["name"]
+        tool = registry.describe(name)
+        needs = frozenset(tool["required_permissions"])
+        verdict = context.policy.tools.judge(name, needs, tool["category"])
+        context.judge(verdict, action="tool", target=name)
+        job = ToolJob(
+            peer.number, call, name, needs, args["input"], float(tool["limits"]["seconds"])
+        )
+        self._queue.append(job)
+        self._assign()
+
+    def ready(self, peer: Peer) -> None:
+        """A tool worker said hello."""
+        self._starting.remove(peer)
+        self._idle.append(peer)
+        self._assign()
+
+    def check_deadline(self, peer: Peer, now: float) -> None:
+        """Ends a tool worker whose call takes too long; the call gets a typed time-out."""
+        job = peer.job
+        if job is not None and job.deadline is not None and now >= job.deadline:
+            peer.job = None
+            self._session.end_peer(peer)
+            error = OperationFailed(
+                f"the tool {job.tool} did not end within {job.seconds:g} s",
+                code=2008,
+                kind="timeout",
+                rule="tool.seconds",
+            )
+            self._answer(job, error)
+            self._assign()
+
+    def lost(self, peer: Peer, how: Ending) -> None:
+        """A tool worker is gone; its call fails, the run goes on."""
+        if peer in self._starting:
+            self._starting.remove(peer)
+            failure = how.error or OperationFailed("the tool worker could not start")
+            waiting, self._queue = self._queue, []
+            for unstarted in waiting:
+                self._answer(unstarted, failure)
+        if peer in self._idle:
+            self._idle.remove(peer)
+        job = peer.job
+        peer.job = None
+        self._session.end_peer(peer)
+        if job is not None:
+            self._answer(job, _loss(job, how))
+        self._assign()
+
+    def _assign(self) -> None:
+        while self._queue and self._idle:
+            self._hand_over(self._idle.pop(), self._queue.pop(0))
+        alive = sum(1 for peer in self._session.tool_peers() if not peer.ending)
+        if len(self._queue) > len(self._starting) and alive < TOOL_WORKERS_MAX:
+            peer = self._session.add_peer()
+            self._starting.append(peer)
+            self._session.effects.append(StartTools(peer.number))
+
+    def _hand_over(self, peer: Peer, job: ToolJob) -> None:
+        peer.job = job
+        peer.origin = f"tool:{job.tool}"
+        job.deadline = self._session.now + job.seconds
+
+        def done(value: Any, error: dict[str, Any] | None) -> None:
+            if peer.job is not job:
+                return
+            peer.job = None
+            peer.origin = "tools"
+            self._answer(job, value if error is None else from_wire(error))
+            if not peer.ending:
+                self._idle.append(peer)
+            self._assign()
+
+        try:
+            self._session.invoke(peer.number, EXECUTE, [job.tool, job.args], done)
+        except (Malformed, FrameError) as error:
+            peer.job = None
+            self._idle.append(peer)
+            self._answer(job, InvalidInput(f"the input can't be carried: {error}"))
+
+    def _answer(self, job: ToolJob, outcome: Any) -> None:
+        origin = self._session.origin_of(job.caller)
+        self._session.answer(job.caller, job.call, "tools.execute", origin, outcome)
+
+
+def _loss(job: ToolJob, how: Ending) -> LlmspellError:
+    if how.status is Status.LIMIT:
+        return LimitExceeded(how.reason, f"the tool {job.tool} reached its {how.reason} limit")
+    return OperationFailed(
+        f"the tool {job.tool} broke down ({how.reason}); the call was not repeated",
+        kind="tool_lost",
+    )

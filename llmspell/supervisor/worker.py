@@ -1,0 +1,158 @@
+"""Starting a worker: program, arguments and confinement plan for an engine under a policy.
+
+The one place where `platform` (how to confine) and `sandboxes` (what to run) meet.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from llmspell import platform
+from llmspell.channel.framing import frame
+from llmspell.channel.states import Role
+from llmspell.errors import IsolationRefused
+from llmspell.supervisor.ending import number_of
+
+if TYPE_CHECKING:
+    from llmspell.platform import Process
+    from llmspell.policies.policy import Policy
+
+PACKAGE: Final = Path(__file__).resolve().parent.parent
+BUILT: Final = PACKAGE / "sandboxes" / "_built"
+ENGINES: Final = PACKAGE / "sandboxes" / "engines" / "main.py"
+TOOLS: Final = PACKAGE / "tools" / "main.py"
+"""Programs of the native workers, started by path: a worker imports nothing of the supervisor."""
+
+TOOL_MEMORY: Final = 268_435_456
+"""Bytes of memory one tool worker may use."""
+
+TOOL_OPEN_FILES: Final = 32
+
+
+class Start(NamedTuple):
+    """What a worker is started with. `preamble` goes into the channel before the process runs."""
+
+    argv: tuple[str, ...]
+    preamble: bytes
+    pass_fds: dict[int, int]
+
+
+def engine_name(role: Role, engine: str) -> str:
+    """What a worker of this role must call itself in its hello."""
+    return "tools" if role is Role.TOOLS else engine
+
+
+def level_for(role: Role, policy: Policy) -> str:
+    """The confinement level of a worker: tool workers parse strangers' bytes, so never below
+    `medium` where the machine can hold it."""
+    level = policy.confinement.level
+    return "medium" if role is Role.TOOLS and level in ("none", "low", "high") else level
+
+
+def describe(role: Role, policy: Policy, engine: str, modules: tuple[str, ...]) -> Start:
+    """Everything needed to start a worker. Raises `IsolationRefused` when a part is missing."""
+    level = level_for(role, policy)
+    if role is Role.SPELL and level == "high":
+        return _wasm(policy, engine)
+    return _native(role, level, policy, engine, modules)
+
+
+def start(described: Start, channel: int) -> Process:
+    """Spawns the worker; its plan already waits in its channel."""
+    return platform.spawn(described.argv, channel=channel, pass_fds=described.pass_fds)
+
+
+def _wasm(policy: Policy, engine: str) -> Start:
+    from llmspell.supervisor import guests
+
+    guest = guests.guest(engine)
+    memory = number_of(policy.limits.memory)
+    plan = platform.plan(_confinement("high", "wasm", policy, memory, int(policy_open(policy))))
+    argv = (
+        str(_built("llmspell-worker")),
+        "run",
+        "--engine",
+        engine,
+        "--wasmtime",
+        str(guest.wasmtime),
+        "--module",
+        str(guest.module_path),
+        "--prelude",
+        str(guest.prelude_path),
+        "--memory",
+        str(int(memory) if memory is not None else 4 << 30),
+    )
+    return Start(argv, frame(plan.stage1), dict(guest.pass_fds))
+
+
+def _native(
+    role: Role, level: str, policy: Policy, engine: str, modules: tuple[str, ...]
+) -> Start:
+    tools = role is Role.TOOLS
+    memory = TOOL_MEMORY if tools else number_of(policy.limits.memory)
+    files = TOOL_OPEN_FILES if tools else policy_open(policy)
+    argv = [sys.executable, "-I", "-S", "-B", str(TOOLS if tools else ENGINES)]
+    if not tools:
+        argv += ["--engine", engine]
+    for folder in _site_folders():
+        argv += ["--site", folder]
+    if not tools and modules:
+        argv += ["--modules", ",".join(modules)]
+    if level == "none":
+        return Start(tuple(argv), b"", {})
+    plan = platform.plan(_confinement(level, "native", policy, memory, int(files)))
+    argv += ["--confine", str(_built("libconfine.so"))]
+    launcher = str(_built("llmspell-launch"))
+    return Start((launcher, *argv), frame(plan.stage1) + frame(plan.stage2), {})
+
+
+def _confinement(
+    level: str, kind: str, policy: Policy, memory: float | None, open_files: int
+) -> platform.Confinement:
+    limits = policy.limits
+    low = level == "low"
+    cpu = number_of(limits.cpu)
+    return platform.Confinement(
+        level=level,
+        kind=kind,
+        memory=None if memory is None else int(memory),
+        cpu=cpu,
+        threads=int(number_of(limits.threads) or 1),
+        processes=int(number_of(limits.processes) or 0),
+        open_files=open_files,
+        read_paths=tuple(policy.files.folders("read")) if low else (),
+        write_paths=tuple(policy.files.folders("write")) if low else (),
+    )
+
+
+def policy_open(policy: Policy) -> float:
+    """Open files a worker may have."""
+    return number_of(policy.limits.open_files) or 1024
+
+
+def _built(name: str) -> Path:
+    path = BUILT / name
+    if not os.access(path, os.X_OK if name != "libconfine.so" else os.R_OK):
+        raise IsolationRefused(
+            f"{name} is missing from this installation",
+            rule="installation",
+            hint="reinstall llmspell; in a checkout run: pip install -e .",
+        )
+    return path
+
+
+def _site_folders() -> list[str]:
+    """Where a native worker finds its engine: the folders that hold it, and nothing else."""
+    found = [str(PACKAGE.parent)]
+    for folder in sys.path:
+        if folder and folder not in found and os.path.isdir(folder):
+            if os.path.isdir(os.path.join(folder, "lupa")) or _has_quickjs(folder):
+                found.append(folder)
+    return found
+
+
+def _has_quickjs(folder: str) -> bool:
+    return os.path.isfile(os.path.join(folder, "quickjs", "__init__.py"))
