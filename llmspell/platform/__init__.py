@@ -16,6 +16,27 @@ if sys.platform != "linux":
         hint="run it on Linux, in a virtual machine or in WSL 2",
     )
 
+from llmspell.platform.linux.effects import (
+    EFFECTS,
+    REQUIRED_EFFECTS,
+    achieved_level,
+    advice,
+    missing_effects,
+)
+from llmspell.platform.linux.plan import Confinement, Plan
+from llmspell.platform.linux.plan import make_plan as plan
 from llmspell.platform.linux.process import ExitStatus, Process, spawn
 
-__all__ = ["ExitStatus", "Process", "spawn"]
+__all__ = [
+    "EFFECTS",
+    "REQUIRED_EFFECTS",
+    "Confinement",
+    "ExitStatus",
+    "Plan",
+    "Process",
+    "achieved_level",
+    "advice",
+    "missing_effects",
+    "plan",
+    "spawn",
+]

@@ -17,13 +17,10 @@ import math
 import os
 import struct
 from collections.abc import Iterable, Mapping
-from typing import Final, Literal, NamedTuple
+from typing import Final, NamedTuple
 
 from llmspell.errors import IsolationRefused
 from llmspell.platform.linux import seccomp
-
-Level = Literal["none", "low", "medium", "high"]
-Kind = Literal["wasm", "native"]
 
 LAYERS: Final = (
     "fds",
@@ -51,13 +48,17 @@ LAYERS: Final = (
 """Every mechanism, in the order of `enum layer` in confine_internal.h."""
 
 _NONE: Final = frozenset({"fds", "session", "rlimits", "parent_death", "subreaper"})
-_LOW: Final = frozenset(
-    "fds session rlimits caps no_new_privs parent_death undumpable "
-    "landlock landlock_scope seccomp".split()
-)
-_MEDIUM: Final = (frozenset(LAYERS) - {"subreaper"}) | _LOW
+_LOW: Final = (_NONE - {"subreaper"}) | {
+    "caps",
+    "no_new_privs",
+    "undumpable",
+    "landlock",
+    "landlock_scope",
+    "seccomp",
+}
+_MEDIUM: Final = frozenset(LAYERS) - {"subreaper"}
 
-WANTED: Final[Mapping[Level, frozenset[str]]] = {
+WANTED: Final[Mapping[str, frozenset[str]]] = {
     "none": _NONE,
     "low": _LOW,
     "medium": _MEDIUM,
@@ -88,20 +89,6 @@ _NOBODY: Final = 65534
 _HANDOVER_FD: Final = 4
 
 
-class Limits(NamedTuple):
-    """What a worker may use. None means unlimited; zero means none at all.
-
-    memory: bytes; cpu: seconds; file_size: bytes per file; the others are counts.
-    """
-
-    memory: int | None
-    cpu: float | None
-    threads: int | None
-    processes: int | None
-    open_files: int | None
-    file_size: int | None
-
-
 class Machine(NamedTuple):
     """Who confines: the supervisor's own identity, as far as a plan depends on it."""
 
@@ -122,11 +109,26 @@ class Machine(NamedTuple):
 
 
 class Confinement(NamedTuple):
-    """One worker's confinement, before it becomes bytes."""
+    """One worker's confinement, before it becomes bytes. A limit of None means unlimited.
 
-    level: Level
-    kind: Kind
-    limits: Limits
+    A limit has to be said: zero is the strictest, and there is no default.
+    """
+
+    level: str
+    """"none", "low", "medium" or "high"."""
+    kind: str
+    """"native": an interpreter behind the launcher; "wasm": the native worker around a guest."""
+    memory: int | None
+    """Bytes."""
+    cpu: float | None
+    """Seconds of the whole process; rounded up to full ones."""
+    threads: int | None
+    """At `medium` and `high` always 1. At `low` held by memory (8 MiB of stack each) only."""
+    processes: int | None
+    """New processes: at `low` and above always 0, by the filter."""
+    open_files: int | None
+    file_size: int | None = None
+    """Bytes of one file."""
     read_paths: tuple[str, ...] = ()
     """Absolute real paths that the worker itself may read; used at `low` only."""
     write_paths: tuple[str, ...] = ()
@@ -160,10 +162,11 @@ def make_plan(confinement: Confinement, machine: Machine | None = None) -> Plan:
     # Both kinds drop late: interpreter or library may lie below a home that only root may enter.
     drops = machine.may_drop and "uid" in wanted
     drop = (_SECOND, machine.worker_uid, machine.worker_uid) if drops else (0, 0, 0)
-    probe = confinement.level != "none"
+    # 0: nothing is promised; 1: effects are tried; 2: and root without rights is a leak.
+    probe = {"none": 0, "low": 1}.get(confinement.level, 2)
 
     def base(stages: int) -> bytes:
-        body = (stages, _mask(wanted), int(probe), *drop, machine.pid, int(handover))
+        body = (stages, _mask(wanted), probe, *drop, machine.pid, int(handover))
         return _record(1, struct.pack("<8I", *body))
 
     early = _limits(confinement) + b"".join(
@@ -185,10 +188,15 @@ def _record(kind: int, body: bytes) -> bytes:
 
 
 def _limits(confinement: Confinement) -> bytes:
-    limits = confinement.limits
-    for name, value in zip(limits._fields, limits, strict=True):
+    limits = confinement
+    for name in ("memory", "cpu", "threads", "processes", "open_files", "file_size"):
+        value = getattr(limits, name)
         if value is not None and not (math.isfinite(value) and value >= 0):
             raise ValueError(f"the limit {name} must be zero or more, not {value!r}")
+    if limits.level in ("medium", "high") and (limits.threads or 0) > 1:
+        raise ValueError(f"a worker at {limits.level} has one thread")
+    if limits.level != "none" and limits.processes != 0:
+        raise ValueError(f"a worker at {limits.level} starts no process")
     records = {_RLIMIT_CORE: 0}
     if confinement.level != "none":
         records |= {_RLIMIT_MEMLOCK: 0, _RLIMIT_MSGQUEUE: 0}

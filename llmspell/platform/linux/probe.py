@@ -12,19 +12,18 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from llmspell.errors import IsolationRefused
-from llmspell.platform.linux.plan import Confinement, Kind, Level, Limits, make_plan
+from llmspell.platform.linux.plan import Confinement, make_plan
 from llmspell.platform.linux.process import spawn
 from llmspell.platform.linux.seccomp import BUILT
 
 _DEADLINE: Final = 10.0
 _REPORT_MAX: Final = 65_536
-_LIMITS: Final = Limits(64 << 20, 10, 1, 0, 32, 0)
 
 
 class Report(NamedTuple):
     """What a real confined process found: see `confine_details_json`."""
 
-    level: Level
+    level: str
     layers: tuple[str, ...]
     effects: Mapping[str, bool]
     missing: Mapping[str, str]
@@ -48,8 +47,8 @@ class Capabilities(NamedTuple):
 
 
 def examine(
-    level: Level,
-    kind: Kind = "wasm",
+    level: str,
+    kind: str = "wasm",
     without: frozenset[str] = frozenset(),
     launcher: str | None = None,
 ) -> Report:
@@ -58,7 +57,7 @@ def examine(
     Raises IsolationRefused when the launcher is missing or ends without an answer.
     """
     launcher = launcher or launcher_path()
-    plan = make_plan(Confinement(level, kind, _LIMITS, without=without))
+    plan = make_plan(Confinement(level, kind, 64 << 20, 10, 1, 0, 32, without=without))
     # As a native worker: the launcher becomes a program, here itself, which does stage 2.
     argv = [launcher, launcher, "--check"] if plan.stage2 else [launcher, "--check"]
     ours, theirs = socket.socketpair()
@@ -124,7 +123,7 @@ def _read_frame(channel: socket.socket) -> bytes | None:
     return exactly(size) if 0 < size <= _REPORT_MAX else None
 
 
-def _report(level: Level, text: bytes, milliseconds: float) -> Report:
+def _report(level: str, text: bytes, milliseconds: float) -> Report:
     import json
 
     found: dict[str, Any] = json.loads(text)

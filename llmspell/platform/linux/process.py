@@ -17,14 +17,15 @@ from llmspell.errors import OperationFailed
 
 _CHANNEL_FD: Final = 3
 _FIRST_SAFE_FD: Final = 64
-"""Copies for the child are made from here up, so that no dup2 in the child hits another's source."""
+"""Copies for the child lie from here up, so that no dup2 in the child hits another's source."""
 
 
 class ExitStatus(NamedTuple):
     """How a process ended: exactly one of code and signal is a number.
 
     Both None: somebody else reaped it (the host ignores SIGCHLD) and nothing is known.
-    cpu_seconds: user and system time of the whole tree. max_rss_bytes: peak of its largest process.
+    cpu_seconds: user and system time of the whole tree. max_rss_bytes: peak of its largest process;
+    where that is below this process's own peak, the largest figure that sample() saw (0: none).
     """
 
     code: int | None
@@ -74,7 +75,7 @@ class Process:
         self._signal(signal.SIGCONT)
 
     def sample(self) -> int:
-        """Peak memory so far in bytes, of the process that works; remembered for the exit status."""
+        """Peak memory so far, in bytes, of the process that works; kept for the exit status."""
         for pid in (self.pid, *_children(self.pid)):
             self._peak = max(self._peak, _peak_rss(pid))
         return self._peak
@@ -113,9 +114,10 @@ class Process:
             except ChildProcessError:
                 self._status = ExitStatus(None, None, 0.0, self._peak)
                 return
-        # exec counts the spawning process's own peak into the child's: below it the figure is ours.
+        # The kernel counts the spawning process's own peak into the child's at exec: a figure that
+        # does not exceed it says nothing of the child.
         measured = usage.ru_maxrss * 1024
-        peak = measured if measured > self._floor or not self._peak else self._peak
+        peak = measured if measured > self._floor else self._peak
         cpu = usage.ru_utime + usage.ru_stime
         if os.WIFSIGNALED(status):
             self._status = ExitStatus(None, os.WTERMSIG(status), cpu, peak)
@@ -162,7 +164,6 @@ def _spawn(argv: Sequence[str], wanted: Mapping[int, int]) -> Process:
                 actions.append((os.POSIX_SPAWN_OPEN, target, os.devnull, os.O_RDWR, 0))
         actions += [(os.POSIX_SPAWN_CLOSE, fd) for fd in _inheritable() if fd > 2]
         actions += [(os.POSIX_SPAWN_DUP2, copies[target], target) for target in sorted(copies)]
-        floor = _peak_rss(os.getpid())
         pid = os.posix_spawn(
             argv[0],
             tuple(argv),
@@ -188,7 +189,8 @@ def _spawn(argv: Sequence[str], wanted: Mapping[int, int]) -> Process:
             f"this kernel gives no handle on a process (pidfd_open: {error.strerror}); "
             "llmspell needs Linux 5.3 or newer"
         ) from error
-    return Process(pid, pidfd, floor)
+    # Taken after the exec that inherited it.
+    return Process(pid, pidfd, _peak_rss(os.getpid()))
 
 
 def _inheritable() -> list[int]:

@@ -87,7 +87,7 @@ def program(level: str, kind: str, architecture: str | None = None) -> bytes:
 
 
 def compile_program(level: str, kind: str, architecture: str) -> bytes:
-    """Compiles one program with libseccomp. Raises KeyError for an unknown level, kind or machine."""
+    """Compiles one program with libseccomp. Raises KeyError for an unknown combination."""
     import pyseccomp  # type: ignore[import-untyped]
 
     tables = _tables()

@@ -24,6 +24,10 @@ class Rule(NamedTuple):
     when: tuple[When, ...] = ()
 
 
+def _named(names: str) -> tuple[str, ...]:
+    return tuple(names.split())
+
+
 LOW_32: Final = 0xFFFF_FFFF
 PROT_EXEC: Final = 0x4
 MAP_TYPE: Final = 0x0F
@@ -70,14 +74,14 @@ PRIVATE_DATA: Final = (When(2, PROT_EXEC, 0), When(3, MAP_TYPE, MAP_PRIVATE))
 COMMON: Final[tuple[Rule, ...]] = (
     *(
         Rule(call)
-        for call in (
+        for call in _named(
             "read write readv writev close poll ppoll recvfrom "
             "munmap mremap madvise brk "
             "rt_sigaction rt_sigprocmask rt_sigreturn sigaltstack "
             "futex restart_syscall sched_yield "
             "clock_gettime clock_getres clock_nanosleep nanosleep gettimeofday time "
             "getrandom getpid gettid exit exit_group"
-        ).split()
+        )
     ),
     Rule("sendto", NO_ADDRESS),
     Rule("mmap", PRIVATE_DATA),
@@ -88,12 +92,12 @@ COMMON: Final[tuple[Rule, ...]] = (
 INTERPRETER: Final[tuple[Rule, ...]] = (
     *(
         Rule(call)
-        for call in (
-            "select pselect6 epoll_wait epoll_pwait epoll_pwait2 epoll_ctl epoll_create1 eventfd2 pipe2 "
-            "fstat lseek shutdown getsockopt getsockname getpeername "
+        for call in _named(
+            "select pselect6 epoll_wait epoll_pwait epoll_pwait2 epoll_ctl epoll_create1 "
+            "eventfd2 pipe2 fstat lseek shutdown getsockopt getsockname getpeername "
             "getuid geteuid getgid getegid getppid getrusage times sched_getaffinity "
             "rt_sigpending rt_sigtimedwait rt_sigsuspend dup"
-        ).split()
+        )
     ),
     *(
         Rule("fcntl", (When(1, LOW_32, command),))
@@ -107,39 +111,37 @@ INTERPRETER: Final[tuple[Rule, ...]] = (
 )
 """What CPython, Lua and QuickJS need besides, after their imports: no path, no new process."""
 
-DENIED_ALWAYS: Final[tuple[str, ...]] = tuple(
-    (
-        # other doors into the kernel (KX-06, NW-07)
-        "io_uring_setup io_uring_enter io_uring_register userfaultfd bpf perf_event_open "
-        "keyctl add_key request_key fanotify_init fanotify_mark lookup_dcookie "
-        # other processes (PR-08 … PR-12)
-        "ptrace process_vm_readv process_vm_writev process_madvise process_mrelease kcmp "
-        "pidfd_open pidfd_getfd pidfd_send_signal kill tkill tgkill rt_sigqueueinfo rt_tgsigqueueinfo "
-        "get_robust_list move_pages migrate_pages setns unshare "
-        # new processes (PR-14 … PR-18)
-        "execve execveat fork vfork memfd_create memfd_secret "
-        # the system itself (KX-07)
-        "mount umount umount2 mount_setattr move_mount open_tree fsopen fsconfig fsmount "
-        "fspick pivot_root chroot swapon swapoff reboot kexec_load kexec_file_load init_module "
-        "finit_module delete_module create_module query_module get_kernel_syms acct quotactl quotactl_fd "
-        "syslog sethostname setdomainname vhangup nfsservctl "
-        "settimeofday clock_settime clock_adjtime adjtimex stime "
-        "iopl ioperm modify_ldt vm86 vm86old uselib ustat sysfs _sysctl "
-        # identity and attributes
-        "setuid setgid setreuid setregid setresuid setresgid setgroups setfsuid setfsgid capset "
-        "personality seccomp prctl "
-        "open_by_handle_at name_to_handle_at "
-        "mknod mknodat setxattr lsetxattr fsetxattr removexattr lremovexattr fremovexattr "
-        # sockets: the channel is the only one
-        "socket connect bind listen accept accept4 "
-        # shared kernel objects (KX-13)
-        "shmget shmat shmctl shmdt semget semop semctl semtimedop msgget msgsnd msgrcv msgctl "
-        "mq_open mq_unlink mq_timedsend mq_timedreceive mq_notify mq_getsetattr "
-        # scheduling and limits of oneself and others
-        "setpriority ioprio_set sched_setscheduler sched_setparam sched_setattr sched_setaffinity "
-        "set_mempolicy mbind set_mempolicy_home_node prlimit64 setrlimit setsid setpgid "
-        "remap_file_pages vmsplice landlock_create_ruleset landlock_add_rule landlock_restrict_self"
-    ).split()
+DENIED_ALWAYS: Final[tuple[str, ...]] = _named(
+    # other doors into the kernel (KX-06, NW-07)
+    "io_uring_setup io_uring_enter io_uring_register userfaultfd bpf perf_event_open "
+    "keyctl add_key request_key fanotify_init fanotify_mark lookup_dcookie "
+    # other processes (PR-08 … PR-12)
+    "ptrace process_vm_readv process_vm_writev process_madvise process_mrelease kcmp "
+    "pidfd_open pidfd_getfd pidfd_send_signal kill tkill tgkill rt_sigqueueinfo rt_tgsigqueueinfo "
+    "get_robust_list move_pages migrate_pages setns unshare "
+    # new processes (PR-14 … PR-18)
+    "execve execveat fork vfork memfd_create memfd_secret "
+    # the system itself (KX-07)
+    "mount umount umount2 mount_setattr move_mount open_tree fsopen fsconfig fsmount "
+    "fspick pivot_root chroot swapon swapoff reboot kexec_load kexec_file_load init_module "
+    "finit_module delete_module create_module query_module get_kernel_syms acct "
+    "quotactl quotactl_fd syslog sethostname setdomainname vhangup nfsservctl "
+    "settimeofday clock_settime clock_adjtime adjtimex stime "
+    "iopl ioperm modify_ldt vm86 vm86old uselib ustat sysfs _sysctl "
+    # identity and attributes
+    "setuid setgid setreuid setregid setresuid setresgid setgroups setfsuid setfsgid capset "
+    "personality seccomp prctl "
+    "open_by_handle_at name_to_handle_at "
+    "mknod mknodat setxattr lsetxattr fsetxattr removexattr lremovexattr fremovexattr "
+    # sockets: the channel is the only one
+    "socket connect bind listen accept accept4 "
+    # shared kernel objects (KX-13)
+    "shmget shmat shmctl shmdt semget semop semctl semtimedop msgget msgsnd msgrcv msgctl "
+    "mq_open mq_unlink mq_timedsend mq_timedreceive mq_notify mq_getsetattr "
+    # scheduling and limits of oneself and others
+    "setpriority ioprio_set sched_setscheduler sched_setparam sched_setattr sched_setaffinity "
+    "set_mempolicy mbind set_mempolicy_home_node prlimit64 setrlimit setsid setpgid "
+    "remap_file_pages vmsplice landlock_create_ruleset landlock_add_rule landlock_restrict_self"
 )
 """Refused at `low`, where everything else is allowed; at `medium` and `high` nobody lists them."""
 

@@ -1,4 +1,4 @@
-"""A thread that lives as long as the process, to start workers from when the caller is not the main thread."""
+"""A thread that lives as long as the process, for starting workers off the main thread."""
 
 from __future__ import annotations
 
@@ -32,7 +32,9 @@ def run(work: Callable[[], T]) -> T:
         # A forked copy of this process has the queue, but not the thread behind it.
         if _jobs is None or _owner != os.getpid():
             _jobs, _owner = queue.SimpleQueue(), os.getpid()
-            threading.Thread(target=_serve, args=(_jobs,), name="llmspell-spawner", daemon=True).start()
+            thread = threading.Thread(target=_serve, args=(_jobs,), daemon=True)
+            thread.name = "llmspell-spawner"
+            thread.start()
         jobs = _jobs
     job = _Job(work)
     jobs.put(job)  # type: ignore[arg-type]

@@ -76,7 +76,7 @@ static bool parse_base(struct plan *plan, const uint8_t *body, size_t size) {
     plan->handover = read_u32(body + 28);
     if (plan->stages < 1 || plan->stages > 3 || plan->wanted >> LAYER_COUNT)
         return false;
-    if (plan->probe > 1 || plan->handover > 1 || plan->drop_stage > 2)
+    if (plan->probe > 2 || plan->handover > 1 || plan->drop_stage > 2)
         return false;
     /* Leaving root for root would be no drop, and (uid_t)-1 means "unchanged" to setresuid. */
     if (plan->drop_stage && (!plan->uid || !plan->gid || plan->uid == UINT32_MAX || plan->gid == UINT32_MAX))

@@ -57,7 +57,7 @@ struct plan_path {
 struct plan {
     uint32_t stages; /* bit 0: holds stage 1; bit 1: holds stage 2 */
     uint32_t wanted; /* 1 << enum layer */
-    uint32_t probe;  /* effects are tried and reported */
+    uint32_t probe;  /* 1: effects are tried and reported; 2: and uid 0 is a leak */
     uint32_t drop_stage; /* 0: the uid stays; 1 or 2: the stage that leaves it */
     uint32_t uid, gid;
     uint32_t parent_pid;
