@@ -1,0 +1,42 @@
+"""What the three hosts have in common: built before confinement, run after it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, Protocol
+
+from llmspell.sandboxes.engines.wire import Wire
+
+
+class Host(Protocol):
+    """One engine with its prelude read and everything loaded that a spell may need."""
+
+    def run(self) -> None:
+        """Evaluates the prelude, which drives one spell from `run` to its end."""
+
+
+HostFactory = Callable[[Wire, str, "list[str] | None"], Host]
+"""(channel, path of the prelude, granted modules to load beforehand) → a host.
+
+Modules are None at the profile none: nothing is loaded for the spell, it imports for itself."""
+
+OUT_OF_MEMORY: Final = (
+    b'{"type":"failed","error":{"code":4005,"kind":"memory",'
+    b'"message":"the spell used more memory than it may"}}'
+)
+"""Encoded beforehand: when it is needed there may be no memory left to encode anything."""
+
+
+def load_host(engine: str) -> HostFactory:
+    """The host of `engine`; only that engine is imported."""
+    if engine == "lua":
+        from llmspell.sandboxes.engines.lua_host import LuaHost
+
+        return LuaHost
+    if engine == "javascript":
+        from llmspell.sandboxes.engines.javascript_host import JavaScriptHost
+
+        return JavaScriptHost
+    from llmspell.sandboxes.engines.python_host import PythonHost
+
+    return PythonHost

@@ -1,0 +1,99 @@
+"""The native worker's program: `python -I -S main.py --engine lua|javascript|python …`.
+
+Arguments: `--site DIR` (repeatable) where the engine is installed, `--prelude FILE`,
+`--confine LIBRARY` (then the first frame is a plan), `--profile NAME`, `--modules a,b` that were
+granted and are loaded before confinement.
+Everything is loaded first; then the second stage of the confinement, `hello`, and the prelude,
+which waits for the spell.
+"""
+
+from __future__ import annotations
+
+import sys
+
+ROOM = __file__.rpartition("/engines/")[0]
+PACKAGE_PARENT = ROOM.rpartition("/llmspell/")[0]
+CHANNEL = 3
+SUFFIXES = {"lua": "lua", "javascript": "js", "python": "py"}
+
+
+class Options:
+    """The command line; a mistake in it is the supervisor's and ends the worker with 64."""
+
+    __slots__ = ("confine", "engine", "modules", "prelude", "profile", "sites")
+
+    def __init__(self, words: list[str]) -> None:
+        self.engine = ""
+        self.sites: list[str] = []
+        self.prelude = ""
+        self.confine = ""
+        self.profile = ""
+        self.modules: list[str] = []
+        if len(words) % 2:
+            sys.exit(64)
+        for name, value in zip(words[::2], words[1::2], strict=True):
+            if name == "--engine" and value in SUFFIXES:
+                self.engine = value
+            elif name == "--site":
+                self.sites.append(value)
+            elif name == "--prelude":
+                self.prelude = value
+            elif name == "--confine":
+                self.confine = value
+            elif name == "--profile":
+                self.profile = value
+            elif name == "--modules":
+                self.modules = [module for module in value.split(",") if module]
+            else:
+                sys.exit(64)
+        if not self.engine:
+            sys.exit(64)
+        if not self.prelude:
+            suffix = SUFFIXES[self.engine]
+            self.prelude = f"{ROOM}/preludes/_generated/prelude.{suffix}"
+
+
+def main(words: list[str]) -> None:
+    """Runs one worker; comes back only when the spell ended."""
+    options = Options(words)
+    sys.path.extend(path for path in [*options.sites, PACKAGE_PARENT] if path not in sys.path)
+    from llmspell.sandboxes.engines.host import Host, load_host
+    from llmspell.sandboxes.engines.wire import Wire
+
+    wire = Wire(CHANNEL)
+    host: Host = load_host(options.engine)(wire, options.prelude, _to_load(options))
+    achieved = _confine(wire, options.confine)
+    wire.send(_hello(options.engine, achieved[0], achieved[1]))
+    host.run()
+
+
+def _to_load(options: Options) -> list[str] | None:
+    """The granted modules; None at the profile none, where the spell imports for itself."""
+    return None if options.profile == "none" else options.modules
+
+
+def _confine(wire: object, library: str) -> tuple[list[str], dict[str, bool]]:
+    from llmspell.sandboxes.engines.confinement import NOTHING, Confinement
+    from llmspell.sandboxes.engines.wire import Wire
+
+    assert isinstance(wire, Wire)
+    if not library:
+        return NOTHING
+    confinement = Confinement(library)
+    plan = wire.recv()
+    assert plan is not None
+    return confinement.apply(plan)
+
+
+def _hello(engine: str, layers: list[str], effects: dict[str, bool]) -> bytes:
+    # Only plain words come from the C report, so they need no escaping.
+    names = ",".join(f'"{layer}"' for layer in layers)
+    held = ",".join(f'"{name}":{"true" if on else "false"}' for name, on in effects.items())
+    return (
+        f'{{"type":"hello","version":1,"engine":"{engine}",'
+        f'"achieved":{{"layers":[{names}],"effects":{{{held}}}}}}}'
+    ).encode("ascii")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

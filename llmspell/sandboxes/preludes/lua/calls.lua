@@ -1,0 +1,154 @@
+-- Calls to the supervisor, its invokes of the spell's functions, and the API's tables.
+local calls, last_call = {}, 0
+local callbacks, numbers, last_callback = {}, {}, 0
+local invokes = {}
+
+function P.callback_number(action)
+  if not numbers[action] then
+    last_callback = last_callback + 1
+    numbers[action] = last_callback
+    callbacks[last_callback] = action
+  end
+  return numbers[action]
+end
+
+local function cancel_call(future)
+  if future.done then return end
+  calls[future.id] = nil
+  P.send('{"type":"cancel","id":' .. future.id .. "}")
+  P.settle(future, false, { value = P.new_error({ code = 4002, kind = "cancelled", message = "the call was cancelled" }) })
+end
+
+-- Sends a call; gives the future of its reply.
+function P.call(method, args)
+  local text = P.encode(P.mark_object(args), "call")
+  P.flush()
+  last_call = last_call + 1
+  local future = P.new_future()
+  future.id, future.cancel = last_call, cancel_call
+  P.send('{"type":"call","id":' .. last_call .. ',"method":' .. P.json_quote(method) .. ',"args":' .. text .. "}")
+  calls[last_call] = future
+  return future
+end
+
+local function on_reply(message)
+  local future = calls[message.id]
+  if not future then return end
+  calls[message.id] = nil
+  if message.ok == true then return P.settle(future, true, message.value) end
+  local fields = type(message.error) == "table" and message.error or {}
+  P.settle(future, false, { value = P.new_error(fields) })
+end
+
+local function send_returned(id, task)
+  invokes[id] = nil
+  task.observed = true
+  local text, failure
+  if task.ok then
+    local done, encoded = pcall(P.encode, task.value, "call")
+    if done then text = encoded else failure = { value = encoded } end
+  else
+    failure = task.value
+  end
+  P.flush()
+  if text then
+    P.send('{"type":"returned","id":' .. id .. ',"ok":true,"value":' .. text .. "}")
+  else
+    P.send('{"type":"returned","id":' .. id .. ',"ok":false,"error":' .. P.encode(P.describe(failure), "value") .. "}")
+  end
+end
+
+local function on_invoke(message)
+  local id, args = message.id, message.args or {}
+  for index, value in ipairs(args) do
+    if value == P.null then args[index] = nil end
+  end
+  local action = callbacks[message.callback] or function()
+    P.fail(4010, "invalid_function", "the spell has no function of this number")
+  end
+  local task = P.spawn(action, unpack(args, 1, #(message.args or {})))
+  invokes[id] = task
+  P.when_done(task, function(done) send_returned(id, done) end)
+end
+
+function P.dispatch(message)
+  local kind = message.type
+  if kind == "reply" then return on_reply(message) end
+  if kind == "invoke" then return on_invoke(message) end
+  if kind == "cancel" and invokes[message.id] then return invokes[message.id]:cancel() end
+end
+
+-- Arguments by position, then one table of named ones; or everything named.
+local function collect(spec, ...)
+  local count, args = select("#", ...), {}
+  local params, positional = spec.params, spec.positional
+  local first = ...
+  if count == 1 and type(first) == "table" and not spec.object_first then
+    for key, value in next, first do args[key] = value end
+  else
+    for index = 1, positional < count and positional or count do args[params[index]] = (select(index, ...)) end
+    local options = count > positional and (select(positional + 1, ...)) or nil
+    if count > positional + 1 or (options ~= nil and type(options) ~= "table") then
+      P.fail(2002, "validation", spec.label .. " takes " .. positional
+        .. " arguments and a table of named ones")
+    end
+    for key, value in next, options or {} do args[key] = value end
+  end
+  for key, value in next, spec.fixed do args[key] = value end
+  return args
+end
+
+P.after = {
+  [""] = function(value) return value end,
+}
+
+function P.stub(spec)
+  local finish = P.after[spec.after]
+  return function(...)
+    local args = collect(spec, ...)
+    return finish(P.await(P.call(spec.wire, args)), args)
+  end
+end
+
+local function tool_handle(tool)
+  if type(tool) ~= "table" then return tool end
+  local handle = {}
+  for key, value in next, tool do handle[key] = value end
+  -- Both tool.execute(input) and tool:execute(input) are in use.
+  local function execute(self, input)
+    if not rawequal(self, handle) then input = self end
+    return P.await(P.call("tools.execute", { name = tool.name, input = input }))
+  end
+  local function getter(field)
+    return function() return handle[field] end
+  end
+  handle.execute, handle.call = execute, execute
+  for name, field in pairs({ name = "name", description = "description", category = "category", input_schema = "schema" }) do
+    handle["get_" .. name] = getter(field)
+    handle["get" .. P.pascal(name)] = getter(field)
+  end
+  return handle
+end
+
+function P.after.tool(value)
+  return tool_handle(value)
+end
+
+function P.after.tools(value)
+  for index, tool in ipairs(value or {}) do value[index] = tool_handle(tool) end
+  return value
+end
+
+function P.after.response(value)
+  value.ok = value.status >= 200 and value.status < 300
+  function value.text() return value.body end
+  function value.json() return P.decode(value.body) end
+  return value
+end
+
+function P.after.json(value, args)
+  if value.status < 200 or value.status >= 300 then
+    P.fail(2003, "http_status", "GET " .. tostring(args.url) .. " answered " .. value.status)
+  end
+  return P.decode(value.body)
+end

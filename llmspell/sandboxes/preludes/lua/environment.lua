@@ -1,0 +1,108 @@
+-- The world a spell sees: a fresh table of globals, the API as read-only tables.
+local LIBRARIES = { "string", "table", "math", "utf8", "coroutine" }
+local PLAIN = { "assert", "error", "getmetatable", "ipairs", "next", "pairs", "pcall", "rawequal", "rawget",
+  "rawlen", "select", "setmetatable", "tonumber", "tostring", "type", "xpcall", "collectgarbage", "_VERSION" }
+
+local protected = setmetatable({}, { __mode = "k" })
+
+local function read_only(name, content, call)
+  local proxy = setmetatable({}, {
+    __index = content,
+    __newindex = function() error(name .. " can't be changed", 2) end,
+    __pairs = function() return next, content, nil end,
+    __metatable = false,
+    __name = name,
+    __call = call,
+  })
+  protected[proxy] = true
+  return proxy
+end
+
+local function guarded_rawset(target, key, value)
+  if protected[target] then error("an API table can't be changed", 2) end
+  return rawset(target, key, value)
+end
+
+-- Functions that the prelude does itself, under their described names and in camelCase too.
+local function add_functions(content, module)
+  local own = P.modules[module.name] or {}
+  for _, spec in ipairs(module.functions) do
+    spec.label = module.name .. "." .. spec.name
+    local action = own[spec.name]
+    if not action and spec.wire ~= "" then action = P.stub(spec) end
+    content[spec.name], content[spec.camel] = action, action
+  end
+end
+
+local function add_api(env)
+  for _, module in ipairs(P.api) do
+    local content = {}
+    for name, value in pairs(P.modules[module.name] or {}) do content[name] = value end
+    add_functions(content, module)
+    local call = module.name == "log" and function(_, level, message, fields) P.log(level, message, fields) end or nil
+    local proxy = module.name == "os" and content or read_only(module.names[1], content, call)
+    for _, name in ipairs(module.names) do env[name] = proxy end
+  end
+  for _, level in ipairs({ "trace", "info", "warn" }) do env[level] = P.modules.log[level] end
+  env.debug = read_only("debug", { traceback = host.traceback }, function(_, message) P.log("debug", message) end)
+  -- The seeds' older spellings (API-014, API-015).
+  env.json = env.JSON
+  env.util = read_only("util", { sleep = P.modules.async.sleep })
+end
+
+local function restricted(env)
+  for _, name in ipairs(PLAIN) do env[name] = original[name] end
+  for _, library in ipairs(LIBRARIES) do
+    local copy = {}
+    for name, value in pairs(original[library]) do copy[name] = value end
+    env[library] = copy
+  end
+  env.string.dump = nil
+  env.rawset = guarded_rawset
+  env.load = P.text_load(env)
+  -- The one metatable all strings share: s:trim() finds what the spell adds to its own `string`.
+  local shared = getmetatable("")
+  shared.__index, shared.__metatable = env.string, false
+end
+
+local function unrestricted(env)
+  for name, value in pairs(original) do env[name] = value end
+  if env.io then P.standard_streams(env.io) end
+end
+
+local function constants(env)
+  local run = P.run
+  env.params = P.mark_object(run.params or {})
+  env.args = run.args or {}
+  env.arg = env.args
+  env.env = P.mark_object(run.env)
+  env.SECURITY_LEVEL = run.profile
+  env.ENGINE = "lua"
+  for name, value in pairs(run.globals or {}) do env[name] = value end
+end
+
+function P.make_environment()
+  local env = {}
+  env._G = env
+  local free = P.run.profile == "none" and original.require ~= nil
+  if free then unrestricted(env) else restricted(env) end
+  local real_os, real_debug = env.os, env.debug
+  add_api(env)
+  env.print = P.print
+  if free then
+    -- The language's own, but where our channel is the only way out.
+    real_os.exit, env.os, env.debug = P.modules.os.exit, real_os, real_debug
+    return env, constants(env)
+  end
+  P.provided = { os = env.os }
+  for _, name in ipairs(LIBRARIES) do P.provided[name] = env[name] end
+  if P.granted.io then
+    env.io = P.make_io()
+    P.provided.io = env.io
+  end
+  if P.granted.os then P.os_files(env.os) end
+  env.require = P.make_require(env)
+  original, P.original = {}, nil
+  constants(env)
+  return env
+end
