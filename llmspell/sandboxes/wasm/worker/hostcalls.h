@@ -1,0 +1,12 @@
+/* The six imports of the Lua and JavaScript guests (guests/host.h is their other side). */
+#ifndef LLMSPELL_HOSTCALLS_H
+#define LLMSPELL_HOSTCALLS_H
+
+#include "engine.h"
+
+extern const struct engine_imports hostcall_imports;
+
+/* Ends the process in order: what the guest printed is sent, a bad status is reported. */
+_Noreturn void end_of_guest(int32_t status);
+
+#endif

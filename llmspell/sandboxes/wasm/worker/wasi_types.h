@@ -1,0 +1,22 @@
+/* Numbers of WASI preview 1 (WebAssembly/WASI, witx/typenames.witx). */
+#ifndef LLMSPELL_WASI_TYPES_H
+#define LLMSPELL_WASI_TYPES_H
+
+enum {
+  WASI_SUCCESS = 0,
+  WASI_BADF = 8,
+  WASI_FAULT = 21,
+  WASI_INVAL = 28,
+  WASI_IO = 29,
+  WASI_MSGSIZE = 35,
+  WASI_NOTSUP = 58,
+  WASI_SPIPE = 70,
+};
+
+enum { WASI_CHANNEL = 0, WASI_STDOUT = 1, WASI_STDERR = 2 };
+enum { WASI_CHARACTER_DEVICE = 2 };
+enum { WASI_EVENT_CLOCK = 0, WASI_EVENT_READ = 1, WASI_EVENT_WRITE = 2 };
+enum { WASI_CLOCK_ABSOLUTE = 1, WASI_HANGUP = 1 };
+enum { WASI_SUBSCRIPTION_BYTES = 48, WASI_EVENT_BYTES = 32 };
+
+#endif

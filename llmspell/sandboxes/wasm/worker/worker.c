@@ -1,0 +1,247 @@
+/* llmspell-worker: runs one wasm guest, confined, over one channel.
+ *
+ *   llmspell-worker run --engine lua|javascript|python --wasmtime LIBRARY --module MACHINE_CODE
+ *                       --prelude FILE --memory BYTES
+ *   llmspell-worker compile --wasmtime LIBRARY --input FILE.wasm --output-fd N
+ *   llmspell-worker version --wasmtime LIBRARY
+ *
+ * `run` reads its confinement plan from descriptor 3, loads what is trusted (library, machine code,
+ * prelude), confines itself in two stages, says hello, and only then lets the guest ask for a
+ * spell. Loading comes before the first stage because that stage closes descriptors and may change
+ * to a user who can read none of these files; no byte that a stranger wrote is handled until both
+ * stages are done. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "channel.h"
+#include "confine.h"
+#include "engine.h"
+#include "guest_memory.h"
+#include "hostcalls.h"
+#include "messages.h"
+#include "refuse.h"
+#include "wasi.h"
+
+enum { CHANNEL = 3, PRELUDE_MOST = 8 << 20 };
+
+/* Limits of the compiling child (bytes, seconds): the largest guest needs a tenth of each. */
+enum { COMPILE_CPU_SECONDS = 300 };
+static const rlim_t COMPILE_DATA_BYTES = (rlim_t)3 << 30;
+static const rlim_t COMPILE_FILE_BYTES = (rlim_t)512 << 20;
+
+struct option {
+  const char *name;
+  const char *value;
+};
+
+/* Every option takes a value, is known and is given once. */
+static void parse(int count, char **words, struct option *options, size_t known) {
+  for (int i = 0; i < count; i += 2) {
+    struct option *option = NULL;
+    for (size_t k = 0; k < known; k++) {
+      if (strcmp(words[i], options[k].name) == 0) {
+        option = &options[k];
+      }
+    }
+    if (option == NULL || option->value != NULL || i + 1 >= count) {
+      refuse("can't use the argument %s", words[i]);
+    }
+    option->value = words[i + 1];
+  }
+  for (size_t k = 0; k < known; k++) {
+    if (options[k].value == NULL) {
+      refuse("the argument %s is missing", options[k].name);
+    }
+  }
+}
+
+static uint64_t number(const char *name, const char *text) {
+  char *end = NULL;
+  errno = 0;
+  unsigned long long value = strtoull(text, &end, 10);
+  if (errno != 0 || end == text || *end != '\0' || text[0] == '-' || value > INT64_MAX) {
+    refuse("%s is not a number: %s", name, text);
+  }
+  return value;
+}
+
+struct file {
+  uint8_t *bytes;
+  size_t size;
+};
+
+static struct file map_file(const char *path, size_t most) {
+  int descriptor = open(path, O_RDONLY | O_CLOEXEC);
+  struct stat status;
+  if (descriptor < 0 || fstat(descriptor, &status) != 0) {
+    refuse("can't open %s: %s", path, strerror(errno));
+  }
+  if (!S_ISREG(status.st_mode) || status.st_size <= 0 || (uint64_t)status.st_size > most) {
+    refuse("%s is no file of 1 to %zu bytes", path, most);
+  }
+  struct file file = {NULL, (size_t)status.st_size};
+  file.bytes = mmap(NULL, file.size, PROT_READ, MAP_PRIVATE, descriptor, 0);
+  if (file.bytes == MAP_FAILED) {
+    refuse("can't map %s: %s", path, strerror(errno));
+  }
+  close(descriptor);
+  return file;
+}
+
+/* Bytes of stack for wasm code, on this thread. An engine's own depth check sees only the stack
+ * inside the guest's memory; it has to strike before this one does, because its error can be caught
+ * and this one ends the run. The soft limit may be raised while the stack grows on demand. */
+static size_t make_stack(void) {
+  static const rlim_t wanted = (rlim_t)32 << 20;
+  static const rlim_t least = (rlim_t)4 << 20;
+  static const rlim_t for_the_host = (rlim_t)2 << 20;
+  struct rlimit limit;
+  if (getrlimit(RLIMIT_STACK, &limit) != 0) {
+    refuse("the stack limit can't be read: %s", strerror(errno));
+  }
+  limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
+  if (limit.rlim_cur < least || setrlimit(RLIMIT_STACK, &limit) != 0) {
+    refuse("the hard stack limit (ulimit -Hs) is below 4 MiB; raise it");
+  }
+  return (size_t)(limit.rlim_cur - for_the_host);
+}
+
+static void load_plan(void) {
+  static uint8_t plan[FRAME_MAX];
+  if (channel_wait(-1) != CHANNEL_FRAME) {
+    _exit(EXIT_DONE);
+  }
+  uint32_t size = channel_take(plan, sizeof plan);
+  if (confine_load(plan, size) != 0) {
+    refuse_with(EXIT_UNCONFINED, "the confinement plan can't be used: %s", confine_error());
+  }
+}
+
+static void confine(void) {
+  if (confine_stage1() != 0 || confine_stage2() != 0) {
+    refuse_with(EXIT_UNCONFINED, "the confinement failed: %s", confine_error());
+  }
+}
+
+/* The prelude travels through the guest's own allocator into its own memory. */
+static struct engine_end start_prelude(const struct file *prelude) {
+  wasmtime_val_raw_t values[2] = {{0}, {0}};
+  if (engine_has("_initialize")) {
+    struct engine_end end = engine_call("_initialize", values, 0);
+    if (end.trapped) {
+      return end;
+    }
+  }
+  values[0].i32 = (int32_t)prelude->size;
+  struct engine_end end = engine_call("guest_alloc", values, 1);
+  if (end.trapped) {
+    return end;
+  }
+  int32_t place = values[0].i32;
+  if (place == 0 || !guest_put((uint32_t)place, prelude->bytes, prelude->size)) {
+    return (struct engine_end){true, "memory", "the memory limit is too small for the engine"};
+  }
+  values[0].i32 = place;
+  values[1].i32 = (int32_t)prelude->size;
+  end = engine_call("guest_start", values, 2);
+  if (!end.trapped && values[0].i32 != 0) {
+    _exit(EXIT_GUEST_FAILED); /* the guest reported it itself */
+  }
+  return end;
+}
+
+static int run(int count, char **words) {
+  struct option options[] = {{"--engine", NULL},
+                             {"--wasmtime", NULL},
+                             {"--module", NULL},
+                             {"--prelude", NULL},
+                             {"--memory", NULL}};
+  parse(count, words, options, 5);
+  const char *engine = options[0].value;
+  bool python = strcmp(engine, "python") == 0;
+  if (!python && strcmp(engine, "lua") != 0 && strcmp(engine, "javascript") != 0) {
+    refuse("there is no engine %s", engine);
+  }
+  uint64_t memory = number(options[4].name, options[4].value);
+
+  signal(SIGPIPE, SIG_IGN); /* a supervisor that is gone is an end, not an accident */
+  size_t stack = make_stack();
+  channel_open(CHANNEL);
+  load_plan();
+
+  wasmtime_open(options[1].value);
+  struct file prelude = map_file(options[3].value, PRELUDE_MOST);
+  if (python) {
+    char *text = strndup((const char *)prelude.bytes, prelude.size);
+    if (text == NULL || strlen(text) != prelude.size) {
+      refuse("the Python prelude holds a zero byte");
+    }
+    wasi_arguments(text);
+  }
+  engine_load(options[2].value, python ? &wasi_imports : &hostcall_imports, memory,
+              stack);
+
+  confine();
+  message_hello(engine, confine_report_json());
+  struct engine_end end = python ? engine_call("_start", NULL, 0) : start_prelude(&prelude);
+  if (end.trapped) {
+    message_output_end();
+    message_failed(end.kind, end.message);
+    return EXIT_GUEST_FAILED;
+  }
+  end_of_guest(0);
+}
+
+static void limit(int resource, rlim_t most) {
+  struct rlimit current;
+  if (getrlimit(resource, &current) == 0 && current.rlim_max < most) {
+    most = current.rlim_max;
+  }
+  struct rlimit wanted = {most, most};
+  if (setrlimit(resource, &wanted) != 0) {
+    refuse("the compiler's limits can't be set: %s", strerror(errno));
+  }
+}
+
+static int compile(int count, char **words) {
+  struct option options[] = {{"--wasmtime", NULL}, {"--input", NULL}, {"--output-fd", NULL}};
+  parse(count, words, options, 3);
+  uint64_t descriptor = number(options[2].name, options[2].value);
+  limit(RLIMIT_CPU, COMPILE_CPU_SECONDS);
+  limit(RLIMIT_DATA, COMPILE_DATA_BYTES);
+  limit(RLIMIT_FSIZE, COMPILE_FILE_BYTES);
+  limit(RLIMIT_CORE, 0);
+  wasmtime_open(options[0].value);
+  struct file wasm = map_file(options[1].value, (size_t)COMPILE_FILE_BYTES);
+  engine_compile(wasm.bytes, wasm.size, (int)descriptor);
+  return EXIT_DONE;
+}
+
+static int version(int count, char **words) {
+  struct option options[] = {{"--wasmtime", NULL}};
+  parse(count, words, options, 1);
+  wasmtime_open(options[0].value);
+  printf("config %d\n", ENGINE_CONFIG_VERSION);
+  return fflush(stdout) == 0 ? EXIT_DONE : EXIT_UNUSABLE;
+}
+
+int main(int count, char **words) {
+  if (count >= 2 && strcmp(words[1], "run") == 0) {
+    _exit(run(count - 2, words + 2));
+  }
+  if (count >= 2 && strcmp(words[1], "compile") == 0) {
+    _exit(compile(count - 2, words + 2));
+  }
+  if (count >= 2 && strcmp(words[1], "version") == 0) {
+    _exit(version(count - 2, words + 2));
+  }
+  refuse("the first argument is run, compile or version");
+}
