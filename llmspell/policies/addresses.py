@@ -81,7 +81,7 @@ def classify(address: Address) -> str:
 
 
 def embedded(value: int) -> IPv4Address | None:
-    """The IPv4 address inside an IPv6 one: mapped, compatible, translated, NAT64 or 6to4 (NW-12)."""
+    """The IPv4 address inside an IPv6 one: mapped, compatible, translated, NAT64, 6to4 (NW-12)."""
     from ipaddress import IPv4Address
 
     if value >> 32 in (0xFFFF, 0xFFFF_0000, 0x0064_FF9B << 64) or (

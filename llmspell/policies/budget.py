@@ -25,9 +25,7 @@ class Budget:
     __slots__ = ("_limits", "_parent", "_peak", "_used")
 
     def __init__(self, limits: Limits, parent: Budget | None = None) -> None:
-        self._limits: dict[str, Amount] = {
-            kind: getattr(limits, kind) for kind in (*SPENT, *HELD)
-        }
+        self._limits: dict[str, Amount] = {kind: getattr(limits, kind) for kind in (*SPENT, *HELD)}
         self._used: dict[str, float] = dict.fromkeys(self._limits, 0)
         self._peak: dict[str, float] = dict.fromkeys(self._limits, 0)
         self._parent = parent

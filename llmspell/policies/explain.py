@@ -50,7 +50,7 @@ def _files(policy: Policy) -> list[str]:
         f"{rule.pattern.text} ({rule.name})"
         for rule in policy.files.rules
     ]
-    if policy.files.folders.scratch:
+    if policy.files.roots.scratch:
         lines.append("files: may read and write its own scratch in memory (scratch:)")
     if not lines:
         lines.append("files: none")
@@ -116,8 +116,8 @@ def to_json(policy: Policy) -> dict[str, Any]:
                 }
                 for rule in policy.files.rules
             ],
-            "scratch": policy.files.folders.scratch,
-            "workspace": policy.files.folders.workspace,
+            "scratch": policy.files.roots.scratch,
+            "workspace": policy.files.roots.workspace,
             "protects": policy.files.protects,
         },
         "net": {

@@ -187,9 +187,13 @@ class NetRules(NamedTuple):
             if rule.network is not None:
                 if rule.holds(address) and rule.port in (None, port):
                     return True
-            elif kind == "loopback" and target.local_name and rule.names(target):
-                if port in ({rule.port} if rule.port else DEFAULT_PORTS.values()):
-                    return True
+            elif (
+                kind == "loopback"
+                and target.local_name
+                and rule.names(target)
+                and port in ({rule.port} if rule.port else DEFAULT_PORTS.values())
+            ):
+                return True
         return False
 
     def _public(self, scheme: str, target: Host, port: int) -> Verdict:
@@ -232,8 +236,10 @@ def _refuses(rule: NetRule, target: Host, port: int) -> bool:
     if rule.names(target):
         return True
     inner = None if target.address is None else embedded(int(target.address))
-    return inner is not None and target.address is not None and (
-        target.address.version == 6 and rule.holds(inner)
+    return (
+        inner is not None
+        and target.address is not None
+        and (target.address.version == 6 and rule.holds(inner))
     )
 
 

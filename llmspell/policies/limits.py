@@ -1,4 +1,4 @@
-"""Limits of a run: every field has a number or the word "unlimited"; nothing is unlimited by default.
+"""Limits of a run: a number each, or the word "unlimited"; nothing is unlimited by default.
 
 A missing, empty, negative, not-a-number or (where nothing could run) zero value is an error, never
 "no limit" (EN-06). Source: architecture section 6, SEC-010, SEC-013, SEC-033, SEC-043, RES-010.

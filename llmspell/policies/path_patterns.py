@@ -74,9 +74,7 @@ def depths(pattern: PathPattern, path: tuple[str, ...]) -> frozenset[int]:
             at = set(range(min(at), len(path) + 1)) if at else at
         else:
             at = {
-                depth + 1
-                for depth in at
-                if depth < len(path) and matches(component, path[depth])
+                depth + 1 for depth in at if depth < len(path) and matches(component, path[depth])
             }
     return frozenset(at)
 

@@ -29,7 +29,7 @@ from llmspell.policies.protected import fold_all, protected_rule
 from llmspell.policies.spell_path import SpellPath, parse_spell_path
 from llmspell.policies.verdict import Verdict, allow, allow_flag, deny
 
-__all__ = ["FileRule", "FileRules", "Folders", "SpellPath", "parse_spell_path"]
+__all__ = ["FileRule", "FileRules", "Roots", "SpellPath", "parse_spell_path"]
 
 OPERATIONS: Final = frozenset({"read", "write", "list", "stat"})
 """`write` covers creating, appending, making folders, removing and moving."""
@@ -41,7 +41,7 @@ RIGHTS: Final = {
 }
 
 
-class Folders(NamedTuple):
+class Roots(NamedTuple):
     """The host folders behind the roots of a spell's paths. Absolute and resolved.
 
     `workspace` is None where the profile keeps no folder for the spell; `scratch` says whether
@@ -89,20 +89,20 @@ class _Denial(NamedTuple):
 class FileRules:
     """The file rules of one run. Immutable; with no rules at all everything is denied (EN-07)."""
 
-    __slots__ = ("_allows", "_denials", "folders", "own_folders", "profile", "protects", "rules")
+    __slots__ = ("_allows", "_denials", "own_folders", "profile", "protects", "roots", "rules")
 
     def __init__(
         self,
         profile: str,
         rules: tuple[FileRule, ...],
-        folders: Folders,
+        roots: Roots,
         *,
         own_folders: tuple[str, ...] = (),
         protects: bool = True,
     ) -> None:
         self.profile = profile
         self.rules = rules
-        self.folders = folders
+        self.roots = roots
         self.own_folders = own_folders
         self.protects = protects
         self._allows = tuple(rule for rule in rules if rule.allowed)
@@ -149,7 +149,7 @@ class FileRules:
     def judge_scratch(self, operation: str) -> Verdict:
         """The verdict on any path of the run's own scratch in memory."""
         name = f"{self.profile}.files.scratch"
-        if operation in OPERATIONS and self.folders.scratch:
+        if operation in OPERATIONS and self.roots.scratch:
             return allow(name, "the scratch of this run")
         return deny(name, "this run has no scratch", "to get one: --limit scratch=16MiB")
 
@@ -159,15 +159,21 @@ class FileRules:
         None for `scratch:` (it has no host path) and for a workspace that this profile lacks.
         """
         base = {
-            "host": self.folders.working,
-            "spell": self.folders.spell,
-            "workspace": self.folders.workspace,
+            "host": self.roots.working,
+            "spell": self.roots.spell,
+            "workspace": self.roots.workspace,
         }.get(path.root)
         return None if base is None else path.locate(base)
 
+    def folders(self, right: str) -> tuple[str, ...]:
+        """The host folders and files that an allow rule with the right (`read`, `write`) starts
+        at: what the kernel's own rules are made from, never narrower than the rules here."""
+        found = [rule.pattern.prefix for rule in self._allows if right in rule.rights]
+        return tuple("/" + "/".join(prefix) for prefix in dict.fromkeys(found))
+
     def grants(self, right: str) -> bool:
         """Whether any path at all may be used with the right (`read` or `write`)."""
-        return self.folders.scratch or any(right in rule.rights for rule in self._allows)
+        return self.roots.scratch or any(right in rule.rights for rule in self._allows)
 
     def _always_denied(
         self, operation: str, parts: tuple[str, ...], folded: tuple[str, ...]
@@ -194,9 +200,9 @@ class FileRules:
         )
 
     def _is_kept_for_spell(self, parts: tuple[str, ...]) -> bool:
-        if self.folders.workspace is None:
+        if self.roots.workspace is None:
             return False
-        kept = split(self.folders.workspace)
+        kept = split(self.roots.workspace)
         return parts[: len(kept)] == kept
 
     def _by_rules(
@@ -235,7 +241,7 @@ class FileRules:
         if spelled is not None:
             folder = spelled.rpartition("/")[0]
             return allow_flag(f"allow-{right}", folder if right == "write" and folder else spelled)
-        working = split(self.folders.working)
+        working = split(self.roots.working)
         inside = parts[: len(working)] == working and len(parts) > len(working)
         shown = parts[len(working) :] if inside else parts
         # What is written next lies beside this, so the folder is what a person would grant.

@@ -214,7 +214,8 @@ def protected_rule(folded: tuple[str, ...]) -> str | None:
     too: putting a whole folder there would bring the rest along.
     """
     for start, part in enumerate(folded):
-        for rule, sequence in (*_BY_FIRST_NAME.get(part, ()), *_WILD):
+        candidates: list[_Sequence] = [*_BY_FIRST_NAME.get(part, ()), *_WILD]
+        for rule, sequence in candidates:
             window = folded[start : start + len(sequence)]
             if all(matches(glob, name) for glob, name in zip(sequence, window, strict=False)):
                 return rule

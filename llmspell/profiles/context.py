@@ -1,0 +1,53 @@
+"""The folders that a policy's paths start from."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from llmspell.errors import UsageError
+
+
+class PolicyContext(NamedTuple):
+    """Absolute host folders. `workspace_folder` is None when none is kept for the spell;
+    `own_folders` are llmspell's cache, configuration, state and audit; `home` is the user's."""
+
+    working_folder: str
+    spell_folder: str
+    workspace_folder: str | None
+    own_folders: tuple[str, ...]
+    home: str
+
+    @classmethod
+    def of(
+        cls,
+        working_folder: str,
+        spell_folder: str | None = None,
+        *,
+        workspace_folder: str | None = None,
+        own_folders: Iterable[str] = (),
+        home: str | None = None,
+    ) -> PolicyContext:
+        """A context whose paths are made absolute; the spell's folder is the working folder
+        unless given."""
+        return cls(
+            os.path.abspath(working_folder),
+            os.path.abspath(working_folder if spell_folder is None else spell_folder),
+            None if workspace_folder is None else os.path.abspath(workspace_folder),
+            tuple(os.path.abspath(folder) for folder in own_folders),
+            os.path.abspath(home if home is not None else os.path.expanduser("~")),
+        )
+
+    def check(self) -> None:
+        """Raises `UsageError` for a relative folder: it would mean another one later."""
+        folders = (self.working_folder, self.spell_folder, self.home, *self.own_folders)
+        for folder in (*folders, *([self.workspace_folder] if self.workspace_folder else [])):
+            if not os.path.isabs(folder):
+                raise UsageError(f"the folder {folder!r} of the policy's context is not absolute")
+
+
+def both_forms(path: str) -> tuple[str, ...]:
+    """The path as written and with its links followed; what doesn't exist yet stays as it is."""
+    written = os.path.normpath(path)
+    return tuple(dict.fromkeys((os.path.realpath(path), written)))

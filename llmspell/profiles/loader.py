@@ -1,0 +1,108 @@
+"""From a profile, a policy file, overrides and grants to the one `Policy` of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from llmspell.errors import UsageError
+from llmspell.policies.policy import Override, Policy
+from llmspell.profiles.assemble import build
+from llmspell.profiles.grants import KINDS as GRANT_KINDS
+from llmspell.profiles.grants import Grant, refuse_conflicts
+from llmspell.profiles.recipe import Recipe, builtin, merged
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from llmspell.profiles.context import PolicyContext
+    from llmspell.profiles.overrides import ScriptOverride
+
+DEFAULT_PROFILE: Final = "medium"
+
+
+def load_policy(
+    profile: str | Mapping[str, Any] | None = None,
+    *,
+    context: PolicyContext,
+    grants: Sequence[Grant] = (),
+    policy_file: Path | str | None = None,
+    overrides: Sequence[ScriptOverride] = (),
+    limits: Mapping[str, object] | None = None,
+    allow_degraded: bool = False,
+) -> Policy:
+    """The policy of one run.
+
+    `profile`: a built-in name, or a custom profile from `builder`; None is the policy file's own
+    base, else `medium`. Applied in this order: profile, policy file, `overrides` (of this
+    script, recorded), `grants`, `limits` (`{"memory": "512MiB"}`). `allow_degraded` never
+    applies to confinement level `high`.
+
+    Raises `UsageError` for an unknown profile, grant or limit and for conflicts, and
+    `ConfigurationError` for a policy file that is wrong.
+    """
+    context.check()
+    recipe, name, origin = _base(profile, policy_file)
+    notes: list[Override] = []
+    for override in overrides:
+        recipe, name = override.apply(recipe, name)
+        notes += override.records()
+        origin.append(f"override for {override.script} ({override.source})")
+    refuse_conflicts(grants)
+    granted = _with_grants(recipe, grants)
+    origin += [f"{grant} ({grant.source})" for grant in grants]
+    if limits:
+        granted = merged(granted, {"limits": dict(limits)})
+        origin += [f"limit {key}={value}" for key, value in limits.items()]
+    if allow_degraded:
+        granted = merged(granted, {"confinement": {"allow_degraded": True}})
+        origin.append("--allow-degraded")
+    return build(granted, name, context, tuple(origin), tuple(notes), grants)
+
+
+def _base(
+    profile: str | Mapping[str, Any] | None, policy_file: Path | str | None
+) -> tuple[Recipe, str, list[str]]:
+    if policy_file is None:
+        if profile is None or isinstance(profile, str):
+            name = DEFAULT_PROFILE if profile is None else profile
+            return builtin(name), name, [f"profile {name}"]
+        return _custom(profile, "custom profile")
+    if profile is not None and not isinstance(profile, str):
+        raise UsageError("give a custom profile or a policy file, not both")
+    from llmspell.profiles.files import read_policy_file
+
+    table = read_policy_file(policy_file)
+    base = table.get("extends")
+    if base is not None and profile is not None and base != profile:
+        raise UsageError(
+            f"the policy {policy_file} extends {base}, but the profile {profile} was asked for",
+            hint=f"drop --profile {profile}, or change the policy's `extends`",
+        )
+    return _custom({"extends": profile or DEFAULT_PROFILE, **table}, f"policy {policy_file}")
+
+
+def _custom(table: Mapping[str, Any], source: str) -> tuple[Recipe, str, list[str]]:
+    rest = dict(table)
+    base = rest.pop("extends", DEFAULT_PROFILE)
+    name = rest.pop("name", base)
+    rest.pop("description", None)
+    recipe = merged(builtin(base), rest)
+    origin = [f"profile {base}", source]
+    from llmspell.profiles.loosening import loosenings
+
+    loosened = loosenings(builtin(base), recipe)
+    if loosened:
+        origin.append(f"{source} loosens {', '.join(loosened)}")
+    return recipe, name, origin
+
+
+def _with_grants(recipe: Recipe, grants: Iterable[Grant]) -> Recipe:
+    result = recipe
+    for grant in grants:
+        grant.checked()
+        table, key = GRANT_KINDS[grant.kind]
+        if table == "files":
+            continue
+        result = merged(result, {table: {key if grant.allowed else "deny": [grant.value]}})
+    return result

@@ -1,0 +1,77 @@
+"""Per-script exceptions from the user's configuration (SEC-004, SEC-006, ENG-014).
+
+    [[security.overrides]]
+    script = "~/spells/nightly.lua"
+    profile = "low"
+    sandbox = true
+    modules = ["io"]
+    allow = ["net:api.example.com"]
+    limits = { wall = "10m" }
+
+Each one that applies is recorded in the audit. They are only read from the user's own files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+from llmspell.policies.policy import Override
+from llmspell.profiles.grants import KINDS, Grant
+from llmspell.profiles.recipe import BUILTIN_ORDER, Recipe, builtin, merged
+
+SANDBOX_FLOOR: Final = "medium"
+"""Profile that `sandbox = true` means at least; `sandbox = false` means `none`."""
+
+
+class ScriptOverride(NamedTuple):
+    """What one script gets instead of its profile. `script` is its absolute path, `source` the
+    file that says so. `sandbox` False turns confinement off, True turns it on (SEC-006)."""
+
+    script: str
+    source: str
+    profile: str | None = None
+    sandbox: bool | None = None
+    modules: tuple[str, ...] = ()
+    grants: tuple[Grant, ...] = ()
+    limits: tuple[tuple[str, str], ...] = ()
+
+    def apply(self, recipe: Recipe, name: str) -> tuple[Recipe, str]:
+        """The profile with this exception on top. Raises `UsageError`."""
+        if self.profile is not None:
+            recipe, name = builtin(self.profile), self.profile
+        if self.sandbox is False:
+            recipe, name = builtin("none"), "none"
+        elif self.sandbox is True and _looser_than_floor(recipe):
+            recipe, name = builtin(SANDBOX_FLOOR), SANDBOX_FLOOR
+        for module in self.modules:
+            recipe = merged(recipe, {"modules": {"allow": [module]}})
+        for grant in self.grants:
+            table, key = KINDS[grant.checked().kind]
+            if table == "files":
+                key = grant.kind if grant.allowed else f"deny_{grant.kind}"
+            elif not grant.allowed:
+                key = "deny"
+            recipe = merged(recipe, {table: {key: [grant.value]}})
+        if self.limits:
+            recipe = merged(recipe, {"limits": dict(self.limits)})
+        return recipe, name
+
+    def records(self) -> tuple[Override, ...]:
+        """What the audit must record of it."""
+        found: dict[str, str] = {}
+        if self.profile is not None:
+            found["profile"] = self.profile
+        if self.sandbox is not None:
+            found["sandbox"] = "on" if self.sandbox else "off"
+        if self.modules:
+            found["modules"] = ", ".join(self.modules)
+        if self.grants:
+            found["allow"] = ", ".join(str(grant) for grant in self.grants)
+        found |= {f"limits.{key}": value for key, value in self.limits}
+        return tuple(Override(self.script, key, value, self.source) for key, value in found.items())
+
+
+def _looser_than_floor(recipe: Recipe) -> bool:
+    confinement: Mapping[str, str] = recipe["confinement"]
+    return BUILTIN_ORDER.index(confinement["level"]) < BUILTIN_ORDER.index(SANDBOX_FLOOR)
