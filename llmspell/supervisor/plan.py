@@ -65,7 +65,7 @@ class SessionPlan(NamedTuple):
             "params": dict(self.params),
             "args": list(self.args),
             "env": dict(self.env),
-            "modules": sorted(self.policy.modules.granted),
+            "modules": list(self.policy.modules.granted(self.spell.engine)),
             "globals": self._globals(),
         }
 

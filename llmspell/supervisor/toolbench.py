@@ -48,14 +48,10 @@ class Toolbench:
         """Takes a `tools.execute` call: verdict, then a worker or the queue."""
         from llmspell.tools import registry
 
-        name = args["name"]
-        tool = registry.describe(name)
-        needs = frozenset(tool["required_permissions"])
-        verdict = context.policy.tools.judge(name, needs, tool["category"])
-        context.judge(verdict, action="tool", target=name)
-        job = ToolJob(
-            peer.number, call, name, needs, args["input"], float(tool["limits"]["seconds"])
-        )
+        tool = registry.entry(args["name"])
+        verdict = context.policy.tools.judge(tool.name, tool.needs, tool.category)
+        context.judge(verdict, action="tool", target=tool.name)
+        job = ToolJob(peer.number, call, tool.name, tool.needs, args["input"], tool.seconds)
         self._queue.append(job)
         self._assign()
 

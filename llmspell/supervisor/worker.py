@@ -29,7 +29,8 @@ TOOLS: Final = PACKAGE / "tools" / "main.py"
 TOOL_MEMORY: Final = 268_435_456
 """Bytes of memory one tool worker may use."""
 
-TOOL_OPEN_FILES: Final = 32
+WASM_MEMORY_MAX: Final = 4 << 30
+"""Bytes a 32-bit guest can address: its bound where the policy says unlimited."""
 
 
 class Start(NamedTuple):
@@ -48,8 +49,7 @@ def engine_name(role: Role, engine: str) -> str:
 def level_for(role: Role, policy: Policy) -> str:
     """The confinement level of a worker: tool workers parse strangers' bytes, so never below
     `medium` where the machine can hold it."""
-    level = policy.confinement.level
-    return "medium" if role is Role.TOOLS and level in ("none", "low", "high") else level
+    return "medium" if role is Role.TOOLS else policy.confinement.level
 
 
 def describe(role: Role, policy: Policy, engine: str, modules: tuple[str, ...]) -> Start:
@@ -70,7 +70,9 @@ def _wasm(policy: Policy, engine: str) -> Start:
 
     guest = guests.guest(engine)
     memory = number_of(policy.limits.memory)
-    plan = platform.plan(_confinement("high", "wasm", policy, memory, int(policy_open(policy))))
+    plan = platform.plan(
+        _confinement("high", "wasm", policy)._replace(keep_fds=tuple(guest.pass_fds))
+    )
     argv = (
         str(_built("llmspell-worker")),
         "run",
@@ -83,7 +85,7 @@ def _wasm(policy: Policy, engine: str) -> Start:
         "--prelude",
         str(guest.prelude_path),
         "--memory",
-        str(int(memory) if memory is not None else 4 << 30),
+        str(int(memory) if memory is not None else WASM_MEMORY_MAX),
     )
     return Start(argv, frame(plan.stage1), dict(guest.pass_fds))
 
@@ -92,8 +94,14 @@ def _native(
     role: Role, level: str, policy: Policy, engine: str, modules: tuple[str, ...]
 ) -> Start:
     tools = role is Role.TOOLS
-    memory = TOOL_MEMORY if tools else number_of(policy.limits.memory)
-    files = TOOL_OPEN_FILES if tools else policy_open(policy)
+    confinement = _confinement(level, "native", policy)
+    if tools:
+        confinement = confinement._replace(memory=TOOL_MEMORY, threads=1)
+    if level == "low":
+        # The worker itself reads its interpreter's folders and nothing else: what the spell reads
+        # and writes goes through the broker, where also protected names are held.
+        confinement = confinement._replace(read_paths=_interpreter_folders())
+    plan = platform.plan(confinement)
     argv = [sys.executable, "-I", "-S", "-B", str(TOOLS if tools else ENGINES)]
     if not tools:
         argv += ["--engine", engine]
@@ -101,36 +109,33 @@ def _native(
         argv += ["--site", folder]
     if not tools and modules:
         argv += ["--modules", ",".join(modules)]
-    if level == "none":
-        return Start(tuple(argv), b"", {})
-    plan = platform.plan(_confinement(level, "native", policy, memory, int(files)))
     argv += ["--confine", str(_built("libconfine.so"))]
     launcher = str(_built("llmspell-launch"))
     return Start((launcher, *argv), frame(plan.stage1) + frame(plan.stage2), {})
 
 
-def _confinement(
-    level: str, kind: str, policy: Policy, memory: float | None, open_files: int
-) -> platform.Confinement:
+def _confinement(level: str, kind: str, policy: Policy) -> platform.Confinement:
     limits = policy.limits
-    low = level == "low"
-    cpu = number_of(limits.cpu)
     return platform.Confinement(
         level=level,
         kind=kind,
-        memory=None if memory is None else int(memory),
-        cpu=cpu,
-        threads=int(number_of(limits.threads) or 1),
-        processes=int(number_of(limits.processes) or 0),
-        open_files=open_files,
-        read_paths=tuple(policy.files.folders("read")) if low else (),
-        write_paths=tuple(policy.files.folders("write")) if low else (),
+        memory=_count(limits.memory),
+        cpu=number_of(limits.cpu),
+        threads=_count(limits.threads),
+        processes=_count(limits.processes),
+        open_files=_count(limits.open_files),
+        file_size=_count(limits.scratch),
     )
 
 
-def policy_open(policy: Policy) -> float:
-    """Open files a worker may have."""
-    return number_of(policy.limits.open_files) or 1024
+def _count(limit: object) -> int | None:
+    number = number_of(limit)
+    return None if number is None else int(number)
+
+
+def _interpreter_folders() -> tuple[str, ...]:
+    found = dict.fromkeys((sys.prefix, sys.base_prefix, *_site_folders()))
+    return tuple(os.path.realpath(folder) for folder in found)
 
 
 def _built(name: str) -> Path:

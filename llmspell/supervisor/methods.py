@@ -1,0 +1,112 @@
+"""The table of brokered methods: the API's description joined to the services that act."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from llmspell.errors import InternalError
+from llmspell.spells.api import CALLS
+from llmspell.spells.api.schema import compile_params
+from llmspell.supervisor.broker import CallContext, Method
+
+if TYPE_CHECKING:
+    from llmspell.supervisor.services import Services
+    from llmspell.tools.entry import Entry
+
+NEEDS: Final[Mapping[str, str]] = {
+    "fs.read": "read",
+    "fs.list": "read",
+    "fs.stat": "read",
+    "fs.exists": "read",
+    "fs.write": "write",
+    "fs.append": "write",
+    "fs.mkdir": "write",
+    "fs.remove": "write",
+    "fs.move": "write",
+    "http.request": "net",
+}
+"""What a tool must have declared to call a method; a method not listed is for spells alone."""
+
+UNJUDGED: Final = frozenset(
+    {
+        "stdin.read",
+        "storage.get",
+        "storage.set",
+        "storage.delete",
+        "storage.list",
+        "storage.clear",
+        "storage.exists",
+        "tools.list",
+        "tools.get",
+        "tools.search",
+        "tools.by_category",
+    }
+)
+"""Methods without any effect outside the run, so without a verdict of their own."""
+
+
+def method_table(services: Services) -> dict[str, Method]:
+    """Every described method with its check and its service.
+
+    Raises `InternalError` when a described method has no service: it would pretend to exist.
+    """
+    functions = {**services.table, **_CATALOGUE}
+    table: dict[str, Method] = {}
+    for name, description in CALLS.items():
+        perform = functions.get(name)
+        if perform is None:
+            raise InternalError(f"{name} is described but has no service")
+        table[name] = Method(
+            name, compile_params(description), perform, NEEDS.get(name), name not in UNJUDGED
+        )
+    return table
+
+
+def _list(context: CallContext, args: dict[str, Any]) -> list[dict[str, Any]]:
+    from llmspell.tools import registry
+
+    category = args.get("category")
+    found = registry.list_tools() if category is None else registry.by_category(category)
+    return [_summary(entry) for entry in found]
+
+
+def _by_category(context: CallContext, args: dict[str, Any]) -> list[dict[str, Any]]:
+    from llmspell.tools import registry
+
+    return [_summary(entry) for entry in registry.by_category(args["category"])]
+
+
+def _search(context: CallContext, args: dict[str, Any]) -> list[dict[str, Any]]:
+    from llmspell.tools import registry
+
+    return [_summary(entry) for entry in registry.search(args["query"])]
+
+
+def _get(context: CallContext, args: dict[str, Any]) -> dict[str, Any]:
+    from llmspell.tools import registry
+
+    return registry.describe(args["name"])
+
+
+def _execute(context: CallContext, args: dict[str, Any]) -> Any:
+    raise InternalError("tools.execute is done by the tool bench")
+
+
+def _summary(entry: Entry) -> dict[str, Any]:
+    return {
+        "name": entry.name,
+        "category": entry.category,
+        "description": entry.description,
+        "security_level": entry.security_level,
+        "required_permissions": sorted(entry.needs),
+    }
+
+
+_CATALOGUE: Final[Mapping[str, Callable[[CallContext, dict[str, Any]], Any]]] = {
+    "tools.list": _list,
+    "tools.get": _get,
+    "tools.search": _search,
+    "tools.by_category": _by_category,
+    "tools.execute": _execute,
+}
