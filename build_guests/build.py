@@ -38,7 +38,7 @@ def requirements(root: Path, settings: Settings) -> list[str]:
 
 
 def build_all(root: Path, settings: Settings) -> list[Path]:
-    """Builds, writes `_built` and the generated preludes, and gives the files. Raises BuildError."""
+    """Builds, writes `_built` and the preludes, and gives the files. Raises BuildError."""
     chosen = recipes(root, settings)
     with ThreadPoolExecutor(max_workers=2) as pool:
         contents = list(pool.map(lambda recipe: _obtain(recipe, root, settings), chosen))

@@ -12,11 +12,13 @@ GUESTS: Final = "llmspell/sandboxes/wasm/guests"
 WORKER: Final = "llmspell/sandboxes/wasm/worker"
 CONFINE: Final = "llmspell/sandboxes/confine"
 
+# Not the makefile's list: no operating system, files, packages or interpreter program.
 LUA_FILES: Final = (
-    "lapi lauxlib lbaselib lcode lcorolib lctype ldblib ldebug ldo ldump lfunc lgc llex lmathlib "
-    "lmem lobject lopcodes lparser lstate lstring lstrlib ltable ltablib ltm lundump lutf8lib lvm "
-    "lzio"
-).split()
+    *("lapi", "lauxlib", "lbaselib", "lcode", "lcorolib", "lctype", "ldblib", "ldebug", "ldo"),
+    *("ldump", "lfunc", "lgc", "llex", "lmathlib", "lmem", "lobject", "lopcodes", "lparser"),
+    *("lstate", "lstring", "lstrlib", "ltable", "ltablib", "ltm", "lundump", "lutf8lib", "lvm"),
+    "lzio",
+)
 QUICKJS_FILES: Final = ("quickjs", "libregexp", "libunicode", "dtoa")
 
 LUA_STACK: Final = 1 << 20

@@ -8,6 +8,7 @@ import ssl
 import tarfile
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from build_guests.indexes import indexes
 from build_guests.pins import Source
@@ -72,7 +73,7 @@ def _fetch(source: Source) -> bytes:
 
     where = indexes()
     context = ssl.create_default_context(cafile=where.certificate)
-    session = PyPIClient(trusted_hosts=where.trusted_hosts, verify=context, timeout=60.0)
+    session: Any = PyPIClient(trusted_hosts=where.trusted_hosts, verify=context, timeout=60.0)
     finder = PackageFinder(
         session=session,
         index_urls=where.index_urls,
