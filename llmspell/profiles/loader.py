@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from llmspell.errors import UsageError
 from llmspell.policies.policy import Override, Policy
@@ -21,6 +21,17 @@ if TYPE_CHECKING:
 DEFAULT_PROFILE: Final = "medium"
 
 
+class Layer(Protocol):
+    """What a configuration file adds to whatever profile is chosen."""
+
+    @property
+    def origin(self) -> str:
+        """Where it comes from."""
+
+    def apply(self, recipe: Recipe) -> Recipe:
+        """The profile with the layer on top."""
+
+
 def load_policy(
     profile: str | Mapping[str, Any] | None = None,
     *,
@@ -30,19 +41,20 @@ def load_policy(
     overrides: Sequence[ScriptOverride] = (),
     limits: Mapping[str, object] | None = None,
     allow_degraded: bool = False,
+    layers: Sequence[Layer] = (),
 ) -> Policy:
     """The policy of one run.
 
     `profile`: a built-in name, or a custom profile from `builder`; None is the policy file's own
-    base, else `medium`. Applied in this order: profile, policy file, `overrides` (of this
-    script, recorded), `grants`, `limits` (`{"memory": "512MiB"}`). `allow_degraded` never
+    base, else `medium`. Applied in this order: profile, `layers` (of the configuration), policy
+    file, `overrides` (of this script, recorded), `grants`, `limits` (`{"memory": "512MiB"}`). `allow_degraded` never
     applies to confinement level `high`.
 
     Raises `UsageError` for an unknown profile, grant or limit and for conflicts, and
     `ConfigurationError` for a policy file that is wrong.
     """
     context.check()
-    recipe, name, origin = _base(profile, policy_file)
+    recipe, name, origin = _base(profile, policy_file, layers)
     notes: list[Override] = []
     for override in overrides:
         recipe, name = override.apply(recipe, name)
@@ -61,13 +73,15 @@ def load_policy(
 
 
 def _base(
-    profile: str | Mapping[str, Any] | None, policy_file: Path | str | None
+    profile: str | Mapping[str, Any] | None,
+    policy_file: Path | str | None,
+    layers: Sequence[Layer],
 ) -> tuple[Recipe, str, list[str]]:
     if policy_file is None:
         if profile is None or isinstance(profile, str):
             name = DEFAULT_PROFILE if profile is None else profile
-            return builtin(name), name, [f"profile {name}"]
-        return _custom(profile, "custom profile")
+            return _custom({"extends": name}, None, layers)
+        return _custom(profile, "custom profile", layers)
     if profile is not None and not isinstance(profile, str):
         raise UsageError("give a custom profile or a policy file, not both")
     from llmspell.profiles.files import read_policy_file
@@ -79,22 +93,32 @@ def _base(
             f"the policy {policy_file} extends {base}, but the profile {profile} was asked for",
             hint=f"drop --profile {profile}, or change the policy's `extends`",
         )
-    return _custom({"extends": profile or DEFAULT_PROFILE, **table}, f"policy {policy_file}")
+    named = {"extends": profile or DEFAULT_PROFILE, **table}
+    return _custom(named, f"policy {policy_file}", layers)
 
 
-def _custom(table: Mapping[str, Any], source: str) -> tuple[Recipe, str, list[str]]:
+def _custom(
+    table: Mapping[str, Any], source: str | None, layers: Sequence[Layer]
+) -> tuple[Recipe, str, list[str]]:
     rest = dict(table)
     base = rest.pop("extends", DEFAULT_PROFILE)
     name = rest.pop("name", base)
     rest.pop("description", None)
-    recipe = merged(builtin(base), rest)
-    origin = [f"profile {base}", source]
+    recipe = builtin(base)
+    origin = [f"profile {base}"]
+    for layer in layers:
+        recipe = layer.apply(recipe)
+        origin.append(layer.origin)
+    if source is None:
+        return recipe, name, origin
     from llmspell.profiles.loosening import loosenings
 
-    loosened = loosenings(builtin(base), recipe)
+    result = merged(recipe, rest)
+    origin.append(source)
+    loosened = loosenings(recipe, result)
     if loosened:
         origin.append(f"{source} loosens {', '.join(loosened)}")
-    return recipe, name, origin
+    return result, name, origin
 
 
 def _with_grants(recipe: Recipe, grants: Iterable[Grant]) -> Recipe:

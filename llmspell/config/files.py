@@ -1,0 +1,138 @@
+"""The security settings of `llmspell.toml`: the user's file, then the project's, then environment.
+
+The user's own file may say anything. A project's file lies in a folder that a stranger may have
+filled, so it may only narrow: what would loosen is an error that says where it belongs. Other
+sections of the file are not looked at here.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
+
+from llmspell.config import paths
+from llmspell.errors import ConfigurationError
+from llmspell.profiles.overrides import ScriptOverride
+from llmspell.profiles.recipe import BUILTIN_ORDER, Recipe, builtin, merged
+
+FILE_NAME: Final = "llmspell.toml"
+
+PROFILE_VARIABLE: Final = "LLMSPELL_SECURITY__PROFILE"
+"""Sets the default profile (CFG-001: prefix LLMSPELL_, nesting by two underscores)."""
+
+PATH_VARIABLE: Final = "LLMSPELL_CONFIG_PATH"
+"""Names another file as the user's own (CFG-038)."""
+
+
+class SettingsLayer(NamedTuple):
+    """What one file adds to a profile. `narrows`: it may not allow more than without it."""
+
+    origin: str
+    table: Mapping[str, Any]
+    hosts: tuple[str, ...] | None
+    narrows: bool
+
+    def apply(self, recipe: Recipe) -> Recipe:
+        """The profile with this layer on top. Raises `ConfigurationError` for a loosening."""
+        result = merged(recipe, self.table)
+        if self.hosts is not None:
+            result = _restrict(result, self.hosts)
+        if self.narrows:
+            from llmspell.profiles.loosening import loosenings
+
+            loosened = loosenings(recipe, result)
+            if loosened:
+                raise ConfigurationError(
+                    f"{self.origin}: {loosened[0]} would allow more than without this file",
+                    hint=f"what loosens belongs in {paths.config_folder()}/{FILE_NAME}",
+                )
+        return result
+
+
+def _restrict(recipe: Recipe, hosts: tuple[str, ...]) -> Recipe:
+    """A list of domains restricts the looser profiles and fills the list of `medium`.
+
+    `high` grants no host without a grant for that very run, so it stays as it is.
+    """
+    if recipe["confinement"]["level"] == "high":
+        return recipe
+    return merged(recipe, {"net": {"mode": "listed", "allow": list(hosts)}})
+
+
+class Settings(NamedTuple):
+    """The settings in effect. `profile` is the default profile and None when nothing says one;
+    `profile_origin` says what did. `overrides` are the ones of the user's own file."""
+
+    profile: str | None = None
+    profile_origin: str | None = None
+    layers: tuple[SettingsLayer, ...] = ()
+    overrides: tuple[ScriptOverride, ...] = ()
+
+    def overrides_for(self, script: str | None) -> tuple[ScriptOverride, ...]:
+        """The overrides of one script, by its resolved path."""
+        if script is None:
+            return ()
+        real = os.path.realpath(script)
+        return tuple(item for item in self.overrides if item.script == real)
+
+
+def load_settings(working_folder: str, environ: Mapping[str, str] = os.environ) -> Settings:
+    """The settings for a run in this folder. Without any file nothing is imported or parsed.
+
+    Raises `ConfigurationError` naming file and key: for what can't be parsed, an unknown key of
+    `[security]`, a wrong type, a file somebody else could have written (EN-11), and a project
+    file that loosens.
+    """
+    own_file = environ.get(PATH_VARIABLE) or os.path.join(paths.config_folder(environ), FILE_NAME)
+    project_file = os.path.join(os.path.abspath(working_folder), FILE_NAME)
+    settings = Settings()
+    if PATH_VARIABLE in environ or os.path.lexists(own_file):
+        settings = _read(own_file, settings, environ, narrows=False)
+    if os.path.lexists(project_file) and not _same(project_file, own_file):
+        settings = _read(project_file, settings, environ, narrows=True)
+    named = environ.get(PROFILE_VARIABLE)
+    if named is not None:
+        builtin(named)
+        settings = settings._replace(profile=named, profile_origin=f"variable {PROFILE_VARIABLE}")
+    return settings
+
+
+def _same(first: str, second: str) -> bool:
+    return os.path.realpath(first) == os.path.realpath(second)
+
+
+def _read(path: str, settings: Settings, environ: Mapping[str, str], *, narrows: bool) -> Settings:
+    from llmspell.config.security import check_security
+    from llmspell.profiles.files import parse_toml, read_trusted
+
+    table = parse_toml(read_trusted(path), path).get("security")
+    if table is None:
+        return settings
+    found = check_security(table, path, paths.home(environ))
+    if narrows:
+        if found.overrides:
+            raise ConfigurationError(
+                f"{path}: security.overrides can't stand in a project's file",
+                hint=f"move it to {paths.config_folder(environ)}/{FILE_NAME}",
+            )
+        _refuse_looser_profile(path, found.profile, settings.profile)
+    layer = SettingsLayer(f"configuration {path}", found.table, found.hosts, narrows)
+    return settings._replace(
+        profile=found.profile or settings.profile,
+        profile_origin=path if found.profile else settings.profile_origin,
+        layers=(*settings.layers, layer),
+        overrides=(*settings.overrides, *found.overrides),
+    )
+
+
+def _refuse_looser_profile(path: str, wanted: str | None, current: str | None) -> None:
+    if wanted is None:
+        return
+    before = builtin(current or "medium")["confinement"]["level"]
+    after = builtin(wanted)["confinement"]["level"]
+    if BUILTIN_ORDER.index(after) < BUILTIN_ORDER.index(before):
+        raise ConfigurationError(
+            f"{path}: security.profile {wanted!r} is looser than yours",
+            hint=f"name it on the command line: --profile {wanted}",
+        )
