@@ -42,23 +42,32 @@ def load_policy(
     limits: Mapping[str, object] | None = None,
     allow_degraded: bool = False,
     layers: Sequence[Layer] = (),
+    default_profile: str | None = None,
 ) -> Policy:
     """The policy of one run.
 
     `profile`: a built-in name, or a custom profile from `builder`; None is the policy file's own
-    base, else `medium`. Applied in this order: profile, `layers` (of the configuration), policy
-    file, `overrides` (of this script, recorded), `grants`, `limits` (`{"memory": "512MiB"}`). `allow_degraded` never
-    applies to confinement level `high`.
+    base, else the script's override, else `default_profile` (of the configuration), else
+    `medium`. What was asked for by name is never replaced by an override.
+
+    Applied in this order: profile, `layers` (of the configuration), policy file, `overrides` (of
+    this script, recorded for the audit), `grants`, `limits` (`{"memory": "512MiB"}`).
+    `allow_degraded` never applies to confinement level `high`.
 
     Raises `UsageError` for an unknown profile, grant or limit and for conflicts, and
     `ConfigurationError` for a policy file that is wrong.
     """
     context.check()
+    if profile is None and policy_file is None:
+        profile = _implied(overrides, default_profile or DEFAULT_PROFILE)
+        implied = True
+    else:
+        implied = False
     recipe, name, origin = _base(profile, policy_file, layers)
     notes: list[Override] = []
     for override in overrides:
-        recipe, name = override.apply(recipe, name)
-        notes += override.records()
+        recipe = override.apply(recipe)
+        notes += override.records(with_profile=implied)
         origin.append(f"override for {override.script} ({override.source})")
     refuse_conflicts(grants)
     granted = _with_grants(recipe, grants)
@@ -70,6 +79,13 @@ def load_policy(
         granted = merged(granted, {"confinement": {"allow_degraded": True}})
         origin.append("--allow-degraded")
     return build(granted, name, context, tuple(origin), tuple(notes), grants)
+
+
+def _implied(overrides: Sequence[ScriptOverride], default: str) -> str:
+    name = default
+    for override in overrides:
+        name = override.profile_instead_of(name)
+    return name
 
 
 def _base(

@@ -36,14 +36,17 @@ class ScriptOverride(NamedTuple):
     grants: tuple[Grant, ...] = ()
     limits: tuple[tuple[str, str], ...] = ()
 
-    def apply(self, recipe: Recipe, name: str) -> tuple[Recipe, str]:
-        """The profile with this exception on top. Raises `UsageError`."""
-        if self.profile is not None:
-            recipe, name = builtin(self.profile), self.profile
+    def profile_instead_of(self, name: str) -> str:
+        """The profile that this script gets where nobody asked for one by name."""
+        chosen = name if self.profile is None else self.profile
         if self.sandbox is False:
-            recipe, name = builtin("none"), "none"
-        elif self.sandbox is True and _looser_than_floor(recipe):
-            recipe, name = builtin(SANDBOX_FLOOR), SANDBOX_FLOOR
+            return "none"
+        if self.sandbox is True and _looser_than_floor(builtin(chosen)):
+            return SANDBOX_FLOOR
+        return chosen
+
+    def apply(self, recipe: Recipe) -> Recipe:
+        """The profile's tables with this exception on top. Raises `UsageError`."""
         for module in self.modules:
             recipe = merged(recipe, {"modules": {"allow": [module]}})
         for grant in self.grants:
@@ -55,14 +58,14 @@ class ScriptOverride(NamedTuple):
             recipe = merged(recipe, {table: {key: [grant.value]}})
         if self.limits:
             recipe = merged(recipe, {"limits": dict(self.limits)})
-        return recipe, name
+        return recipe
 
-    def records(self) -> tuple[Override, ...]:
-        """What the audit must record of it."""
+    def records(self, *, with_profile: bool = True) -> tuple[Override, ...]:
+        """What the audit must record of it; the profile only where it was used."""
         found: dict[str, str] = {}
-        if self.profile is not None:
+        if with_profile and self.profile is not None:
             found["profile"] = self.profile
-        if self.sandbox is not None:
+        if with_profile and self.sandbox is not None:
             found["sandbox"] = "on" if self.sandbox else "off"
         if self.modules:
             found["modules"] = ", ".join(self.modules)
