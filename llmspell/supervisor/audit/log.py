@@ -1,0 +1,202 @@
+"""The writer of one session's audit file: one `write` a record, before the act it allows.
+
+A record that can't be written raises `AuditFailure`; the broker then denies (IP-23). A write that
+was cut short is taken back, so that the file never holds half a record while the disk allows it.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from llmspell.errors import OperationFailed
+from llmspell.policies.policy import AuditRules
+from llmspell.supervisor.audit import places
+from llmspell.supervisor.audit.records import END, FIRST, make_record, seal
+
+RECORDS_MAX: Final = 100_000
+BYTES_MAX: Final = 64 * 2**20
+"""Records and bytes a session may have; later ones are counted and dropped (SL-14)."""
+
+ALWAYS_KEPT: Final = frozenset({END, "violation", "override", "session_start"})
+
+MaskText = Callable[[Any], Any]
+
+
+class AuditFailure(OperationFailed):
+    """A record could not be kept; what it was about must not happen."""
+
+    default_code = 6002
+    default_kind = "audit"
+
+
+class AuditLog:
+    """One session's records. `head` is the hash of the last one: keep it elsewhere to pin them.
+
+    Not for two threads. `rules` (the strict ones when absent): with `sync_each_effect` records
+    with `effect` are on the disk before the act; `on_failure = warn` counts a lost record and
+    does not raise.
+    """
+
+    __slots__ = (
+        "_dropped",
+        "_folder",
+        "_handle",
+        "_lost",
+        "_mask",
+        "_seq",
+        "_size",
+        "_strict",
+        "_sync_effects",
+        "head",
+        "path",
+        "session",
+    )
+
+    def __init__(
+        self,
+        handle: int | None,
+        path: str | None,
+        session: str,
+        *,
+        mask: MaskText | None = None,
+        rules: AuditRules | None = None,
+        folder: str | None = None,
+    ) -> None:
+        self.session = session
+        self.path = path
+        self.head = FIRST
+        self._handle = handle
+        self._folder = folder
+        self._mask = mask
+        chosen = AuditRules() if rules is None else rules
+        self._sync_effects = chosen.sync_each_effect
+        # Anything but the one word that loosens it is the strict reading.
+        self._strict = chosen.on_failure != "warn"
+        self._seq = 0
+        self._size = 0
+        self._dropped = 0
+        self._lost = 0
+
+    @classmethod
+    def open(
+        cls,
+        path: str | None,
+        session: str,
+        *,
+        mask: MaskText | None = None,
+        rules: AuditRules | None = None,
+        folder: str | None = None,
+    ) -> AuditLog:
+        """A new file at `path`, or in `folder` (default: the user's state folder).
+
+        `session` is 1 to 64 of `[A-Za-z0-9_-]`. Raises `ConfigurationError` for a folder that
+        others can write or a file that exists, `AuditFailure` for what the disk refuses.
+        """
+        kept_in = None
+        try:
+            if path is not None:
+                handle, where = places.create_at(path)
+            else:
+                kept_in = places.default_folder() if folder is None else folder
+                handle, where = places.create_in_folder(kept_in, session, time.time())
+        except OSError as error:
+            raise AuditFailure(
+                f"the audit file can't be made: {os.strerror(error.errno or 5).lower()}",
+                hint="give another place: --audit FILE",
+            ) from None
+        places.hold(handle)
+        return cls(
+            handle,
+            where,
+            session,
+            mask=mask,
+            rules=rules,
+            folder=kept_in,
+        )
+
+    def record(self, event: str, fields: Mapping[str, Any], *, effect: bool = False) -> None:
+        """Appends one record. Raises `AuditFailure`; the chain then goes on where it was."""
+        full = self._seq >= RECORDS_MAX or self._size >= BYTES_MAX
+        if full and event not in ALWAYS_KEPT:
+            self._dropped += 1
+            return
+        record = make_record(self._seq + 1, time.time(), self.session, event, self._masked(fields))
+        line, digest = seal(record, self.head)
+        try:
+            self._append(line)
+            if effect and self._sync_effects:
+                self.sync()
+        except OSError as error:
+            self._lost += 1
+            if self._strict:
+                raise AuditFailure(
+                    f"the audit record can't be kept: {os.strerror(error.errno or 5).lower()}",
+                    hint="nothing happens without a record; make room or give --audit FILE",
+                ) from None
+            if self._handle is None or os.fstat(self._handle).st_size <= self._size:
+                return
+        self.head = digest
+        self._seq += 1
+        self._size += len(line)
+
+    def sync(self) -> None:
+        """Puts all records on the disk. Raises `OSError`."""
+        if self._handle is not None:
+            os.fsync(self._handle)
+
+    def failed(self) -> bool:
+        """Whether any record was lost (records over the cap are counted, not lost)."""
+        return self._lost > 0
+
+    def close(self, fields: Mapping[str, Any]) -> None:
+        """Writes the end record with count and head, syncs, closes, rotates. Once."""
+        if self._handle is None:
+            return
+        try:
+            ending = {
+                **fields,
+                "records": self._seq,
+                "head": self.head,
+                "dropped": self._dropped,
+                "lost": self._lost,
+            }
+            self.record(END, ending)
+            self.sync()
+        except OSError as error:
+            self._lost += 1
+            raise AuditFailure(f"the audit can't be synced: {error.strerror}") from None
+        finally:
+            os.close(self._handle)
+            self._handle = None
+        if self._folder is not None and self.path is not None:
+            try:
+                places.rotate(self._folder, self.path)
+            except OSError:
+                return  # Old files that can't be tidied are no reason to fail this run.
+
+    def abandon(self) -> None:
+        """Closes the file without an end record, if `close` has not been there. Idempotent."""
+        if self._handle is not None:
+            os.close(self._handle)
+            self._handle = None
+
+    def _masked(self, fields: Mapping[str, Any]) -> Mapping[str, Any]:
+        if self._mask is None:
+            return fields
+        masked: Mapping[str, Any] = self._mask(dict(fields))
+        return masked
+
+    def _append(self, line: bytes) -> None:
+        if self._handle is None:
+            raise OSError(9, "closed")
+        try:
+            written = os.write(self._handle, line)
+            if written != len(line):
+                raise OSError(28, "cut short")
+        except OSError:
+            if os.fstat(self._handle).st_size > self._size:
+                os.ftruncate(self._handle, self._size)
+            raise

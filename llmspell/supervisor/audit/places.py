@@ -1,0 +1,130 @@
+"""Where audit files are kept: `$XDG_STATE_HOME/llmspell/audit`, one file a session, rotated.
+
+The folder is the user's own and closed to others (0700), the files 0600. Rotation removes the
+oldest finished sessions beyond `FILES_MAX` files or `BYTES_MAX` bytes, and only files whose name
+is one that llmspell gives.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+import time
+from typing import Final
+
+from llmspell.errors import ConfigurationError
+
+FILES_MAX: Final = 1_000
+BYTES_MAX: Final = 256 * 2**20
+NAME: Final = re.compile(r"\d{4}-\d\d-\d\dT\d{6}Z-[A-Za-z0-9_-]{1,64}\.jsonl")
+
+_FOLDER: Final = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_NOFOLLOW", 0)
+_FILE: Final = (
+    os.O_WRONLY
+    | os.O_CREAT
+    | os.O_EXCL
+    | os.O_APPEND
+    | getattr(os, "O_NOFOLLOW", 0)
+    | getattr(os, "O_CLOEXEC", 0)
+)
+
+
+def default_folder() -> str:
+    """The folder audit files go to unless the user names a file."""
+    state = os.environ.get("XDG_STATE_HOME", "")
+    if not os.path.isabs(state):
+        state = os.path.join(os.path.expanduser("~"), ".local", "state")
+    return os.path.join(state, "llmspell", "audit")
+
+
+def create_in_folder(folder: str, session: str, moment: float) -> tuple[int, str]:
+    """A new file for the session: its handle and path. Raises `ConfigurationError`, `OSError`."""
+    day = time.strftime("%Y-%m-%dT%H%M%SZ", time.gmtime(moment))
+    name = f"{day}-{session}.jsonl"
+    if not NAME.fullmatch(name):
+        raise ConfigurationError(f"{session!r} is no name for a session")
+    os.makedirs(folder, mode=0o700, exist_ok=True)
+    handle = os.open(folder, _FOLDER)
+    try:
+        _check_private(handle, folder)
+        return os.open(name, _FILE, 0o600, dir_fd=handle), os.path.join(folder, name)
+    finally:
+        os.close(handle)
+
+
+def create_at(path: str) -> tuple[int, str]:
+    """A new file where the user said. Raises `ConfigurationError` if something is there."""
+    full = os.path.abspath(path)
+    try:
+        return os.open(full, _FILE, 0o600), full
+    except FileExistsError:
+        raise ConfigurationError(
+            f"{path} exists; each run has an audit file of its own", hint="give a new file name"
+        ) from None
+
+
+def rotate(folder: str, keep: str) -> int:
+    """Removes the oldest files beyond the caps, never `keep` nor one being written; how many."""
+    removed = 0
+    handle = os.open(folder, _FOLDER)
+    try:
+        names = sorted(name for name in os.listdir(handle) if NAME.fullmatch(name))
+        sizes = {name: os.stat(name, dir_fd=handle, follow_symlinks=False) for name in names}
+        files = [name for name in names if stat.S_ISREG(sizes[name].st_mode)]
+        total = sum(sizes[name].st_size for name in files)
+        excess = len(files) - FILES_MAX
+        for name in files:
+            if excess <= 0 and total <= BYTES_MAX:
+                break
+            if name == os.path.basename(keep) or not _finished(handle, name):
+                continue
+            os.unlink(name, dir_fd=handle)
+            total -= sizes[name].st_size
+            excess -= 1
+            removed += 1
+    finally:
+        os.close(handle)
+    return removed
+
+
+def hold(handle: int) -> None:
+    """Marks the file as being written, until the handle is closed."""
+    try:
+        import fcntl
+
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (ImportError, OSError):
+        return  # Without locks (some network file systems) only rotation is less careful.
+
+
+def _finished(folder: int, name: str) -> bool:
+    try:
+        import fcntl
+    except ImportError:
+        return True
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    handle = os.open(name, flags, dir_fd=folder)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        return True
+    except OSError:
+        return False
+    finally:
+        os.close(handle)
+
+
+def _check_private(handle: int, folder: str) -> None:
+    status = os.fstat(handle)
+    if hasattr(os, "geteuid") and status.st_uid != os.geteuid():
+        raise ConfigurationError(
+            f"the audit folder {folder} belongs to somebody else",
+            hint="give another place: --audit FILE",
+        )
+    if status.st_mode & 0o022:
+        raise ConfigurationError(
+            f"others can write to the audit folder {folder}",
+            hint=f"make it your own: chmod 700 {folder}",
+        )
+    if status.st_mode & 0o077:
+        os.fchmod(handle, 0o700)

@@ -1,0 +1,121 @@
+"""One audit record as bytes: canonical JSON on one line, bounded, chained by SHA-256.
+
+`hash` is SHA-256 over the previous record's hash (hex) and the canonical JSON of this record
+without `hash`. Everything outside printable ASCII is escaped, so no field can forge a line, a
+terminal sequence or a reading direction (SL-06, SL-07).
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from typing import Any, Final
+
+FIRST: Final = "0" * 64
+"""What the first record names as the hash before it."""
+
+START: Final = "session_start"
+END: Final = "session_end"
+
+ORDER: Final = (
+    "seq",
+    "time",
+    "session",
+    "event",
+    "origin",
+    "method",
+    "action",
+    "target",
+    "allowed",
+    "rule",
+    "code",
+    "bytes",
+    "ms",
+)
+"""Fields with a meaning of their own; whatever else an event has to say is under `details`."""
+
+TEXT_MAX: Final = 1_024
+"""Characters kept of one text; the middle of a longer one is left out (SL-12)."""
+
+ITEMS_MAX: Final = 64
+DEPTH_MAX: Final = 4
+LINE_MAX: Final = 65_536
+"""Bytes of the longest line; details that don't fit are dropped and said to be."""
+
+_KEYS: Final = frozenset(ORDER[4:])
+
+
+def make_record(
+    seq: int, moment: float, session: str, event: str, fields: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The record without `prev` and `hash`. `moment` is seconds since the epoch."""
+    record: dict[str, Any] = {
+        "seq": seq,
+        "time": timestamp(moment),
+        "session": session,
+        "event": event,
+    }
+    details: dict[str, Any] = {}
+    for name, value in fields.items():
+        if name in _KEYS:
+            if value is not None:
+                record[name] = bounded(value)
+        elif len(details) < ITEMS_MAX:
+            details[bounded_text(str(name))] = bounded(value)
+    if details:
+        record["details"] = details
+    if len(canonical(record)) > LINE_MAX - 256:
+        record["details"] = {"dropped": "too long for a record"}
+    return record
+
+
+def seal(record: Mapping[str, Any], previous: str) -> tuple[bytes, str]:
+    """The record's line, with newline, and its hash."""
+    from hashlib import sha256
+
+    body = {**record, "prev": previous}
+    digest = sha256(previous.encode("ascii") + canonical(body)).hexdigest()
+    return canonical({**body, "hash": digest}) + b"\n", digest
+
+
+def canonical(value: Any) -> bytes:
+    """The one spelling of a JSON value: sorted keys, no spaces, ASCII only."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return text.replace("\x7f", "\\u007f").encode("ascii")
+
+
+def timestamp(moment: float) -> str:
+    """UTC with milliseconds: `2026-11-21T10:40:00.123Z`."""
+    whole = int(moment)
+    day = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(whole))
+    return f"{day}.{int((moment - whole) * 1000):03d}Z"
+
+
+def bounded(value: Any, depth: int = 0) -> Any:
+    """The value as JSON of bounded size; what JSON can't hold becomes text."""
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, int):
+        return value if abs(value) <= 2**53 else bounded_text(str(value)[:TEXT_MAX])
+    if isinstance(value, float):
+        return value if value - value == 0 else str(value)
+    if isinstance(value, str):
+        return bounded_text(value)
+    if depth < DEPTH_MAX:
+        if isinstance(value, Mapping):
+            kept = list(value.items())[:ITEMS_MAX]
+            return {bounded_text(str(key)): bounded(item, depth + 1) for key, item in kept}
+        if isinstance(value, (list, tuple, set, frozenset)):
+            return [bounded(item, depth + 1) for item in list(value)[:ITEMS_MAX]]
+    if isinstance(value, (bytes, bytearray)):
+        return f"{len(value)} bytes"
+    return type(value).__name__
+
+
+def bounded_text(text: str) -> str:
+    """The text, or its two ends: what comes first and last is what people look for."""
+    if len(text) <= TEXT_MAX:
+        return text
+    half = (TEXT_MAX - 24) // 2
+    return f"{text[:half]}…{len(text) - 2 * half} more…{text[-half:]}"

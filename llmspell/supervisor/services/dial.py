@@ -1,0 +1,117 @@
+"""The one function that dials: resolve once, judge every answer, connect to exactly one of them.
+
+Imported at a run's first request only (it needs httpcore and asyncio). The name that TLS checks
+and the Host header carries stays the spell's; the address is the judged one (NW-11, 12, 18, 19).
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any, Final
+
+import httpcore
+
+from llmspell.errors import InternalError, OperationFailed
+from llmspell.policies.verdict import deny
+from llmspell.supervisor.services.context import CallContext
+from llmspell.supervisor.services.proxies import Proxy
+from llmspell.supervisor.services.weburl import WebUrl
+
+Resolve = Callable[[str, int], Awaitable[list[str]]]
+"""Every address of a name, as text."""
+
+ANSWERS_MAX: Final = 64
+TRIES_MAX: Final = 4
+"""Addresses a name may have, and those that are tried."""
+
+CONNECT_SECONDS: Final = 10.0
+
+
+async def system_resolve(name: str, port: int) -> list[str]:
+    """The operating system's answer. Raises `OSError`."""
+    import asyncio
+
+    loop = asyncio.get_running_loop()
+    answers = await loop.getaddrinfo(name, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(answer[4][0]) for answer in answers))
+
+
+async def judged_addresses(ctx: CallContext, url: WebUrl, resolve: Resolve) -> list[str]:
+    """All addresses of the URL's host; one that is denied denies them all.
+
+    Raises `Denied`, `OperationFailed` (kind network) when the name has none.
+    """
+    if url.host.address is not None:
+        answers = [str(url.host.address)]
+    else:
+        try:
+            answers = await resolve(url.host.name, url.port)
+        except OSError:
+            answers = []
+        if not answers:
+            raise failed(f"{url.host.name} has no address")
+    if len(answers) > ANSWERS_MAX:
+        refuse = deny("net.answers", f"the name has over {ANSWERS_MAX} addresses")
+        ctx.judge(refuse, action="connect", target=url.shown)
+    for address in answers:
+        verdict = ctx.policy.net.judge_address(url.host, address, url.port)
+        if verdict.allowed is not True:
+            ctx.judge(verdict, action="connect", target=url.shown)
+            raise InternalError("a denial was taken for an allow")
+    return answers
+
+
+class Dialler(httpcore.AsyncNetworkBackend):
+    """What httpcore is given instead of the network: it can reach one URL's host, or the proxy."""
+
+    def __init__(
+        self, ctx: CallContext, url: WebUrl, resolve: Resolve, proxy: Proxy | None
+    ) -> None:
+        self._ctx = ctx
+        self._url = url
+        self._resolve = resolve
+        self._proxy = proxy
+        self._network = httpcore.AnyIOBackend()
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        """Dials. Raises `Denied`, httpcore's connect errors."""
+        if self._proxy is not None:
+            if (host, port) != (self._proxy.host, self._proxy.port):
+                raise InternalError("a request was about to leave past the proxy")
+            # The proxy is the user's own configuration, so wherever it is it may be reached.
+            return await self._network.connect_tcp(host, port, timeout=CONNECT_SECONDS)
+        if (host, port) != (self._url.host.name, self._url.port):
+            raise InternalError("a request was about to leave for another host")
+        addresses = await judged_addresses(self._ctx, self._url, self._resolve)
+        problem: Exception | None = None
+        for address in addresses[:TRIES_MAX]:
+            try:
+                stream = await self._network.connect_tcp(address, port, timeout=CONNECT_SECONDS)
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+                problem = error
+                continue
+            return stream
+        raise problem or httpcore.ConnectError("no address answered")
+
+    async def connect_unix_socket(
+        self, path: str, timeout: float | None = None, socket_options: Iterable[Any] | None = None
+    ) -> httpcore.AsyncNetworkStream:
+        """Refused: spells reach hosts, never sockets in the file system."""
+        raise InternalError("a request was about to leave for a unix socket")
+
+    async def sleep(self, seconds: float) -> None:
+        """Waits."""
+        await self._network.sleep(seconds)
+
+
+def failed(what: str, kind: str = "network") -> OperationFailed:
+    """A request that was allowed and did not work."""
+    return OperationFailed(what, code=6003, kind=kind, recoverable=True)
