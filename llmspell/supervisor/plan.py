@@ -36,7 +36,6 @@ class SessionPlan(NamedTuple):
     args: tuple[str, ...]
     env: Mapping[str, str]
     keep_output: bool
-    notes: tuple[Mapping[str, Any], ...]
 
     @property
     def audit_path(self) -> str | None:
@@ -61,7 +60,7 @@ class SessionPlan(NamedTuple):
         return {
             "source": self.spell.source,
             "name": self.spell.name,
-            "profile": self.policy.profile,
+            "profile": self.policy.confinement.level,
             "params": dict(self.params),
             "args": list(self.args),
             "env": dict(self.env),

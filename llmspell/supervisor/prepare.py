@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from llmspell.config import paths as own
+from llmspell.config.files import load_settings
 from llmspell.errors import UsageError
 from llmspell.policies.budget import Budget
 from llmspell.profiles.grants import Grant
@@ -73,8 +74,8 @@ class Prepared(NamedTuple):
     def close(self) -> None:
         """Closes every handle the session held. Idempotent."""
         self.services.close()
-        # A run that came to its end has closed it already; one that did not says so.
-        self.plan.audit.close({"status": "internal", "reason": "the run was given up"})
+        # A run that came to its end has closed it already; any other stays without an end record.
+        self.plan.audit.abandon()
 
 
 def choose_policy(spell: Spell | None, options: RunOptions) -> Policy:
@@ -85,13 +86,20 @@ def choose_policy(spell: Spell | None, options: RunOptions) -> Policy:
         manifest = manifest_of(spell)
         grants += [Grant(kind, value, source="the spell's request").checked() for kind, value in manifest.requests]
         limits = {**dict(manifest.limits), **limits}
+    context = policy_context(spell)
+    settings = load_settings(context.working_folder)
+    profile = options.profile
+    if profile is None and options.policy_file is None:
+        profile = settings.profile
     return load_policy(
-        options.profile,
-        context=policy_context(spell),
+        profile,
+        context=context,
         grants=tuple(grants),
         policy_file=options.policy_file,
+        overrides=settings.overrides_for(None if spell is None else spell.path),
         limits=limits,
         allow_degraded=options.allow_degraded,
+        layers=settings.layers,
     )
 
 
@@ -131,13 +139,7 @@ def prepare(spell: Spell, options: RunOptions) -> Prepared:
     policy = choose_policy(spell, options)
     session = os.urandom(SESSION_BYTES).hex()
     masker = Masker(())
-    audit = AuditLog.open(
-        options.audit,
-        session,
-        mask=masker.mask,
-        sync_effects=policy.audit.sync_each_effect,
-        strict=policy.audit.on_failure != "warn",
-    )
+    audit = AuditLog.open(options.audit, session, mask=masker.mask, rules=policy.audit)
     services = Services(policy, stdin=options.stdin)
     budget = Budget(policy.limits)
     broker = Broker(method_table(services), policy, budget, audit, masker.mask)
@@ -153,7 +155,6 @@ def prepare(spell: Spell, options: RunOptions) -> Prepared:
         args=options.args,
         env=_environment(policy),
         keep_output=options.keep_output,
-        notes=(),
     )
     return Prepared(plan, services, policy.modules.granted(spell.engine))
 

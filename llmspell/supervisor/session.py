@@ -73,6 +73,8 @@ class Session:
         self._wall_deadline = ending.deadline(now, self.policy.limits.wall)
         self._tools = Toolbench(self)
         self.audit.record("session_start", plan.start_record())
+        for override in self.policy.overrides:
+            self.audit.record("override", override._asdict())
 
     # -- what drivers tell ---------------------------------------------------------------------
 

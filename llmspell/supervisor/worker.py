@@ -104,7 +104,7 @@ def _native(
     plan = platform.plan(confinement)
     argv = [sys.executable, "-I", "-S", "-B", str(TOOLS if tools else ENGINES)]
     if not tools:
-        argv += ["--engine", engine]
+        argv += ["--engine", engine, "--profile", level]
     for folder in _site_folders():
         argv += ["--site", folder]
     if not tools and modules:

@@ -68,7 +68,6 @@ class Run:
             args=(),
             env={},
             keep_output=True,
-            notes=(),
         )
         self.session = Session(plan, 0.0)
         self.calls = 0
