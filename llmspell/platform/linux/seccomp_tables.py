@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 
 class When(NamedTuple):
-    """Holds when `argument & mask == value`, in the low 32 bits that the kernel itself looks at."""
+    """Holds when `argument & mask == value`; a mask covers the bits that the kernel looks at."""
 
     argument: int
     mask: int
@@ -29,6 +29,8 @@ def _named(names: str) -> tuple[str, ...]:
 
 
 LOW_32: Final = 0xFFFF_FFFF
+WHOLE: Final = (1 << 64) - 1
+"""For pointers: one whose low half is zero is not the null pointer."""
 PROT_EXEC: Final = 0x4
 MAP_TYPE: Final = 0x0F
 MAP_PRIVATE: Final = 0x02
@@ -65,7 +67,7 @@ F_SETOWN_EX: Final = 15
 F_NOTIFY: Final = 1026
 F_DUPFD_CLOEXEC: Final = 1030
 
-NO_ADDRESS: Final = (When(4, LOW_32, 0),)
+NO_ADDRESS: Final = (When(4, WHOLE, 0),)
 """sendto without an address: an unconnected datagram socket could name any receiver (NW-08)."""
 
 PRIVATE_DATA: Final = (When(2, PROT_EXEC, 0), When(3, MAP_TYPE, MAP_PRIVATE))
