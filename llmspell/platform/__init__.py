@@ -7,6 +7,7 @@ Not here: policy (which level, which limits), engines, the channel's messages.
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
 
 if sys.platform != "linux":
     from llmspell.errors import IsolationRefused
@@ -27,6 +28,20 @@ from llmspell.platform.linux.plan import Confinement, Plan
 from llmspell.platform.linux.plan import make_plan as plan
 from llmspell.platform.linux.process import ExitStatus, Process, spawn
 
+if TYPE_CHECKING:
+    from llmspell.platform.linux.probe import Report
+
+
+def examine(level: str, kind: str) -> Report:
+    """What a real process, confined as a worker of this level and kind, could still do.
+
+    Imported at first use: only `doctor` needs it. Raises `IsolationRefused`.
+    """
+    from llmspell.platform.linux import probe
+
+    return probe.examine(level, kind)
+
+
 __all__ = [
     "EFFECTS",
     "REQUIRED_EFFECTS",
@@ -36,6 +51,7 @@ __all__ = [
     "Process",
     "achieved_level",
     "advice",
+    "examine",
     "missing_effects",
     "plan",
     "spawn",

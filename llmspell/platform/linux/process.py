@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import os
+import resource  # noqa: F401  os.wait4 imports it; in a process that left its uid that would fail
 import select
 import signal
 import time
