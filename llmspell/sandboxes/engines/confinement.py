@@ -20,6 +20,9 @@ class Confinement:
     def __init__(self, path: str) -> None:
         import ctypes
 
+        # Read now: after the second stage no module's file can be opened.
+        import _json  # noqa: F401
+
         self._library = ctypes.CDLL(path, use_errno=True)
         self._library.confine_load.argtypes = [ctypes.c_char_p, ctypes.c_size_t]
         self._library.confine_error.restype = ctypes.c_char_p

@@ -17,6 +17,7 @@ if __name__ == "__main__":
     # The script's own folder would come first and shadow modules of the standard library.
     sys.path[0] = str(PACKAGE.parent)
 
+from llmspell.sandboxes.engines.safe_modules import SAFE_MODULES  # noqa: E402
 from llmspell.spells.api import API  # noqa: E402
 from llmspell.spells.api.model import Function, Module, camel  # noqa: E402
 
@@ -101,7 +102,7 @@ def table(language: str) -> str:
         return f"P.api = {_lua(modules)}\n"
     if language == "javascript":
         return f"P.api = {_javascript(modules)};\n"
-    return f"API_TABLE = {modules!r}\n"
+    return f"API_TABLE: list[dict[str, Any]] = {modules!r}\nSAFE_MODULES = {SAFE_MODULES!r}\n"
 
 
 def prelude(language: str) -> str:
@@ -114,7 +115,9 @@ def prelude(language: str) -> str:
         else:
             text = (SOURCES / language / f"{name}.{suffix}").read_text("utf-8")
         pieces.append(_scoped(language, name, text.rstrip("\n") + "\n"))
-    return "".join(pieces)
+    body = "".join(pieces)
+    # A function of its own: top-level names of a script would be visible to the spell.
+    return f'(function () {{\n"use strict";\n{body}}})();\n' if language == "javascript" else body
 
 
 def files() -> dict[str, str]:

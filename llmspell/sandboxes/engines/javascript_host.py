@@ -1,0 +1,104 @@
+"""JavaScript by QuickJS-NG. Only text, numbers, booleans and null cross between Python and a spell."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import Any, Final
+
+from _quickjs import Context
+
+from llmspell.sandboxes.engines.host import OUT_OF_MEMORY
+from llmspell.sandboxes.engines.wire import Wire
+
+STACK_BYTES: Final = 1 << 20
+"""The engine's own stack bound: an eighth of the process's stack, so it is met first."""
+
+PRELUDE_LINE: Final = 200_000
+"""The binding takes no file name, so the prelude is moved to lines that no spell reaches; its
+frames can then be told from the spell's."""
+
+_RANDOM_NUMBERS: Final = 64
+
+_OPEN_HOST: Final = """(function () {
+  const take = (name) => { const value = globalThis[name]; delete globalThis[name]; return value; };
+  const evaluate = eval, random = take("__random"), runJobs = take("__run_jobs");
+  let pool = "";
+  // The engine's generator starts from the clock, which a spell could predict.
+  Math.random = function random_() {
+    if (pool === "") pool = random(%d);
+    const value = Number("0x" + pool.slice(0, 13)) / 2 ** 52;
+    pool = pool.slice(13);
+    return value;
+  };
+  Object.defineProperty(Math.random, "name", { value: "random" });
+  globalThis.__host = {
+    send: take("__send"), recv: take("__recv"), clock: take("__clock"), random,
+    compile: (source, name) => evaluate(source), run_jobs: () => runJobs(),
+    compiled_name: "<input>", prelude_line: %d,
+  };
+})()"""
+
+
+class JavaScriptHost:
+    """One QuickJS context and the prelude's text."""
+
+    __slots__ = ("_context", "_prelude", "_wire")
+
+    def __init__(self, wire: Wire, prelude: str, modules: list[str] | None) -> None:
+        self._wire = wire
+        with open(prelude, encoding="utf-8") as file:
+            self._prelude = "\n" * PRELUDE_LINE + file.read()
+        context = Context()
+        context.set_max_stack_size(STACK_BYTES)
+        for name, action in (
+            ("__send", self._send),
+            ("__recv", self._recv),
+            ("__clock", _clock),
+            ("__random", _random),
+            ("__run_jobs", self._run_jobs),
+        ):
+            context.add_callable(name, action)
+        context.eval("\n" * PRELUDE_LINE + _OPEN_HOST % (13 * _RANDOM_NUMBERS, PRELUDE_LINE))
+        self._context = context
+
+    def run(self) -> None:
+        """Evaluates the prelude; an error that even it could not report is a lack of memory."""
+        try:
+            self._context.eval(self._prelude)
+        except Exception:
+            self._wire.send(OUT_OF_MEMORY)
+
+    # The binding does not survive an exception from a callable in every place: none is raised.
+
+    def _send(self, text: str) -> bool:
+        try:
+            self._wire.send(text.encode("utf-8"))
+        except Exception:
+            return False
+        return True
+
+    def _recv(self, timeout_ms: float | None = None) -> str | bool | None:
+        try:
+            frame = self._wire.recv(timeout_ms)
+            return None if frame is None else frame.decode("utf-8")
+        except Exception:
+            return False
+
+    def _run_jobs(self) -> bool:
+        try:
+            while self._context.execute_pending_job():
+                pass
+        except Exception:
+            return False
+        return True
+
+
+def _clock(kind: Any) -> float:
+    return (time.monotonic() if kind == 1 else time.time()) * 1000
+
+
+def _random(digits: Any) -> str:
+    """`digits` random hexadecimal digits."""
+    count = int(digits)
+    return os.urandom(count // 2 + 1).hex()[:count]

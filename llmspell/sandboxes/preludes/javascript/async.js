@@ -1,0 +1,178 @@
+// Async and the timers. Work is a promise, or a function that gives one.
+const Async = create(null);
+P.modules.async = Async;
+
+const timers = [];
+let lastTimer = 0;
+
+const startTimer = (milliseconds, action, holds) => {
+  const timer = { __proto__: null, id: ++lastTimer, at: P.now() + milliseconds, action, holds };
+  let index = timers.length;
+  while (index > 0 && timers[index - 1].at < timer.at) index--;
+  spliceList(timers, index, 0, timer);
+  return timer;
+};
+
+const stopTimer = (id) => {
+  for (let index = 0; index < timers.length; index++) {
+    if (timers[index].id === id) return void spliceList(timers, index, 1);
+  }
+};
+
+// Runs what is due; gives the milliseconds until the next timer, or null.
+P.fireTimers = () => {
+  while (timers.length > 0) {
+    const pause = timers[timers.length - 1].at - P.now();
+    if (pause > 0) return pause;
+    const [timer] = spliceList(timers, timers.length - 1, 1);
+    timer.action();
+    host.run_jobs();
+  }
+  return null;
+};
+
+// setTimeout keeps a spell running, a sleep that nobody awaits does not.
+P.timersHold = () => {
+  for (let index = 0; index < timers.length; index++) if (timers[index].holds) return true;
+  return false;
+};
+P.timersWait = () => timers.length > 0;
+
+const delayOf = (value) => {
+  const milliseconds = makeNumber(value ?? 0);
+  return milliseconds >= 0 ? milliseconds : 0;
+};
+
+const guarded = (action, given) => {
+  try {
+    applyFunction(action, undefined, given);
+  } catch (error) {
+    P.uncaught ??= { __proto__: null, error };
+  }
+};
+
+P.setTimeout = (action, milliseconds, ...given) => {
+  if (typeof action !== "function") P.fail(2002, "validation", "setTimeout takes a function");
+  return startTimer(delayOf(milliseconds), () => guarded(action, given), true).id;
+};
+
+P.setInterval = (action, milliseconds, ...given) => {
+  if (typeof action !== "function") P.fail(2002, "validation", "setInterval takes a function");
+  const id = ++lastTimer;
+  const again = () => {
+    startTimer(delayOf(milliseconds), again, true).id = id;
+    guarded(action, given);
+  };
+  startTimer(delayOf(milliseconds), again, true).id = id;
+  return id;
+};
+P.clearTimeout = stopTimer;
+
+const start = async (work) => (typeof work === "function" ? work() : work);
+const listOf = (works) => {
+  if (!isArray(works)) P.fail(2002, "validation", "a list of promises or functions is needed");
+  return works;
+};
+
+const promisesOf = (works) => {
+  const result = [], given = listOf(works);
+  for (let index = 0; index < given.length; index++) {
+    const work = typeof given[index] === "function" ? given[index]() : given[index];
+    push(result, work);
+  }
+  return result;
+};
+const cancelAll = (promises) => {
+  for (let index = 0; index < promises.length; index++) P.cancel(promises[index]);
+};
+const on = (promise, onValue, onError) => then(start(promise), onValue, onError);
+
+Async.sleep = (milliseconds) => {
+  if (typeof milliseconds !== "number" || !(milliseconds >= 0)) {
+    P.fail(2002, "validation", "Async.sleep: ms must be a number of milliseconds, 0 or more");
+  }
+  return new NativePromise((resolve) => startTimer(milliseconds, () => resolve(undefined), false));
+};
+
+Async.all = (works) => new NativePromise((resolve, reject) => {
+  const promises = promisesOf(works), results = [];
+  let missing = promises.length;
+  if (missing === 0) return resolve(results);
+  for (let index = 0; index < promises.length; index++) {
+    push(results, undefined);
+    on(promises[index], (value) => {
+      results[index] = value;
+      if (--missing === 0) resolve(results);
+    }, (error) => {
+      cancelAll(promises);
+      reject(error);
+    });
+  }
+});
+
+Async.all_settled = (works) => new NativePromise((resolve) => {
+  const promises = promisesOf(works), results = [];
+  let missing = promises.length;
+  if (missing === 0) return resolve(results);
+  const settle = (index, outcome) => {
+    results[index] = outcome;
+    if (--missing === 0) resolve(results);
+  };
+  for (let index = 0; index < promises.length; index++) {
+    push(results, undefined);
+    on(promises[index], (value) => settle(index, { status: "fulfilled", value }), (reason) => settle(index, { status: "rejected", reason }));
+  }
+});
+
+Async.race = (works) => new NativePromise((resolve, reject) => {
+  const promises = promisesOf(works);
+  if (promises.length === 0) P.fail(2002, "validation", "Async.race needs at least one promise");
+  const end = (settle) => (value) => {
+    settle(value);
+    cancelAll(promises);
+  };
+  for (let index = 0; index < promises.length; index++) on(promises[index], end(resolve), end(reject));
+});
+
+Async.timeout = (work, milliseconds) => {
+  const promise = typeof work === "function" ? work() : work;
+  return new NativePromise((resolve, reject) => {
+    const timer = startTimer(delayOf(milliseconds), () => {
+      reject(new P.LLMSpellError({ __proto__: null, code: 4004, kind: "timeout", recoverable: true, message: "not done within " + milliseconds + " ms" }));
+      P.cancel(promise);
+    }, false);
+    const end = (settle) => (value) => {
+      stopTimer(timer.id);
+      settle(value);
+    };
+    on(promise, end(resolve), end(reject));
+  });
+};
+
+Async.retry = async (operation, options) => {
+  const { attempts = 3, delay = 100, backoff = 2, max_delay, maxDelay } = options ?? {};
+  let pause = delay;
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await operation(attempt);
+    } catch (error) {
+      if (attempt >= attempts) throw error;
+    }
+    await Async.sleep(pause);
+    pause = min(pause * backoff, max_delay ?? maxDelay ?? 30000);
+  }
+};
+
+let live = 0;
+P.liveTasks = () => live;
+Async.spawn = (operation, ...given) => P.tracked((resolve, reject) => {
+  live++;
+  const run = async () => (typeof operation === "function" ? applyFunction(operation, undefined, given) : operation);
+  then(run(), (value) => {
+    live--;
+    resolve(value);
+  }, (error) => {
+    live--;
+    reject(error);
+  });
+});

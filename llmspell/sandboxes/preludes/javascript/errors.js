@@ -1,0 +1,110 @@
+// Errors as a spell meets them, and as the channel carries them.
+const FIELDS = ["code", "kind", "rule", "hint", "recoverable", "trace_id", "line"];
+const MAX_TEXT = 4000;
+const known = new WeakSet();
+
+class LLMSpellError extends Error {
+  constructor(fields) {
+    super(typeof fields === "string" ? fields : makeText(fields?.message ?? "the call failed"));
+    for (let index = 0; index < FIELDS.length; index++) {
+      const name = FIELDS[index];
+      const value = typeof fields === "object" && fields !== null && hasOwn(fields, name) ? fields[name] : undefined;
+      defineProperty(this, name, { __proto__: null, value, writable: true, enumerable: value !== undefined, configurable: true });
+    }
+    this.recoverable = this.recoverable === true;
+    this.traceId = this.trace_id;
+    weakAdd(known, this);
+  }
+}
+defineProperty(LLMSpellError.prototype, "name", { __proto__: null, value: "LLMSpellError", configurable: true });
+P.LLMSpellError = LLMSpellError;
+
+P.fail = (code, kind, message, rule, hint) => {
+  throw new LLMSpellError({ __proto__: null, code, kind, message, rule, hint });
+};
+
+const printable = (text) => (isWellFormed(text) ? text : toWellFormed(text));
+P.printable = printable;
+const clip = (text) => printable(text.length <= MAX_TEXT ? text : slice(text, 0, MAX_TEXT));
+
+const PLACE = /\(?([^()\s]*):(\d+):\d+\)?$/;
+// `compiled` is how the engine calls what it compiled for us; a native engine takes no file name,
+// so there the prelude starts at a line that no spell reaches.
+const compiled = host.compiled_name ?? null;
+const firstLine = host.prelude_line ?? Infinity;
+
+const isOurs = (file, line) => (compiled === null ? file === "llmspell" || file === "=llmspell" : line >= firstLine);
+
+// The spell's frames, under the spell's name, and the line of the innermost.
+const spellFrames = (stack) => {
+  const lines = split(makeText(stack), "\n");
+  const kept = [];
+  let line;
+  for (let index = 0; index < lines.length; index++) {
+    const place = execPattern(PLACE, lines[index]);
+    if (place === null) continue;
+    const number = makeNumber(place[2]);
+    if (isOurs(place[1], number)) continue;
+    let text = lines[index];
+    if (place[1] === compiled) {
+      const start = indexOf(text, compiled + ":");
+      text = slice(text, 0, start) + P.name + slice(text, start + compiled.length);
+    }
+    if (line === undefined && (place[1] === compiled || place[1] === P.name)) line = number;
+    push(kept, text);
+  }
+  return { __proto__: null, text: join(kept, "\n"), line };
+};
+
+const readText = (value, name) => {
+  // A getter or a Proxy of the spell's may throw here.
+  try {
+    const text = value[name];
+    return typeof text === "string" ? clip(text) : undefined;
+  } catch {
+    return undefined;
+  }
+};
+
+const isObject = (value) => (typeof value === "object" && value !== null) || typeof value === "function";
+
+const MEMORY = "the spell used more memory than it may";
+P.describe = (value, kind) => {
+  // QuickJS throws null when it has not even the memory for an error object.
+  if (value === null) return { __proto__: null, code: 4005, kind: "memory", message: MEMORY };
+  const wire = { __proto__: null, code: 4002, kind: kind ?? "runtime", message: "the spell failed" };
+  if (!isObject(value)) {
+    try {
+      wire.message = clip(makeText(value));
+    } catch {
+      wire.message = "an error that is no text";
+    }
+    return wire;
+  }
+  const name = readText(value, "name");
+  const message = readText(value, "message");
+  if (name === "InternalError" && message === "out of memory") {
+    return { __proto__: null, code: 4005, kind: "memory", message: MEMORY };
+  }
+  if (message !== undefined) {
+    wire.message = name && name !== "Error" && name !== "LLMSpellError" ? clip(name + ": " + message) : message;
+  }
+  if (message !== undefined && indexOf(message, "could not load module") === 0) P.describeImport(wire, message);
+  if (weakHas(known, value)) {
+    if (isInteger(value.code)) wire.code = value.code;
+    const texts = ["kind", "rule", "hint", "trace_id"];
+    for (let index = 0; index < texts.length; index++) {
+      const text = readText(value, texts[index]);
+      if (text !== undefined) wire[texts[index]] = text;
+    }
+    if (value.recoverable === true) wire.recoverable = true;
+    if (isInteger(value.line)) wire.line = value.line;
+  }
+  const stack = readText(value, "stack");
+  if (stack !== undefined) {
+    const frames = spellFrames(stack);
+    if (frames.text !== "") wire.stack = clip(frames.text);
+    if (frames.line !== undefined) wire.line ??= frames.line;
+  }
+  return wire;
+};

@@ -1,0 +1,92 @@
+// One run: wait for it, build its world, drive it, report its end.
+const VALUE_MAX = 5592000;
+
+P.report = (ending) => {
+  let text = null;
+  if (!ending.failed) {
+    try {
+      text = P.encode(ending.value, "value");
+      if (text.length > VALUE_MAX) P.fail(4009, "limit", "the spell's value is over 16 MiB", "limit.message");
+    } catch (error) {
+      ending = { __proto__: null, failed: true, error };
+      text = null;
+    }
+  }
+  P.flush();
+  if (text !== null) return P.send('{"type":"done","value":' + text + "}");
+  P.send('{"type":"failed","error":' + P.encode(P.describe(ending.error, ending.kind), "value") + "}");
+};
+
+// What decides the end, or null while something may still happen.
+const verdict = (main) => {
+  if (main.failed) return main;
+  if (P.uncaught) return { __proto__: null, failed: true, error: P.uncaught.error };
+  const busy = P.outstanding() > 0 || P.liveTasks() > 0;
+  if (main.done) {
+    if (busy || P.timersHold()) return null;
+    const unheard = P.unheardFailure();
+    return unheard === null ? main : { __proto__: null, failed: true, error: unheard.error };
+  }
+  if (busy || P.timersWait() || P.hasCallbacks()) return null;
+  return { __proto__: null, failed: true, error: new P.LLMSpellError({ __proto__: null, code: 4002, kind: "runtime", message: "the spell awaits something that can never happen" }) };
+};
+
+const loop = (main) => {
+  for (;;) {
+    host.run_jobs();
+    const pause = P.fireTimers();
+    const ending = verdict(main);
+    if (ending !== null) return ending;
+    P.flush();
+    const message = P.receive(pause);
+    if (message !== null) P.dispatch(message);
+  }
+};
+
+const compileSpell = (source) => {
+  if (startsWith(source, "#!")) source = "//" + slice(source, 2);
+  // On the first line, so that line numbers stay the spell's own.
+  return P.compile("(async function () {" + source + "\n})", P.name);
+};
+
+const drive = () => {
+  do {
+    P.run = P.receive(null);
+  } while (P.run === null || P.run.type !== "run");
+  P.name = P.run.name ?? "spell.js";
+  P.makeEnvironment();
+  let body;
+  try {
+    body = compileSpell(P.run.source);
+  } catch (error) {
+    return { __proto__: null, failed: true, error: syntaxError(error) };
+  }
+  const main = { __proto__: null, done: false, failed: false, value: undefined, error: undefined };
+  then(applyFunction(body, undefined, []), (value) => {
+    main.done = true;
+    main.value = value;
+  }, (error) => {
+    main.failed = true;
+    main.error = error;
+  });
+  return loop(main);
+};
+
+const syntaxError = (error) => {
+  const described = P.describe(error);
+  const fields = { __proto__: null, code: 4001, kind: "syntax", message: described.message, line: described.line };
+  return described.kind === "memory" ? null : new P.LLMSpellError(fields);
+};
+
+let end;
+try {
+  end = drive();
+} catch (error) {
+  end = { __proto__: null, failed: true, error };
+}
+try {
+  P.report(end);
+} catch (error) {
+  // Too little memory to say more than this.
+  host.send('{"type":"failed","error":{"code":4005,"kind":"memory","message":"the spell used more memory than it may"}}');
+}

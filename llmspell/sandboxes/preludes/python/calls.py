@@ -1,0 +1,188 @@
+class Call(Future):
+    """A brokered call, already sent."""
+
+    __slots__ = ("_finish", "_id", "_method")
+
+    def __init__(self, method: str, args: dict[str, Any], finish: Callable[[Any], Any] | None) -> None:
+        super().__init__()
+        text = encode(args, calls=True)
+        flush_output()
+        number = CALLS.next_id()
+        send_text(f'{{"type":"call","id":{number},"method":{encode_basestring(method)},"args":{text}}}')
+        self._id, self._method, self._finish = number, method, finish
+        LOOP.outstanding[number] = self
+
+    def cancel(self) -> None:
+        """Takes the call back."""
+        if LOOP.outstanding.pop(self._id, None) is not None:
+            self._observed = True
+            send_text(f'{{"type":"cancel","id":{self._id}}}')
+            self._settle(error=LLMSpellError("the call was cancelled", kind="cancelled"))
+
+    def _reply(self, message: Any) -> None:
+        if message.get("ok") is not True:
+            return self._settle(error=error_from(message.get("error") or {}))
+        value = message.get("value")
+        if self._finish is not None:
+            try:
+                value = self._finish(value)
+            except Exception as error:
+                return self._settle(error=error)
+        return self._settle(value)
+
+    def __repr__(self) -> str:
+        state = "done" if self._done else "pending"
+        return f"<call {self._method} {state}: await it, or call .result()>"
+
+
+class _Calls:
+    """Numbers of calls and callbacks, and the invokes under way."""
+
+    def __init__(self) -> None:
+        self._last = 0
+        self.callbacks: dict[int, Callable[..., Any]] = {}
+        self.numbers: dict[int, int] = {}
+        self.invokes: dict[int, Task] = {}
+
+    def next_id(self) -> int:
+        self._last += 1
+        return self._last
+
+
+CALLS = _Calls()
+
+
+def callback_number(action: Callable[..., Any]) -> int:
+    number = CALLS.numbers.get(id(action))
+    if number is None:
+        number = len(CALLS.callbacks) + 1
+        # Kept for good, so the identity can't pass to another object.
+        CALLS.callbacks[number] = action
+        CALLS.numbers[id(action)] = number
+    return number
+
+
+def is_awaitable(value: object) -> bool:
+    return hasattr(type(value), "__await__")
+
+
+async def run_callback(number: int, args: list[Any]) -> Any:
+    action = CALLS.callbacks.get(number)
+    if action is None:
+        raise LLMSpellError("the spell has no function of this number", code=4010, kind="invalid_function")
+    value = action(*args)
+    return await value if is_awaitable(value) else value
+
+
+def send_returned(number: int, task: Future) -> None:
+    CALLS.invokes.pop(number, None)
+    task._observed = True
+    error = task._error
+    text = ""
+    if error is None:
+        try:
+            text = encode(task._value, calls=True)
+        except Exception as problem:
+            error = problem
+    flush_output()
+    if error is None:
+        send_text(f'{{"type":"returned","id":{number},"ok":true,"value":{text}}}')
+    else:
+        send_text(f'{{"type":"returned","id":{number},"ok":false,"error":{encode_plain(describe(error))}}}')
+
+
+def dispatch(message: Any) -> None:
+    """Handles one message of the supervisor's."""
+    kind = message.get("type")
+    if kind == "reply":
+        call = LOOP.outstanding.pop(message["id"], None)
+        if call is not None:
+            call._reply(message)
+    elif kind == "invoke":
+        number = message["id"]
+        task = Task(run_callback(message["callback"], message.get("args") or []))
+        CALLS.invokes[number] = task
+        task._when_done(lambda done: send_returned(number, done))
+    elif kind == "cancel" and message["id"] in CALLS.invokes:
+        CALLS.invokes[message["id"]].cancel()
+
+
+class Tool(Record):
+    """A tool: name, description, category, schema and `execute(input)`."""
+
+    __slots__ = ()
+
+    def execute(self, input: Mapping[str, Any] | None = None, **named: Any) -> Call:
+        """Runs the tool."""
+        args = {"name": self["name"], "input": {**(input or {}), **named}}
+        return Call("tools.execute", args, None)
+
+    call = execute
+
+    def get_name(self) -> Any:
+        return self.get("name")
+
+    def get_description(self) -> Any:
+        return self.get("description")
+
+    def get_category(self) -> Any:
+        return self.get("category")
+
+    def get_input_schema(self) -> Any:
+        return self.get("schema")
+
+    getName, getDescription = get_name, get_description
+    getCategory, getInputSchema = get_category, get_input_schema
+
+
+class Response(Record):
+    """An HTTP response."""
+
+    __slots__ = ()
+
+    @property
+    def ok(self) -> bool:
+        return 200 <= int(self["status"]) < 300
+
+    def text(self) -> Any:
+        return self["body"]
+
+    def json(self) -> Any:
+        return json_decode(self["body"])
+
+
+def _finish_json(value: Any) -> Any:
+    response = Response(value)
+    if not response.ok:
+        raise LLMSpellError(
+            f"GET {response['url']} answered {response['status']}", code=2003, kind="http_status"
+        )
+    return response.json()
+
+
+FINISH: dict[str, Callable[[Any], Any] | None] = {
+    "": None,
+    "tool": Tool,
+    "tools": lambda value: [Tool(tool) for tool in value],
+    "response": Response,
+    "json": _finish_json,
+}
+
+
+def make_stub(module: str, spec: Mapping[str, Any]) -> Callable[..., Call]:
+    """The function of a described call."""
+    params, positional = spec["params"], spec["positional"]
+    finish, fixed, wire = FINISH[spec["after"]], spec["fixed"], spec["wire"]
+
+    def stub(*given: Any, **named: Any) -> Call:
+        if len(given) > positional:
+            raise invalid(f"{module}.{spec['name']} takes {positional} arguments by position")
+        args = dict(zip(params, given))
+        for name, value in named.items():
+            # `from` is a keyword: fs.move(from_=…, to=…).
+            args[name[:-1] if name.endswith("_") else name] = value
+        args.update(fixed)
+        return Call(wire, args, finish)
+
+    stub.__name__ = stub.__qualname__ = spec["name"]
+    return stub

@@ -1,0 +1,167 @@
+async def _run(work: Any, *given: Any) -> Any:
+    value = work(*given) if callable(work) else work
+    return await value if is_awaitable(value) else value
+
+
+def future_of(work: Any) -> Future:
+    if isinstance(work, Future):
+        return work
+    if not (callable(work) or is_awaitable(work)):
+        raise invalid(f"a function or something to await is needed, not a {type(work).__name__}")
+    return Task(_run(work))
+
+
+def futures_of(works: Iterable[Any]) -> list[Future]:
+    futures = [future_of(work) for work in works]
+    for future in futures:
+        future._observed = True
+    return futures
+
+
+def cancel_all(futures: Iterable[Future]) -> None:
+    for future in futures:
+        if not future.done:
+            future.cancel()
+
+
+class Timer(Future):
+    """Ends by itself after a while."""
+
+    __slots__ = ("_number",)
+
+    def __init__(self, milliseconds: float) -> None:
+        super().__init__()
+        self._number = LOOP.after(milliseconds, self._settle)
+
+    def cancel(self) -> None:
+        LOOP.stop(self._number)
+        self._observed = True
+        super().cancel()
+
+
+class Group(Future):
+    """Several futures that end together; cancelling it cancels them."""
+
+    __slots__ = ("_members",)
+
+    def __init__(self, members: list[Future]) -> None:
+        super().__init__()
+        self._members = members
+
+    def cancel(self) -> None:
+        self._observed = True
+        cancel_all(self._members)
+        super().cancel()
+
+    def _settle(self, value: Any = None, error: BaseException | None = None) -> None:
+        super()._settle(value, error)
+        cancel_all(self._members)
+
+
+def milliseconds_of(value: Any, what: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not value >= 0:
+        raise invalid(f"{what} must be a number of milliseconds, 0 or more")
+    return float(value)
+
+
+class Async:
+    """Waiting for several things at a time."""
+
+    @staticmethod
+    def sleep(ms: float) -> Future:
+        return Timer(milliseconds_of(ms, "Async.sleep: ms"))
+
+    @staticmethod
+    def all(work: Iterable[Any]) -> Future:
+        members = futures_of(work)
+        group = Group(members)
+        missing = [len(members)]
+
+        def one_ended(future: Future) -> None:
+            missing[0] -= 1
+            if future._error is not None:
+                group._settle(error=future._error)
+            elif missing[0] == 0:
+                group._settle([member._value for member in members])
+
+        for member in members:
+            member._when_done(one_ended)
+        if not members:
+            group._settle([])
+        return group
+
+    @staticmethod
+    def all_settled(work: Iterable[Any]) -> Future:
+        members = futures_of(work)
+
+        async def wait() -> list[dict[str, Any]]:
+            outcomes: list[dict[str, Any]] = []
+            for member in members:
+                try:
+                    outcomes.append({"status": "fulfilled", "value": await member})
+                except Exception as error:
+                    outcomes.append({"status": "rejected", "reason": error})
+            return outcomes
+
+        return Task(wait())
+
+    @staticmethod
+    def race(work: Iterable[Any]) -> Future:
+        members = futures_of(work)
+        if not members:
+            raise invalid("Async.race needs at least one piece of work")
+        group = Group(members)
+        for member in members:
+            member._when_done(lambda first: group._settle(first._value, first._error))
+        return group
+
+    @staticmethod
+    def timeout(operation: Any, ms: float) -> Future:
+        limit = milliseconds_of(ms, "Async.timeout: ms")
+        member = future_of(operation)
+        member._observed = True
+        group = Group([member])
+        timer = LOOP.after(
+            limit,
+            lambda: group._settle(
+                error=LLMSpellError(
+                    f"not done within {ms} ms", code=4004, kind="timeout", recoverable=True
+                )
+            ),
+        )
+
+        def ended(future: Future) -> None:
+            LOOP.stop(timer)
+            group._settle(future._value, future._error)
+
+        member._when_done(ended)
+        return group
+
+    @staticmethod
+    def retry(
+        operation: Callable[..., Any],
+        options: Mapping[str, Any] | None = None,
+        **named: Any,
+    ) -> Future:
+        chosen = {"attempts": 3, "delay": 100, "backoff": 2, "max_delay": 30_000}
+        chosen.update(options or {})
+        chosen.update(named)
+
+        async def again() -> Any:
+            pause = milliseconds_of(chosen["delay"], "Async.retry: delay")
+            attempt = 0
+            while True:
+                attempt += 1
+                try:
+                    return await _run(operation)
+                except Exception:
+                    if attempt >= chosen["attempts"]:
+                        raise
+                await Timer(pause)
+                pause = min(pause * chosen["backoff"], chosen["max_delay"])
+
+        return Task(again())
+
+    @staticmethod
+    def spawn(operation: Any, *given: Any) -> Future:
+        return Task(_run(operation, *given))

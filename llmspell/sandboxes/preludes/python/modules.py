@@ -1,0 +1,91 @@
+real_import = builtins.__import__
+spell_modules: dict[str, Any] = {}
+
+
+def is_safe(name: str, fromlist: tuple[str, ...]) -> bool:
+    """Whether the standard library's safe part, or a grant, covers the import."""
+    parts = name.split(".")
+    if any(".".join(parts[:count]) in ALLOWED for count in range(1, len(parts) + 1)):
+        return True
+    inner = [allowed for allowed in ALLOWED if allowed.startswith(name + ".")]
+    return bool(inner) and all(f"{name}.{item}" in inner for item in fromlist)
+
+
+def denied_import(name: str) -> DeniedImport:
+    return DeniedImport(
+        f"denied module {name[:80]}",
+        code=4008,
+        kind="denied",
+        rule=f"{RUN.profile}.modules",
+        hint=f"to allow it: --allow-module {name.split('.')[0][:80]}",
+    )
+
+
+def guarded_import(
+    name: str,
+    globals: Mapping[str, Any] | None = None,
+    locals: Mapping[str, Any] | None = None,
+    fromlist: tuple[str, ...] = (),
+    level: int = 0,
+) -> Any:
+    """The spell's `__import__`. A courtesy, not the boundary: that is the kernel's."""
+    if level:
+        name = absolute_name(name, globals or {}, level)
+    if name in FACADES:
+        return FACADES[name]
+    top = name.split(".")[0]
+    if not level and top not in spell_modules and is_safe(name, tuple(fromlist or ())):
+        try:
+            return real_import(name, globals, locals, fromlist, 0)
+        except ImportError:
+            if top not in RUN.modules:
+                raise
+    if RUN.profile != "low" and top not in RUN.modules:
+        raise denied_import(name)
+    module = own_module(name)
+    for item in fromlist or ():
+        if item != "*" and not hasattr(module, item) and hasattr(module, "__path__"):
+            setattr(module, item, own_module(f"{name}.{item}"))
+    return module if fromlist else spell_modules[top]
+
+
+def absolute_name(name: str, importer: Mapping[str, Any], level: int) -> str:
+    parts = str(importer.get("__package__") or "").split(".")
+    kept = [part for part in parts[: len(parts) - level + 1] if part]
+    return ".".join([*kept, name] if name else kept)
+
+
+def own_module(name: str) -> Any:
+    """A module of the spell's own folder, read through the broker."""
+    if name in spell_modules:
+        return spell_modules[name]
+    parent, _, last = name.rpartition(".")
+    holder = own_module(parent) if parent else None
+    path = "spell:" + name.replace(".", "/")
+    source, file = own_source(name, path)
+    module = type(sys)(name)
+    is_package = file.endswith("__init__.py")
+    module.__file__ = file
+    module.__dict__["__builtins__"] = SPELL_BUILTINS
+    module.__dict__["__package__"] = name if is_package else parent
+    if is_package:
+        module.__dict__["__path__"] = [path]
+    spell_modules[name] = module
+    try:
+        exec(compile(source, file, "exec", dont_inherit=True), module.__dict__)
+    except BaseException:
+        del spell_modules[name]
+        raise
+    if holder is not None:
+        setattr(holder, last, module)
+    return module
+
+
+def own_source(name: str, path: str) -> tuple[str, str]:
+    for candidate in (f"{path}.py", f"{path}/__init__.py"):
+        try:
+            return FS["read"](candidate).result(), candidate.removeprefix("spell:")
+        except LLMSpellError as error:
+            if error.code == 4008 or error.kind != "not_found":
+                raise
+    raise MissingModule(f"no module {name} in the spell's folder", code=4007, kind="not_found")
