@@ -7,7 +7,7 @@ used for the act.
 
 from __future__ import annotations
 
-from typing import NoReturn
+from typing import Final, NoReturn
 
 from llmspell.errors import InternalError, InvalidInput
 from llmspell.policies.paths import FileRules
@@ -17,6 +17,9 @@ from llmspell.supervisor.services.context import CallContext
 from llmspell.supervisor.services.failures import failure
 from llmspell.supervisor.services.walk import Place, Walker
 from llmspell.supervisor.services.whole import LEFTOVER
+
+LEVELS_MAX: Final = 256
+"""Names in one path: each is opened and judged, so a call's cost is bounded (FS-41)."""
 
 
 class Access:
@@ -43,6 +46,8 @@ class Access:
         self.spelled = spelled
         self.tree = tree
         self.path: SpellPath = parse_spell_path(spelled)
+        if len(self.path.parts) > LEVELS_MAX:
+            raise InvalidInput(f"a path has at most {LEVELS_MAX} levels")
         if operation == "write" and self.path.parts and LEFTOVER.fullmatch(self.path.parts[-1]):
             raise InvalidInput("names like .llmspell-….tmp are llmspell's own")
 

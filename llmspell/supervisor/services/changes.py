@@ -9,7 +9,7 @@ from typing import Final
 from llmspell.errors import InvalidInput, Missing
 from llmspell.policies.verdict import deny
 from llmspell.supervisor.services import tree
-from llmspell.supervisor.services.access import Access
+from llmspell.supervisor.services.access import LEVELS_MAX, Access
 from llmspell.supervisor.services.context import Args, CallContext
 from llmspell.supervisor.services.failures import failure, wrong
 from llmspell.supervisor.services.files import open_regular
@@ -277,7 +277,10 @@ class FileChanges:
         if place.handle is None or access.unrestricted:
             return
         for entry in tree.entries(place.handle):
-            verdict = access.verdict_on(f"{base}/{'/'.join(entry.names)}")
+            path = f"{base}/{'/'.join(entry.names)}"
+            if access.action == "move" and path.count("/") > LEVELS_MAX:
+                raise InvalidInput(f"the moved folder would be over {LEVELS_MAX} levels deep")
+            verdict = access.verdict_on(path)
             if verdict.allowed is not True:
                 access.refuse(verdict)
 

@@ -16,6 +16,10 @@ from llmspell.errors import LimitExceeded, OperationFailed
 ENTRIES_MAX: Final = 20_000
 """Entries looked at in one walk; more raises `LimitExceeded`."""
 
+NAMES_MAX: Final = 250_000
+"""Names in the paths of all entries of one walk: in a very deep tree each path is long,
+and judging it takes 5 µs a name."""
+
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 Identity = tuple[int, int]
@@ -50,14 +54,15 @@ def entries(
     allowed = enter if callable(enter) else None
     current = os.open(".", _FOLDER, dir_fd=folder)
     names: list[str] = []
-    seen = 0
+    seen = written = 0
     try:
         levels = [_Level(_identity(os.fstat(current)), [])]
         found = _scan(current, most)
         while True:
             for name, status in found:
                 seen += 1
-                if seen > most:
+                written += len(names) + 1
+                if seen > most or written > NAMES_MAX:
                     raise _too_many(most)
                 entry = Entry((*names, name), status)
                 yield entry
@@ -160,4 +165,4 @@ def _moved() -> OperationFailed:
 
 
 def _too_many(most: int) -> LimitExceeded:
-    return LimitExceeded("entries", f"over {most} entries: work on its inner folders one by one")
+    return LimitExceeded("entries", f"over {most} entries, or too deep: work on its inner folders one by one")
