@@ -10,6 +10,7 @@ from __future__ import annotations
 import binascii
 import json
 import re
+from collections.abc import Callable
 from typing import Any, Final, NamedTuple, NoReturn
 
 from llmspell.channel.bounds import DEPTH_MAX, INTEGER_MAX, KEYS_MAX, NODES_MAX
@@ -77,12 +78,27 @@ def _bytes(text: object) -> bytes:
         raise Malformed("$bytes holds no base64") from None
 
 
-_decode = json.JSONDecoder(
+_scan = json.JSONDecoder(
     object_pairs_hook=_object,
     parse_int=_integer,
     parse_float=_number,
     parse_constant=_refuse_constant,
-).decode
+).scan_once  # type: ignore[attr-defined]
+# The decoder's own entry matches white space by two regular expressions a call; a frame has none.
+
+_BLANK: Final = " \t\n\r"
+
+
+def _decode(text: str) -> Any:
+    if text[:1] in _BLANK:
+        text = text.lstrip(_BLANK)
+    try:
+        value, end = _scan(text, 0)
+    except StopIteration:
+        raise Malformed("not JSON") from None
+    if end != len(text) and text[end:].strip(_BLANK):
+        raise Malformed("more than one value")
+    return value
 
 
 def decode(data: bytes) -> Any:
@@ -127,13 +143,26 @@ def _encode_special(value: object) -> dict[str, Any]:
     raise Malformed(f"a {type(value).__name__} can't cross the channel")
 
 
-_encode = json.JSONEncoder(
-    ensure_ascii=False,
-    allow_nan=False,
-    check_circular=True,
-    separators=(",", ":"),
-    default=_encode_special,
-).encode
+def _make_encoder() -> Callable[[Any], str]:
+    """The C encoder made once: `JSONEncoder.encode` makes a new one for every call."""
+    from json import encoder
+
+    make = getattr(encoder, "c_make_encoder", None)
+    if make is None:
+        return json.JSONEncoder(
+            ensure_ascii=False,
+            allow_nan=False,
+            separators=(",", ":"),
+            default=_encode_special,
+        ).encode
+    # Without markers a cycle ends in a RecursionError, which `encode` turns into Malformed.
+    once = make(
+        None, _encode_special, encoder.encode_basestring, None, ":", ",", False, False, False
+    )
+    return lambda value: "".join(once(value, 0))
+
+
+_encode: Final = _make_encoder()
 
 
 def encode(value: Any) -> bytes:

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from llmspell.policies.verdict import Verdict
 
 TOOL_DENIED: Final = 2006
+LOOKING: Final = frozenset({"read", "list", "stat", "exists"})
+"""Actions that change nothing: their records are kept like all, but not synced one by one."""
+
 DENIALS_KEPT: Final = 100
 """Denials a result lists; the audit holds every one."""
 
@@ -92,7 +95,7 @@ class CallContext:
             raise Denied(
                 f"denied {action} {target}", code=code, rule=verdict.rule, hint=verdict.hint
             )
-        self._audit.record("decision", fields, effect=True)
+        self._audit.record("decision", fields, effect=action not in LOOKING)
         self.decided = True
 
     def reserve(self, kind: str, amount: int) -> None:

@@ -88,12 +88,14 @@ class Peer:
         self.start_deadline: float | None = start_deadline
         self.close_deadline: float | None = None
 
-    def deadlines(self) -> list[float]:
-        """Every moment (monotonic seconds) at which this worker needs a look."""
-        found = [
-            self.start_deadline,
+    def next_deadline(self) -> float | None:
+        """The earliest moment (monotonic seconds) at which this worker needs a look."""
+        earliest = self.start_deadline
+        for moment in (
             self.close_deadline,
             self.connection.deadline(),
             None if self.job is None else self.job.deadline,
-        ]
-        return [moment for moment in found if moment is not None]
+        ):
+            if moment is not None and (earliest is None or moment < earliest):
+                earliest = moment
+        return earliest

@@ -139,7 +139,7 @@ def prepare(spell: Spell, options: RunOptions) -> Prepared:
     policy = choose_policy(spell, options)
     session = os.urandom(SESSION_BYTES).hex()
     masker = Masker(())
-    audit = AuditLog.open(options.audit, session, mask=masker.mask, rules=policy.audit)
+    audit = AuditLog.open(options.audit, session, mask=masker.mask_record, rules=policy.audit)
     services = Services(policy, stdin=options.stdin)
     budget = Budget(policy.limits)
     broker = Broker(method_table(services), policy, budget, audit, masker.mask)

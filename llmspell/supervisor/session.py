@@ -184,11 +184,13 @@ class Session:
 
     def next_deadline(self) -> float | None:
         """The earliest moment at which `tick` has something to do."""
-        moments = [] if self._wall_deadline is None else [self._wall_deadline]
+        earliest = self._wall_deadline
         for peer in self._peers.values():
             if not peer.exited and not peer.ending:
-                moments += peer.deadlines()
-        return min(moments, default=None)
+                moment = peer.next_deadline()
+                if moment is not None and (earliest is None or moment < earliest):
+                    earliest = moment
+        return earliest
 
     def interrupt(self, reason: str) -> None:
         """The user, or the awaiting task, wants the run to end now."""
