@@ -1,4 +1,4 @@
-"""What a confined process could still do: on this machine, as nobody, and where the kernel says no."""
+"""What a confined process could still do: here, as nobody, and where the kernel says no."""
 
 from __future__ import annotations
 

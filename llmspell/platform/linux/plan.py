@@ -249,9 +249,9 @@ def _filter(confinement: Confinement, wanted: frozenset[str]) -> bytes:
 
 
 def _effective_caps() -> int:
-    with open("/proc/self/status", encoding="ascii", errors="replace") as file:
+    with open("/proc/self/status", "rb") as file:
         for line in file:
-            if line.startswith("CapEff:"):
+            if line.startswith(b"CapEff:"):
                 return int(line.split()[1], 16)
     return 0
 
@@ -259,7 +259,7 @@ def _effective_caps() -> int:
 def _pick_uid() -> int:
     """A uid that no account and no other run has; nobody's where the namespace maps too few."""
     wanted = _UID_RANGE.start + int.from_bytes(os.urandom(4), "little") % len(_UID_RANGE)
-    with open("/proc/self/uid_map", encoding="ascii") as file:
+    with open("/proc/self/uid_map", "rb") as file:
         for line in file:
             first, _outside, count = map(int, line.split())
             if first <= wanted < first + count:

@@ -224,7 +224,7 @@ def _is_readable(fd: int, timeout: float | None) -> bool:
 
 def _children(pid: int) -> list[int]:
     try:
-        with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
+        with open(f"/proc/{pid}/task/{pid}/children", "rb") as file:
             return [int(word) for word in file.read().split()]
     except (OSError, ValueError):
         return []

@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -43,7 +44,7 @@ def victim() -> Iterator[int]:
         yield process.pid
 
 
-def attack(level: str | None, victim: int, **changes: object) -> dict[str, int]:
+def attack(level: str | None, victim: int, **changes: Any) -> dict[str, int]:
     how = "free" if level is None else "confined"
     wanted = None if level is None else confinement(level, **changes)
     process, channel = start([native.program("attacker"), how, str(victim)], wanted)
@@ -102,7 +103,7 @@ def attack_layers() -> set[str]:
     return set(probe(native.program("launch")).layers)
 
 
-def end_of(act: str, number: int = 0, uid: int | None = None, **changes: object) -> list[object]:
+def end_of(act: str, number: int = 0, uid: int | None = None, **changes: Any) -> list[object]:
     program = native.program("attacker")
 
     def run() -> list[object]:
