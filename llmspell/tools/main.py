@@ -7,6 +7,7 @@ confinement could not be applied.
 
 from __future__ import annotations
 
+import select  # a library file: it can't be opened after the confinement
 import sys
 
 CHANNEL = 3
@@ -97,7 +98,6 @@ def confine(library: str, plan: bytes) -> dict[str, object]:
 def run(achieved: dict[str, object]) -> None:
     """Says hello and serves until the channel ends."""
     import os
-    import select
 
     from llmspell.channel.framing import FrameReader, frames_of
     from llmspell.channel.jsontext import encode
