@@ -26,22 +26,29 @@ PATH_VARIABLE: Final = "LLMSPELL_CONFIG_PATH"
 
 
 class SettingsLayer(NamedTuple):
-    """What one file adds to a profile. `narrows`: it may not allow more than without it."""
+    """What one file adds to a profile. `hosts`: the only ones, where the profile allows some;
+    `closed`: file rights that no path of the profile keeps; `narrows`: it may not allow more
+    than without it."""
 
     origin: str
     table: Mapping[str, Any]
     hosts: tuple[str, ...] | None
     narrows: bool
+    closed: tuple[str, ...] = ()
 
     def apply(self, recipe: Recipe) -> Recipe:
         """The profile with this layer on top. Raises `ConfigurationError` for a loosening."""
         result = merged(recipe, self.table)
         if self.hosts is not None:
-            result = _restrict(result, self.hosts)
+            result = _restrict(result, self.hosts, fill=not self.narrows)
+        for right in self.closed:
+            result["files"] = {**result["files"], right: []}
         if self.narrows:
             from llmspell.profiles.loosening import loosenings
 
             loosened = loosenings(recipe, result)
+            if _only_public(recipe, self.hosts):
+                loosened = [key for key in loosened if key != "net.allow"]
             if loosened:
                 raise ConfigurationError(
                     f"{self.origin}: {loosened[0]} would allow more than without this file",
@@ -50,14 +57,33 @@ class SettingsLayer(NamedTuple):
         return result
 
 
-def _restrict(recipe: Recipe, hosts: tuple[str, ...]) -> Recipe:
-    """A list of domains restricts the looser profiles and fills the list of `medium`.
+def _restrict(recipe: Recipe, hosts: tuple[str, ...], *, fill: bool) -> Recipe:
+    """A list of domains restricts the looser profiles; with `fill` it is the list of `medium`.
 
     `high` grants no host without a grant for that very run, so it stays as it is.
     """
-    if recipe["confinement"]["level"] == "high":
+    if recipe["confinement"]["level"] == "high" or recipe["net"]["mode"] == "none":
         return recipe
-    return merged(recipe, {"net": {"mode": "listed", "allow": list(hosts)}})
+    restricts = recipe["net"]["mode"] in ("any", "public")
+    allowed = list(hosts) if restricts or fill else []
+    kept = [host for host in recipe["net"]["allow"] if restricts or fill or host in hosts]
+    net = {**recipe["net"], "mode": "listed"}
+    net["allow"] = list(dict.fromkeys((*kept, *allowed)))
+    return {**recipe, "net": net}
+
+
+def _only_public(recipe: Recipe, hosts: tuple[str, ...] | None) -> bool:
+    """Whether the listed hosts are a part of what the profile allowed anyway."""
+    if hosts is None or recipe["net"]["mode"] not in ("any", "public"):
+        return False
+    if recipe["net"]["mode"] == "any":
+        return True
+    from llmspell.policies.hosts import parse_net_rule
+
+    rules = [parse_net_rule(host) for host in hosts]
+    return all(rule.network is None and rule.scheme != "http" for rule in rules) and not any(
+        rule.host == "localhost" or rule.host.endswith(".localhost") for rule in rules
+    )
 
 
 class Settings(NamedTuple):
@@ -117,7 +143,7 @@ def _read(path: str, settings: Settings, environ: Mapping[str, str], *, narrows:
                 hint=f"move it to {paths.config_folder(environ)}/{FILE_NAME}",
             )
         _refuse_looser_profile(path, found.profile, settings.profile)
-    layer = SettingsLayer(f"configuration {path}", found.table, found.hosts, narrows)
+    layer = SettingsLayer(f"configuration {path}", found.table, found.hosts, narrows, found.closed)
     return settings._replace(
         profile=found.profile or settings.profile,
         profile_origin=path if found.profile else settings.profile_origin,

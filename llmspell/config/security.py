@@ -16,7 +16,8 @@ from llmspell.profiles.document import FilesTable
 from llmspell.profiles.grants import Grant
 from llmspell.profiles.overrides import ScriptOverride
 
-Operation = Literal["read", "write", "list"]
+Operation = Literal["read", "write"]
+"""Listing and asking for existence go with `read`."""
 
 
 class _Table(BaseModel):
@@ -87,12 +88,14 @@ class SecuritySection(_Table):
 
 
 class Found(NamedTuple):
-    """What a section means: a default profile, tables for the profile, hosts, overrides."""
+    """What a section means: a default profile, tables for the profile, hosts, overrides, and the
+    file rights that no path keeps."""
 
     profile: str | None
     table: dict[str, Any]
     hosts: tuple[str, ...] | None
     overrides: tuple[ScriptOverride, ...]
+    closed: tuple[str, ...] = ()
 
 
 def check_security(table: object, source: str, home: str) -> Found:
@@ -143,7 +146,11 @@ def _meaning(section: SecuritySection, source: str, home: str) -> Found:
     if section.audit_logging is True:
         table["audit"] = {"on_failure": "deny"}
     overrides = tuple(_override(entry, source, home) for entry in section.overrides)
-    return Found(profile, table, hosts, overrides)
+    operations = section.allowed_file_operations
+    closed = tuple(
+        right for right in ("read", "write") if operations is not None and right not in operations
+    )
+    return Found(profile, table, hosts, overrides, closed)
 
 
 def _profile(section: SecuritySection, source: str) -> str | None:
@@ -180,17 +187,6 @@ def _files(section: SecuritySection) -> dict[str, Any]:
         if table is not None:
             for key, value in table.model_dump(exclude_unset=True).items():
                 files[key] = [*files.get(key, []), *value] if isinstance(value, list) else value
-    operations = section.allowed_file_operations
-    if operations is not None:
-        for right in ("read", "write"):
-            if right not in operations:
-                key = f"deny_{right}" if right == "write" or "write" not in operations else ""
-                if not key:
-                    raise ConfigurationError(
-                        "security.allowed_file_operations: writing without reading is no policy; "
-                        "grant it with --allow-write"
-                    )
-                files[key] = [*files.get(key, []), "/"]
     return files
 
 

@@ -44,4 +44,16 @@ def builtin(name: str) -> Recipe:
         raise UsageError(
             f"there is no profile {name!r}", hint=f"the profiles are {', '.join(PROFILES)}"
         )
-    return merged({}, PROFILES[name])
+    return copied(PROFILES[name])
+
+
+def copied(recipe: Mapping[str, Any]) -> Recipe:
+    """The same tables, sharing nothing that can be changed."""
+    return {
+        key: copied(value)
+        if isinstance(value, Mapping)
+        else list(value)
+        if isinstance(value, list)
+        else value
+        for key, value in recipe.items()
+    }

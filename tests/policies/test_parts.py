@@ -1,0 +1,92 @@
+"""Breaker, rate limit, violations and permissions."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from llmspell.errors import Denied, InternalError, UsageError
+from llmspell.policies.breaker import BreakerState, CircuitBreaker
+from llmspell.policies.permissions import (
+    Connect,
+    DirectoryList,
+    FileRead,
+    FileWrite,
+    PermissionSet,
+)
+from llmspell.policies.rate import RateLimiter
+from llmspell.policies.violations import ViolationKind, for_denied, violation
+from llmspell.profiles.context import PolicyContext
+from llmspell.profiles.grants import Grant
+from llmspell.profiles.loader import load_policy
+
+
+def test_SEC_037_the_breaker_opens_and_recovers() -> None:
+    breaker = CircuitBreaker(failure_threshold=2, timeout=5, recovery_timeout=10)
+    assert breaker.allow(0)
+    breaker.failed(0)
+    breaker.succeeded(1)
+    breaker.failed(2)
+    assert breaker.allow(3)
+    breaker.failed(3)
+    assert breaker.state(4) is BreakerState.OPEN and not breaker.allow(12)
+    assert breaker.allow(13) and not breaker.allow(13)
+    breaker.succeeded(14)
+    assert breaker.state(14) is BreakerState.CLOSED
+
+
+def test_SEC_037_a_failed_or_silent_trial_opens_it_again() -> None:
+    breaker = CircuitBreaker(1, timeout=5, recovery_timeout=10)
+    breaker.failed(0)
+    assert breaker.allow(10)
+    breaker.failed(11)
+    assert not breaker.allow(20) and breaker.allow(21)
+    assert breaker.state(26) is BreakerState.OPEN
+    breaker.succeeded(27)
+    assert breaker.state(27) is BreakerState.OPEN
+
+
+@pytest.mark.parametrize("bounds", [(0, 1, 1), (1, 0, 1), (1, 1, -1), (1, float("inf"), 1)])
+def test_the_breakers_bounds(bounds: tuple[int, float, float]) -> None:
+    with pytest.raises(UsageError):
+        CircuitBreaker(*bounds)
+
+
+def test_SEC_041_the_rate_limit_has_a_burst() -> None:
+    limiter = RateLimiter.per_minute(60, burst=2, now=0)
+    assert [limiter.take(0) for _ in range(3)] == [True, True, False]
+    assert limiter.wait(0) == 1 and limiter.take(1) and not limiter.take(0.5)
+    assert limiter.wait(1, 5) == float("inf")
+
+
+@given(st.lists(st.floats(0, 100), max_size=50))
+def test_SEC_041_never_more_than_rate_and_burst(times: list[float]) -> None:
+    limiter = RateLimiter(2, 3, 0)
+    taken = sum(limiter.take(now) for now in times)
+    assert taken <= 3 + 2 * max(times, default=0) + 1e-6
+
+
+def test_SEC_017_violations_carry_exactly_their_details() -> None:
+    found = violation(ViolationKind.MEMORY_LIMIT_EXCEEDED, limit=1, actual=2)
+    assert found.kind.value == "MemoryLimitExceeded" and found.details == {"limit": 1, "actual": 2}
+    with pytest.raises(InternalError):
+        violation(ViolationKind.SUSPICIOUS_SYSTEM_CALL, path="x")
+    denied = for_denied("write", "a")
+    assert denied is not None and denied.kind is ViolationKind.UNAUTHORIZED_FILE_ACCESS
+    assert for_denied("tool", "x") is None
+
+
+def test_SEC_018_permissions_are_the_policys_verdicts() -> None:
+    context = PolicyContext.of("/srv/work")
+    held = PermissionSet(
+        load_policy("high", context=context, grants=[Grant("read", "data"), Grant("net", "a.io")])
+    )
+    assert FileRead("/srv/work/data/x") in held and DirectoryList("/srv/work/data") in held
+    assert FileWrite("/srv/work/data/x") not in held
+    assert Connect("a.io") in held and Connect("b.io") not in held
+    held.check(FileRead("/srv/work/data/x"))
+    with pytest.raises(Denied) as caught:
+        held.check(FileWrite("/srv/work/out/x"))
+    assert caught.value.rule == "high.files.write" and caught.value.code == 4008
+    assert held.judge("read").allowed is False  # type: ignore[arg-type]
