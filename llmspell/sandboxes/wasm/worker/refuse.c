@@ -12,6 +12,10 @@ static void say(const char *format, va_list arguments) {
   if (wanted > 0) {
     used += (size_t)wanted < room ? (size_t)wanted : room - 1;
   }
+  /* Reasons that come from libraries may span lines; ours is one. */
+  for (size_t i = 0; i < used; i++) {
+    line[i] = line[i] == '\n' ? ' ' : line[i];
+  }
   line[used++] = '\n';
   ssize_t ignored = write(STDERR_FILENO, line, used);
   (void)ignored;
