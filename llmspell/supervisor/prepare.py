@@ -137,6 +137,7 @@ def prepare(spell: Spell, options: RunOptions) -> Prepared:
 
     _check_inputs(options)
     policy = choose_policy(spell, options)
+    _check_limits(policy)
     session = os.urandom(SESSION_BYTES).hex()
     masker = Masker(())
     audit = AuditLog.open(options.audit, session, mask=masker.mask_record, rules=policy.audit)
@@ -168,3 +169,19 @@ def _environment(policy: Policy) -> dict[str, str]:
 def _check_inputs(options: RunOptions) -> None:
     if len(options.params) > PARAMS_MAX or len(options.args) > ARGS_MAX:
         raise UsageError(f"over {PARAMS_MAX} parameters or {ARGS_MAX} arguments")
+
+
+def _check_limits(policy: Policy) -> None:
+    level, limits = policy.confinement.level, policy.limits
+    if level != "none" and limits.processes != 0:
+        raise UsageError(
+            f"the limit processes can't be raised at {policy.profile}: its workers start none",
+            rule="limit.processes",
+            hint="use --profile none for code of your own",
+        )
+    if level in ("medium", "high") and limits.threads not in (0, 1):
+        raise UsageError(
+            f"the limit threads can't be raised at {policy.profile}: its workers have one",
+            rule="limit.threads",
+            hint="use --profile low or none",
+        )

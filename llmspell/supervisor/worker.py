@@ -29,6 +29,11 @@ TOOLS: Final = PACKAGE / "tools" / "main.py"
 TOOL_MEMORY: Final = 268_435_456
 """Bytes of memory one tool worker may use."""
 
+TOOL_CPU: Final = 120.0
+"""Seconds of processor time one tool worker may use over its life."""
+
+TOOL_OPEN_FILES: Final = 32
+
 WASM_MEMORY_MAX: Final = 4 << 30
 """Bytes a 32-bit guest can address: its bound where the policy says unlimited."""
 
@@ -96,7 +101,14 @@ def _native(
     tools = role is Role.TOOLS
     confinement = _confinement(level, "native", policy)
     if tools:
-        confinement = confinement._replace(memory=TOOL_MEMORY, threads=1)
+        confinement = confinement._replace(
+            memory=TOOL_MEMORY,
+            cpu=TOOL_CPU if confinement.cpu is None else min(confinement.cpu, TOOL_CPU),
+            threads=1,
+            processes=0,
+            open_files=TOOL_OPEN_FILES,
+            file_size=0,
+        )
     if level == "low":
         # The worker itself reads its interpreter's folders and nothing else: what the spell reads
         # and writes goes through the broker, where also protected names are held.

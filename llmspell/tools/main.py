@@ -16,9 +16,6 @@ EXIT_USAGE = 64
 EXIT_CONFINEMENT = 71
 PLAN_MAX = 1_048_576
 
-if sys.version_info < (3, 11):
-    sys.exit(EXIT_USAGE)
-
 
 def main(arguments: list[str]) -> int:
     """Runs the worker over descriptor 3; returns the exit code."""
