@@ -117,8 +117,8 @@ def _custom(
     table: Mapping[str, Any], source: str | None, layers: Sequence[Layer]
 ) -> tuple[Recipe, str, list[str]]:
     rest = dict(table)
-    base = rest.pop("extends", DEFAULT_PROFILE)
-    name = rest.pop("name", base)
+    base = str(rest.pop("extends", DEFAULT_PROFILE))
+    name = str(rest.pop("name", base))
     rest.pop("description", None)
     recipe = builtin(base)
     origin = [f"profile {base}"]
