@@ -14,8 +14,8 @@ from tests.profiles.helpers import Place
 
 def test_flags_and_text_mean_the_same(place: Place) -> None:
     flags = from_flags(
-        allow_read=["data"], allow_write=["out"], allow_net=["example.com"], allow_tool=["http_client"],
-        allow_llm=["fake"], allow_env=["LANG"], allow_module=["io"],
+        allow_read=["data"], allow_write=["out"], allow_net=["example.com"],
+        allow_tool=["http_client"], allow_llm=["fake"], allow_env=["LANG"], allow_module=["io"],
     )  # fmt: skip
     text = [Grant.parse(item) for item in
             ("read:data", "write:out", "net:example.com", "tool:http_client", "llm:fake",
@@ -101,7 +101,8 @@ def test_no_grant_opens_what_is_protected(place: Place) -> None:
 @pytest.mark.parametrize(
     "text",
     ["", "read", "read:", "read: ", "execute:x", "deny:read:x", "net:http://a.com/path", "net:*",
-     "net:", "env:A=b", "env:LD_PRELOAD", "read:a\x00b", "read:a\nb", "tool:[", "read:" + "a" * 5000],
+     "net:", "env:A=b", "env:LD_PRELOAD", "read:a\x00b", "read:a\nb", "tool:[",
+     "read:" + "a" * 5000],
 )  # fmt: skip
 def test_what_can_not_be_granted(text: str) -> None:
     with pytest.raises(UsageError):
