@@ -24,8 +24,9 @@ def compiler() -> list[str]:
     for name in ("gcc", "clang", "cc"):
         if found := shutil.which(name):
             return [found]
-    if not subprocess.run([sys.executable, "-m", "ziglang", "version"], capture_output=True).returncode:
-        return [sys.executable, "-m", "ziglang", "cc"]
+    zig = [sys.executable, "-m", "ziglang"]
+    if not subprocess.run([*zig, "version"], capture_output=True).returncode:
+        return [*zig, "cc"]
     pytest.skip("no C compiler")
 
 
