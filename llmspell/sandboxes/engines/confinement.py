@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, ClassVar, NamedTuple, NoReturn, cast
 
 
 class Achieved(NamedTuple):
@@ -18,10 +18,9 @@ class Confinement:
     __slots__ = ("_library",)
 
     def __init__(self, path: str) -> None:
-        import ctypes
-
         # Read now: after the second stage no module's file can be opened.
         import _json  # noqa: F401
+        import ctypes
 
         self._library = ctypes.CDLL(path, use_errno=True)
         self._library.confine_load.argtypes = [ctypes.c_char_p, ctypes.c_size_t]
@@ -49,7 +48,7 @@ NOTHING = Achieved([], {})
 def _parse(text: bytes) -> Achieved:
     from _json import make_scanner
 
-    report: dict[str, Any] = make_scanner(_ScannerSettings())(text.decode("ascii"), 0)[0]
+    report: dict[str, Any] = make_scanner(cast(Any, _ScannerSettings()))(text.decode("ascii"), 0)[0]
     return Achieved(
         [str(layer) for layer in report["layers"]],
         {str(name): held is True for name, held in report["effects"].items()},
@@ -65,4 +64,4 @@ class _ScannerSettings:
     parse_float = float
     parse_int = int
     parse_constant = float
-    memo: dict[str, str] = {}
+    memo: ClassVar[dict[str, str]] = {}

@@ -1,4 +1,4 @@
-"""JavaScript by QuickJS-NG. Only text, numbers, booleans and null cross between Python and a spell."""
+"""JavaScript by QuickJS-NG. Only text, numbers, booleans and null cross to and from Python."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 import time
 from typing import Any, Final
 
-from _quickjs import Context
+from _quickjs import Context  # type: ignore[import-not-found]
 
 from llmspell.sandboxes.engines.host import OUT_OF_MEMORY
 from llmspell.sandboxes.engines.wire import Wire

@@ -6,7 +6,7 @@ from types import CodeType
 from typing import Any, Final
 
 from llmspell.sandboxes.engines.host import OUT_OF_MEMORY
-from llmspell.sandboxes.engines.safe_modules import HIDDEN_NEEDS, SAFE_MODULES
+from llmspell.sandboxes.engines.safe_modules import INNER_MODULES, SAFE_MODULES
 from llmspell.sandboxes.engines.wire import Wire
 
 CODECS: Final = ("ascii", "latin_1", "utf_16", "utf_32", "utf_8_sig", "unicode_escape")
@@ -41,7 +41,7 @@ class PythonHost:
         self._code = _compile(prelude)
         _warm()
         if modules is not None:
-            for name in (*SAFE_MODULES, *modules):
+            for name in (*SAFE_MODULES, *INNER_MODULES, *modules):
                 _load(name)
 
     def run(self) -> None:
@@ -63,12 +63,11 @@ def _compile(path: str) -> CodeType:
 
 
 def _load(name: str) -> None:
-    for wanted in (name, *HIDDEN_NEEDS.get(name, ())):
-        try:
-            __import__(wanted)
-        except ImportError:
-            # A granted module of the spell's own folder is read through the broker, later.
-            continue
+    try:
+        __import__(name)
+    except ImportError:
+        # Not of this Python version; or of the spell's own folder, read through the broker later.
+        return
 
 
 def _warm() -> None:

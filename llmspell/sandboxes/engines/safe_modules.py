@@ -66,12 +66,14 @@ SAFE_MODULES: Final[tuple[str, ...]] = (
     "zlib",
 )
 
-HIDDEN_NEEDS: Final[dict[str, tuple[str, ...]]] = {
-    "datetime": ("_strptime",),
-    "time": ("_strptime",),
-    "uuid": ("hashlib",),
-    "decimal": ("_decimal",),
-    "html": ("html.entities",),
-    "traceback": ("linecache", "tokenize"),
-}
-"""Modules that these import only when a function of theirs runs: too late after confinement."""
+INNER_MODULES: Final[tuple[str, ...]] = (
+    "_pylong",
+    "_strptime",
+    "copyreg",
+    "encodings",
+    "html.entities",
+    "linecache",
+    "tokenize",
+)
+"""Modules that the interpreter or a safe module imports only when a function of theirs runs, under
+the spell's own import. They are loaded beforehand too: after confinement it is too late."""

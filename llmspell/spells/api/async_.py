@@ -13,7 +13,9 @@ _WORK: Final = Param(
     "functions, or promises (JavaScript), tasks (Lua), awaitables (Python)",
     required=True,
 )
-_ONE: Final = _WORK._replace(name="operation", types=("callback", "any"), doc="one such piece of work")
+_ONE: Final = _WORK._replace(
+    name="operation", types=("callback", "any"), doc="one such piece of work"
+)
 
 
 def _local(name: str, doc: str, params: tuple[Param, ...], returns: str) -> Function:

@@ -108,9 +108,7 @@ def _converter(label: str, param: Param) -> _Convert:
         if bounded:
             _check_bounds(label, param, result)
         if choices and result not in choices:
-            raise InvalidInput(
-                f"{label}: {param.name} must be one of {', '.join(param.choices)}"
-            )
+            raise InvalidInput(f"{label}: {param.name} must be one of {', '.join(param.choices)}")
         return result
 
     return convert
@@ -173,11 +171,11 @@ _UNITS: Final[Mapping[type[Any], str]] = {str: "characters", bytes: "bytes", lis
 
 def _check_bounds(label: str, param: Param, value: Any) -> None:
     unit = _UNITS.get(type(value))
-    if unit is None:
-        size = value if type(value) in (int, float) else None
-    else:
+    if unit is not None:
         size = len(value)
-    if size is None:
+    elif type(value) in (int, float):
+        size = value
+    else:
         return
     if param.minimum is not None and size < param.minimum:
         raise InvalidInput(_out_of_bounds(label, param, "at least", param.minimum, unit))
@@ -211,9 +209,7 @@ def _got(value: Any) -> str:
 def _unknown(label: str, function: Function, args: Mapping[str, Any]) -> InvalidInput:
     known = {param.name for param in function.params}
     name = next(name for name in args if name not in known)
-    return InvalidInput(
-        f"{label} takes no parameter {name[:60]!r}", hint=_usage(label, function)
-    )
+    return InvalidInput(f"{label} takes no parameter {name[:60]!r}", hint=_usage(label, function))
 
 
 def _usage(label: str, function: Function) -> str:

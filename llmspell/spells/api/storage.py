@@ -6,7 +6,9 @@ from typing import Final
 
 from llmspell.spells.api.model import Function, Module, Param
 
-_KEY: Final = Param("key", ("string",), "1 to 256 characters", required=True, minimum=1, maximum=256)
+_KEY: Final = Param(
+    "key", ("string",), "1 to 256 characters", required=True, minimum=1, maximum=256
+)
 
 MODULE: Final = Module(
     "storage",

@@ -6,15 +6,13 @@ from typing import Final
 
 from llmspell.spells.api.model import Function, Module, Param
 
-_NAME: Final = Param(
-    "name", ("string",), "the tool's name", required=True, minimum=1, maximum=128
-)
+_NAME: Final = Param("name", ("string",), "the tool's name", required=True, minimum=1, maximum=128)
 _CATEGORY: Final = Param("category", ("string",), "a category of tools", maximum=128)
 
 MODULE: Final = Module(
     "tools",
     ("Tools", "tools"),
-    "The tools this run may see. A tool has name, description, category, schema and execute(input).",
+    "The tools this run may see. Each has name, description, category, schema and execute(input).",
     (
         Function(
             "list",

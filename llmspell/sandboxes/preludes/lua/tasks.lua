@@ -98,16 +98,21 @@ function P.stop_timer(timer)
   end
 end
 
+-- Runs what is due. Gives whether anything was, and the milliseconds until the next timer, if any.
 local function fire_timers()
-  if #timers == 0 then return nil end
-  local now = P.now()
-  while #timers > 0 and timers[#timers].at <= now do remove(timers).action() end
-  return #timers > 0 and timers[#timers].at - now or nil
+  if #timers == 0 then return false end
+  local now, fired = P.now(), false
+  while #timers > 0 and timers[#timers].at <= now do
+    remove(timers).action()
+    fired = true
+  end
+  return fired, #timers > 0 and timers[#timers].at - now or nil
 end
 
 -- One step of everything: a ready task, a timer, or a message.
 function P.pump()
-  local pause = fire_timers()
+  local fired, pause = fire_timers()
+  if fired then return end
   if head <= tail then
     local task = ready[head]
     ready[head] = nil

@@ -1,3 +1,8 @@
+# The host: what carries frames, natively and as a wasm guest.
+# A part of the prelude; tools check the whole, preludes/_generated/prelude.py.
+# ruff: noqa
+# mypy: ignore-errors
+
 """The Python prelude. Joined from llmspell/sandboxes/preludes/python by spells/api/generate.py.
 
 It talks to a host of four methods: natively the worker passes `__host`; as a wasm guest it makes
@@ -11,8 +16,8 @@ import builtins
 import os
 import sys
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable, Mapping
-from typing import Any, NoReturn, Protocol
+from collections.abc import Callable, Coroutine, Generator, Iterable, Mapping
+from typing import Any, NoReturn, Protocol, cast
 
 from _json import encode_basestring, make_encoder, make_scanner
 

@@ -1,3 +1,8 @@
+# Calls to the supervisor, its invokes of the spell's functions, and the API's stubs.
+# A part of the prelude; tools check the whole, preludes/_generated/prelude.py.
+# ruff: noqa
+# mypy: ignore-errors
+
 class Call(Future):
     """A brokered call, already sent."""
 

@@ -1,3 +1,8 @@
+# Messages out and in, parts included.
+# A part of the prelude; tools check the whole, preludes/_generated/prelude.py.
+# ruff: noqa
+# mypy: ignore-errors
+
 PART_SIZE = 87_000
 """Characters, of which each is at most three bytes (four count as two units elsewhere)."""
 MESSAGE_MAX = 16_777_216

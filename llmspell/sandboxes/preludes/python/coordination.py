@@ -1,3 +1,8 @@
+# Async: several things at a time.
+# A part of the prelude; tools check the whole, preludes/_generated/prelude.py.
+# ruff: noqa
+# mypy: ignore-errors
+
 async def _run(work: Any, *given: Any) -> Any:
     value = work(*given) if callable(work) else work
     return await value if is_awaitable(value) else value

@@ -1,3 +1,8 @@
+# The world a spell sees.
+# A part of the prelude; tools check the whole, preludes/_generated/prelude.py.
+# ruff: noqa
+# mypy: ignore-errors
+
 class ApiModule:
     """One module of the API; it can't be changed."""
 
@@ -145,7 +150,8 @@ def io_facade() -> Any:
 def make_world(run: Any) -> dict[str, Any]:
     """The spell's globals: those of a fresh `__main__`."""
     args = list(run.get("args") or [])
-    sys.stdout, sys.stderr, sys.stdin = STDOUT, STDERR, SystemStdin()  # type: ignore[assignment]
+    sys.stdout, sys.stderr = cast(Any, STDOUT), cast(Any, STDERR)
+    sys.stdin = cast(Any, SystemStdin())
     sys.argv = [RUN.name, *args]
     main = type(sys)("__main__")
     world = main.__dict__
@@ -153,7 +159,7 @@ def make_world(run: Any) -> dict[str, Any]:
         SPELL_BUILTINS.update(vars(builtins))
         world["__builtins__"] = builtins
     else:
-        ALLOWED.update(SAFE_MODULES, RUN.modules)
+        ALLOWED.update(SAFE_MODULES, INNER_MODULES, RUN.modules)
         SPELL_BUILTINS.update(make_builtins())
         FACADES.update({} if "sys" in RUN.modules else {"sys": system_facade(args)})
         FACADES["io"] = io_facade()

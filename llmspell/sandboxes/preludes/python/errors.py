@@ -1,3 +1,8 @@
+# Errors as a spell meets them, and as the channel carries them.
+# A part of the prelude; tools check the whole, preludes/_generated/prelude.py.
+# ruff: noqa
+# mypy: ignore-errors
+
 MAX_TEXT = 4_000
 ERROR_FIELDS = ("code", "kind", "message", "rule", "hint", "recoverable", "trace_id")
 OUT_OF_MEMORY = {

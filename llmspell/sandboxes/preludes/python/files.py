@@ -1,3 +1,8 @@
+# The built-in open over the brokered calls; given where the module io is granted.
+# A part of the prelude; tools check the whole, preludes/_generated/prelude.py.
+# ruff: noqa
+# mypy: ignore-errors
+
 
 
 def open_file(

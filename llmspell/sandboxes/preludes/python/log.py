@@ -1,3 +1,8 @@
+# Log records, and JSON.
+# A part of the prelude; tools check the whole, preludes/_generated/prelude.py.
+# ruff: noqa
+# mypy: ignore-errors
+
 LOG_LEVELS = ("trace", "debug", "info", "warn", "error")
 
 

@@ -1,3 +1,8 @@
+# One run: wait for it, build its world, drive it, report its end.
+# A part of the prelude; tools check the whole, preludes/_generated/prelude.py.
+# ruff: noqa
+# mypy: ignore-errors
+
 VALUE_NAME = "__llmspell_value__"
 VALUE_MAX = 16_777_000
 TOP_LEVEL_AWAIT = 0x2000
@@ -12,7 +17,7 @@ def compile_spell(source: str, name: str) -> Any:
     tree = compile(source, name, "exec", ONLY_AST | TOP_LEVEL_AWAIT, dont_inherit=True)
     last = tree.body[-1] if tree.body else None
     if isinstance(last, _ast.Expr):
-        place = {
+        place: dict[str, Any] = {
             "lineno": last.lineno,
             "col_offset": last.col_offset,
             "end_lineno": last.end_lineno,

@@ -1,3 +1,8 @@
+# The spell's imports.
+# A part of the prelude; tools check the whole, preludes/_generated/prelude.py.
+# ruff: noqa
+# mypy: ignore-errors
+
 real_import = builtins.__import__
 spell_modules: dict[str, Any] = {}
 

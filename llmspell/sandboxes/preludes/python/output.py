@@ -1,3 +1,8 @@
+# What a spell prints.
+# A part of the prelude; tools check the whole, preludes/_generated/prelude.py.
+# ruff: noqa
+# mypy: ignore-errors
+
 CHUNK = 10_900
 BURST = 400
 PER_MILLISECOND = 4

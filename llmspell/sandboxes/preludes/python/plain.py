@@ -1,3 +1,8 @@
+# Values to the channel's JSON and back.
+# A part of the prelude; tools check the whole, preludes/_generated/prelude.py.
+# ruff: noqa
+# mypy: ignore-errors
+
 WIRE_DEPTH = 44
 WIRE_NODES = 240_000
 WIRE_KEYS = 20_000
@@ -34,7 +39,7 @@ class _Decoding:
     memo: dict[str, str] = {}
 
 
-decode_at = make_scanner(_Decoding())
+decode_at = make_scanner(cast(Any, _Decoding()))
 
 
 def decode(text: str) -> Any:
@@ -46,9 +51,7 @@ def _refuse_object(value: object) -> NoReturn:
     raise invalid(f"a {type(value).__name__} has no form in JSON")
 
 
-_chunks = make_encoder(
-    None, _refuse_object, encode_basestring, None, ":", ",", False, False, False
-)
+_chunks = make_encoder(None, _refuse_object, encode_basestring, None, ":", ",", False, False, False)
 
 
 def encode_plain(value: Any) -> str:

@@ -1,3 +1,8 @@
+# Standard input: pieces from the supervisor, cut into lines here.
+# A part of the prelude; tools check the whole, preludes/_generated/prelude.py.
+# ruff: noqa
+# mypy: ignore-errors
+
 class Stdin:
     """Standard input: pieces from the supervisor, cut into lines here. Also `sys.stdin`."""
 

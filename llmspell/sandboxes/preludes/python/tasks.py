@@ -1,3 +1,8 @@
+# Futures, tasks and the loop that drives them: no asyncio, which WASI can't carry.
+# A part of the prelude; tools check the whole, preludes/_generated/prelude.py.
+# ruff: noqa
+# mypy: ignore-errors
+
 POLL_EVERY = 64
 _UNSET = object()
 
@@ -147,7 +152,9 @@ class Loop:
         """One step of everything: timers, a ready task, or a message."""
         if self.exit is not None:
             raise self.exit
-        pause = self._fire()
+        fired, pause = self._fire()
+        if fired:
+            return
         if self.ready:
             self.ready.pop(0)._step()
             self._steps += 1
@@ -173,13 +180,16 @@ class Loop:
                 return future._error
         return None
 
-    def _fire(self) -> float | None:
+    def _fire(self) -> tuple[bool, float | None]:
+        """Runs what is due: whether anything was, and the milliseconds until the next timer."""
+        fired = False
         while self._timers:
             pause = self._timers[-1][0] - now_ms()
             if pause > 0:
-                return pause
+                return fired, pause
             self._timers.pop()[2]()
-        return None
+            fired = True
+        return fired, None
 
 
 def _timer_key(timer: tuple[float, int, Callable[[], None]]) -> tuple[float, int]:
