@@ -23,6 +23,9 @@ LICENCES = re.compile(
 )
 
 
+FIELDS = ("License-Expression", "License")
+
+
 def requirements(name: str) -> list[str]:
     """Names that a distribution needs here, without its extras."""
     found = []
@@ -55,7 +58,7 @@ def closure(root: str) -> dict[str, metadata.Distribution]:
 def licence(distribution: metadata.Distribution) -> str:
     """All that the metadata says about the licence."""
     data = distribution.metadata
-    parts = [data.get("License-Expression") or "", (data.get("License") or "")[:200]]
+    parts = [text[:200] for name in FIELDS for text in data.get_all(name) or []]
     parts += [line for line in data.get_all("Classifier") or [] if line.startswith("License")]
     return " ".join(parts)
 
