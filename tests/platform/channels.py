@@ -16,13 +16,16 @@ def confinement(level: str = "high", kind: str = "wasm", **changes: Any) -> Conf
 
 
 def start(
-    argv: Sequence[str], wanted: Confinement | Plan | None, stderr: int | None = None
+    argv: Sequence[str],
+    wanted: Confinement | Plan | None,
+    stderr: int | None = None,
+    measured: bool = False,
 ) -> tuple[Process, socket.socket]:
     """The process and our end of its channel; the plan already lies in it."""
     ours, theirs = socket.socketpair()
     ours.settimeout(20)
     with theirs:
-        process = spawn(argv, channel=theirs.fileno(), stderr=stderr)
+        process = spawn(argv, channel=theirs.fileno(), stderr=stderr, measured=measured)
     frames = plan(wanted) if isinstance(wanted, Confinement) else wanted or ()
     for frame in filter(None, frames):
         ours.sendall(len(frame).to_bytes(4, "little") + frame)

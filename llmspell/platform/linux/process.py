@@ -17,6 +17,8 @@ from typing import Final, NamedTuple
 from llmspell.errors import OperationFailed
 
 _CHANNEL_FD: Final = 3
+_USAGE_FD: Final = 63
+"""Where a program that applies a plan tells its worker's peak memory (confine_internal.h)."""
 _FIRST_SAFE_FD: Final = 64
 """Copies for the child lie from here up, so that no dup2 in the child hits another's source."""
 
@@ -25,8 +27,9 @@ class ExitStatus(NamedTuple):
     """How a process ended: exactly one of code and signal is a number.
 
     Both None: somebody else reaped it (the host ignores SIGCHLD) and nothing is known.
-    cpu_seconds: user and system time of the whole tree. max_rss_bytes: peak of its largest process;
-    where that is below this process's own peak, the largest figure that sample() saw (0: none).
+    cpu_seconds: user and system time of the whole tree. max_rss_bytes: peak of the worker if
+    `measured`; otherwise of the largest process, and where that is below this process's own peak,
+    the largest figure that sample() saw (0: none).
     """
 
     code: int | None
@@ -38,13 +41,14 @@ class ExitStatus(NamedTuple):
 class Process:
     """A started process, or the tree below it; never handled by a number that can be reused."""
 
-    __slots__ = ("_floor", "_peak", "_status", "pid", "pidfd")
+    __slots__ = ("_floor", "_peak", "_status", "_usage", "pid", "pidfd")
 
-    def __init__(self, pid: int, pidfd: int, floor: int) -> None:
+    def __init__(self, pid: int, pidfd: int, floor: int, usage: int) -> None:
         self.pid: Final = pid
         self.pidfd = pidfd
         """Readable once the process ended; -1 after close()."""
         self._floor = floor
+        self._usage = usage
         self._peak = 0
         self._status: ExitStatus | None = None
 
@@ -93,6 +97,9 @@ class Process:
         if self.pidfd >= 0:
             os.close(self.pidfd)
             self.pidfd = -1
+        if self._usage >= 0:
+            os.close(self._usage)
+            self._usage = -1
 
     def __enter__(self) -> Process:
         return self
@@ -104,8 +111,15 @@ class Process:
         if self._status is None and self.pidfd >= 0:
             try:
                 signal.pidfd_send_signal(self.pidfd, number)
-            except ProcessLookupError:
-                pass
+            except OSError:
+                pass  # it ended
+
+    def _told(self) -> int:
+        try:
+            told = os.read(self._usage, 8) if self._usage >= 0 else b""
+        except BlockingIOError:
+            return 0  # the waiter was killed before it could, and something else holds the pipe
+        return int.from_bytes(told, "little") * 1024 if len(told) == 8 else 0
 
     def _reap(self) -> None:
         while True:
@@ -118,7 +132,7 @@ class Process:
         # The kernel counts the spawning process's own peak into the child's at exec: a figure that
         # does not exceed it says nothing of the child.
         measured = usage.ru_maxrss * 1024
-        peak = measured if measured > self._floor else self._peak
+        peak = self._told() or (measured if measured > self._floor else self._peak)
         cpu = usage.ru_utime + usage.ru_stime
         if os.WIFSIGNALED(status):
             self._status = ExitStatus(None, os.WTERMSIG(status), cpu, peak)
@@ -132,26 +146,37 @@ def spawn(
     channel: int | None,
     pass_fds: Mapping[int, int] | None = None,
     stderr: int | None = None,
+    measured: bool = False,
 ) -> Process:
     """Starts `argv[0]` (an absolute path) with an empty environment and nothing inherited.
 
     channel: becomes descriptor 3. pass_fds: descriptor in the child -> descriptor here, from 4 up.
     stderr: becomes descriptor 2; 0, 1 and otherwise 2 are /dev/null.
+    measured: the program applies a plan and tells its worker's peak memory, for the exit status.
     The caller keeps its own descriptors. Raises OperationFailed when it can't be started.
     """
     if not argv or not os.path.isabs(argv[0]):
         raise ValueError("a program is named by its absolute path")
     wanted = dict(pass_fds or {})
-    if any(target <= _CHANNEL_FD for target in wanted):
-        raise ValueError("descriptors 0 to 3 are not for pass_fds")
+    if any(target <= _CHANNEL_FD or target == _USAGE_FD for target in wanted):
+        raise ValueError("descriptors 0 to 3 and 63 are not for pass_fds")
     if channel is not None:
         wanted[_CHANNEL_FD] = channel
     if stderr is not None:
         wanted[2] = stderr
-    return _on_lasting_thread(lambda: _spawn(argv, wanted))
+    if not measured:
+        return _on_lasting_thread(lambda: _spawn(argv, wanted, -1))
+    reader, writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+    try:
+        return _on_lasting_thread(lambda: _spawn(argv, {**wanted, _USAGE_FD: writer}, reader))
+    except BaseException:
+        os.close(reader)
+        raise
+    finally:
+        os.close(writer)
 
 
-def _spawn(argv: Sequence[str], wanted: Mapping[int, int]) -> Process:
+def _spawn(argv: Sequence[str], wanted: Mapping[int, int], usage: int) -> Process:
     import fcntl
 
     above = max(_FIRST_SAFE_FD, *wanted, 0) + 1
@@ -181,8 +206,19 @@ def _spawn(argv: Sequence[str], wanted: Mapping[int, int]) -> Process:
     finally:
         for copy in copies.values():
             os.close(copy)
+    # The peak is taken after the exec that inherited it.
+    return Process(pid, _handle(pid), _peak_rss(os.getpid()), usage)
+
+
+def _handle(pid: int) -> int:
     try:
-        pidfd = os.pidfd_open(pid)
+        return os.pidfd_open(pid)
+    except ProcessLookupError:
+        # It ended, and a host that ignores SIGCHLD lets the kernel reap: a pipe at its end is
+        # readable at once, as the handle of an ended process would be.
+        reader, writer = os.pipe()
+        os.close(writer)
+        return reader
     except OSError as error:
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
@@ -190,8 +226,6 @@ def _spawn(argv: Sequence[str], wanted: Mapping[int, int]) -> Process:
             f"this kernel gives no handle on a process (pidfd_open: {error.strerror}); "
             "llmspell needs Linux 5.3 or newer"
         ) from error
-    # Taken after the exec that inherited it.
-    return Process(pid, pidfd, _peak_rss(os.getpid()))
 
 
 def _inheritable() -> list[int]:

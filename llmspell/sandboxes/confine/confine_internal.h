@@ -38,6 +38,8 @@ enum {
     CHANNEL_FD = 3,
     /* Where a launcher leaves its report and lifeline for the program that it becomes. */
     HANDOVER_FD = 4,
+    /* A pipe on which the waiter tells the supervisor what the worker used, if the supervisor asks. */
+    USAGE_FD = 63,
     MAX_LIMITS = 16,
     MAX_KEPT_FDS = 16,
     MAX_PATHS = 128,
@@ -64,7 +66,7 @@ struct plan {
     uint32_t handover; /* stage 1 hands over to an exec'ed program */
     struct plan_limit limits[MAX_LIMITS];
     size_t limit_count;
-    uint32_t kept_fds[MAX_KEPT_FDS];
+    uint32_t kept_fds[MAX_KEPT_FDS + 1]; /* and USAGE_FD */
     size_t kept_count;
     struct plan_path paths[MAX_PATHS];
     size_t path_count;

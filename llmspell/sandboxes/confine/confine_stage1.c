@@ -14,6 +14,7 @@
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -124,6 +125,22 @@ static int close_between(uint32_t first, uint32_t last) {
     for (rlim_t fd = first; fd <= last && fd < end; fd++)
         close((int)fd);
     return 0;
+}
+
+static bool usage_is_asked;
+
+static void find_usage_pipe(void) {
+    struct stat status;
+    usage_is_asked = !fstat(USAGE_FD, &status) && S_ISFIFO(status.st_mode);
+    if (usage_is_asked)
+        confine_plan.kept_fds[confine_plan.kept_count++] = USAGE_FD;
+}
+
+/* wait4 can't tell it: the peak of the process that spawned us was counted into ours at exec. */
+static void tell_usage(const struct rusage *usage) {
+    uint64_t peak_kib = (uint64_t)usage->ru_maxrss;
+    if (usage_is_asked && write(USAGE_FD, &peak_kib, sizeof peak_kib) < 0)
+        return; /* the supervisor is gone: nobody is left to tell */
 }
 
 static void close_foreign_fds(void) {
@@ -287,12 +304,20 @@ static void kill_child(int number) {
 __attribute__((noreturn)) static void wait_for(pid_t child, int lifeline_writer) {
     bool sweeps = confine_wants(LAYER_SUBREAPER);
     struct sigaction ask_to_end = {0};
+    struct rusage usage = {0};
     int status = 0;
     waiter_child = child;
     ask_to_end.sa_handler = kill_child;
     sigaction(SIGTERM, &ask_to_end, NULL);
-    close_between(0, (uint32_t)lifeline_writer - 1);
-    close_between((uint32_t)lifeline_writer + 1, UINT32_MAX);
+    /* Beside the lifeline only the pipe that is above or below it. */
+    uint32_t low = (uint32_t)lifeline_writer, high = usage_is_asked ? USAGE_FD : low;
+    if (low > high) {
+        high = low;
+        low = USAGE_FD;
+    }
+    close_between(0, low - 1);
+    close_between(low + 1, high - 1);
+    close_between(high + 1, UINT32_MAX);
     if (!sweeps) {
         /* The child's death signal is sent with the waiter's rights: it keeps those, and no other. */
         if (confine_plan.drop_stage && geteuid() == 0)
@@ -308,12 +333,13 @@ __attribute__((noreturn)) static void wait_for(pid_t child, int lifeline_writer)
     if (confine_bind_to_parent(sweeps ? SIGTERM : SIGKILL))
         kill(child, SIGKILL);
     for (;;) {
-        pid_t ended = wait4(sweeps ? -1 : child, &status, 0, NULL);
+        pid_t ended = wait4(sweeps ? -1 : child, &status, 0, &usage);
         if (ended == child)
             break;
         if (ended < 0 && errno != EINTR)
             _exit(70);
     }
+    tell_usage(&usage);
     if (sweeps && !in_pidns)
         kill_descendants();
     end_like(status);
@@ -385,6 +411,7 @@ static void drop_privileges(void) {
 int confine_stage1(void) {
     if (!(confine_plan.stages & 1u))
         return confine_fail_text("stage 1: the plan does not hold it");
+    find_usage_pipe();
     if (confine_wants(LAYER_FDS))
         close_foreign_fds();
     if (confine_wants(LAYER_SESSION)) {
@@ -404,8 +431,11 @@ int confine_stage1(void) {
         else
             confine_achieved(LAYER_SUBREAPER);
     }
-    if ((confine_state.in_pidns || confine_wants(LAYER_SUBREAPER)) && fork_below_waiter())
+    bool needs_waiter = confine_state.in_pidns || confine_wants(LAYER_SUBREAPER) || usage_is_asked;
+    if (needs_waiter && fork_below_waiter())
         return -1;
+    if (usage_is_asked)
+        close(USAGE_FD);
     drop_privileges();
     if (confine_wants(LAYER_UNDUMPABLE)) {
         if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0))

@@ -177,6 +177,36 @@ def test_usage_of_a_killed_tree_is_counted() -> None:
     assert 0 < status.max_rss_bytes < 64 << 20
 
 
+@pytest.mark.parametrize("taken", [frozenset(), frozenset({"pidns"})], ids=["namespace", "none"])
+@pytest.mark.parametrize("level", ["low", "medium", "high"])
+def test_PR_23_the_workers_own_peak_is_told_whatever_the_supervisors(
+    level: str, taken: frozenset[str]
+) -> None:
+    ours = bytearray(100 << 20)  # this process is now larger than any worker here
+    for mebibytes in (1, 40):
+        argv = [native.program("attacker"), "grow", str(mebibytes)]
+        process, channel = start(argv, confinement(level, without=taken), measured=True)
+        with process, channel:
+            status = process.wait(10)
+        assert status.code == 0
+        assert mebibytes << 20 <= status.max_rss_bytes < (mebibytes + 8) << 20
+    argv = [native.program("attacker"), "grow", "200"]
+    process, channel = start(argv, confinement(level, without=taken), measured=True)
+    with process, channel:
+        assert process.wait(10).code == 12  # refused, not killed
+    del ours
+
+
+def test_PR_23_a_measured_worker_that_is_killed_is_measured_too() -> None:
+    argv = [native.program("attacker"), "hang"]
+    process, channel = start(argv, confinement("low"), measured=True)
+    with process, channel:
+        assert channel.recv(6) == b"ready\n"
+        process.kill()
+        status = process.wait(5)
+        assert status.signal == signal.SIGKILL and 0 < status.max_rss_bytes < 16 << 20
+
+
 def test_PR_29_many_start_and_end_at_once() -> None:
     started = [
         start([native.program("launch"), "--check"], confinement(level))
