@@ -23,6 +23,9 @@ __all__ = ["Host", "NetRule", "NetRules", "parse_host", "parse_net_rule"]
 
 DEFAULT_PORTS: Final = {"https": 443, "http": 80}
 
+_WIDEST: Final = {4: 8, 6: 7}
+"""Shortest prefixes that can be granted: those of `10.0.0.0/8` and `fc00::/7`."""
+
 MODES: Final = frozenset({"any", "public", "listed", "none"})
 
 
@@ -80,6 +83,8 @@ def parse_net_rule(text: str) -> NetRule:
         rest = rest.removesuffix("/")
     block = _network(rest)
     if block is not None and scheme is None:
+        if block.prefixlen < _WIDEST[block.version]:
+            raise InvalidInput(f"{text!r} is a part of the whole internet: name a smaller block")
         return NetRule(text, None, str(block), False, block, None)
     if "/" in rest or "?" in rest or "#" in rest or "@" in rest:
         raise InvalidInput(
@@ -149,7 +154,7 @@ class NetRules(NamedTuple):
             return deny(f"{name}.denied", "a rule denies this host")
         named = [rule for rule in self.rules if rule.names(target)]
         if any(rule.opens(scheme, at, plain=_stays_here(target)) for rule in named):
-            return allow("grant.net", "this host was granted")
+            return self._granted(target, at)
         if self.mode == "any":
             return allow(f"{name}.any", "the profile allows every host")
         if self.mode == "public":
@@ -182,10 +187,18 @@ class NetRules(NamedTuple):
             allow_flag("allow-net", _with_default(reached, port)),
         )
 
+    def _granted(self, target: Host, port: int) -> Verdict:
+        if target.address is not None:
+            # What the rules say about the address itself holds for a literal one at once.
+            return self.judge_address(target, target.name, port)
+        return allow("grant.net", "this host was granted")
+
     def _address_granted(self, target: Host, address: Address, kind: str, port: int) -> bool:
         for rule in self.rules:
             if rule.network is not None:
-                if rule.holds(address) and rule.port in (None, port):
+                # A block granted for its machines does not hand out the cloud's credentials.
+                exact = kind != "metadata" or rule.network.num_addresses == 1
+                if exact and rule.holds(address) and rule.port in (None, port):
                     return True
             elif (
                 kind == "loopback"

@@ -89,7 +89,24 @@ class _Denial(NamedTuple):
 class FileRules:
     """The file rules of one run. Immutable; with no rules at all everything is denied (EN-07)."""
 
-    __slots__ = ("_allows", "_denials", "own_folders", "profile", "protects", "roots", "rules")
+    __slots__ = (
+        "_allows",
+        "_denials",
+        "_own",
+        "own_folders",
+        "profile",
+        "protects",
+        "roots",
+        "rules",
+    )
+    profile: str
+    rules: tuple[FileRule, ...]
+    roots: Roots
+    own_folders: tuple[str, ...]
+    protects: bool
+    _allows: tuple[FileRule, ...]
+    _denials: tuple[_Denial, ...]
+    _own: tuple[tuple[str, ...], ...]
 
     def __init__(
         self,
@@ -100,17 +117,25 @@ class FileRules:
         own_folders: tuple[str, ...] = (),
         protects: bool = True,
     ) -> None:
-        self.profile = profile
-        self.rules = rules
-        self.roots = roots
-        self.own_folders = own_folders
-        self.protects = protects
-        self._allows = tuple(rule for rule in rules if rule.allowed)
-        self._denials = tuple(
-            _Denial(rule, rule.pattern, _fold_pattern(rule.pattern))
-            for rule in rules
-            if not rule.allowed
-        )
+        fixed: dict[str, object] = {
+            "profile": profile,
+            "rules": rules,
+            "roots": roots,
+            "own_folders": own_folders,
+            "protects": protects,
+            "_allows": tuple(rule for rule in rules if rule.allowed),
+            "_denials": tuple(
+                _Denial(rule, rule.pattern, _fold_pattern(rule.pattern))
+                for rule in rules
+                if not rule.allowed
+            ),
+            "_own": tuple(fold_all(split(folder)) for folder in own_folders),
+        }
+        for name, value in fixed.items():
+            object.__setattr__(self, name, value)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError("file rules can't be changed; build others")
 
     def judge(self, operation: str, path: str, *, spelled: str | None = None) -> Verdict:
         """The verdict on an absolute, normalised path.
@@ -178,8 +203,7 @@ class FileRules:
     def _always_denied(
         self, operation: str, parts: tuple[str, ...], folded: tuple[str, ...]
     ) -> Verdict | None:
-        for own in self.own_folders:
-            folder = fold_all(split(own))
+        for folder in self._own:
             # Something that holds an own folder can't be moved or removed either.
             above = operation == "write" and folder[: len(folded)] == folded
             if (folded[: len(folder)] == folder or above) and not self._is_kept_for_spell(parts):

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from llmspell.errors import ConfigurationError
+from llmspell.errors import ConfigurationError, LlmspellError
 
 Names = list[str]
 LimitText = str | int | float
@@ -114,8 +114,8 @@ def check_policy(table: Mapping[str, Any], source: str) -> dict[str, Any]:
             parse_limit(name, value)
     except ValidationError as error:
         raise ConfigurationError(f"{source}: {_first(error)}") from None
-    except Exception as error:
-        raise ConfigurationError(f"{source}: {error}") from None
+    except LlmspellError as error:
+        raise ConfigurationError(f"{source}: {error.message}") from None
     known = profile_names()
     if document.extends is not None and document.extends not in known:
         raise ConfigurationError(
@@ -129,7 +129,6 @@ def check_policy(table: Mapping[str, Any], source: str) -> dict[str, Any]:
 
 
 def _check_values(checked: Mapping[str, Any], source: str) -> None:
-    from llmspell.errors import LlmspellError
     from llmspell.profiles.grants import KINDS, Grant
 
     for kind, (table, _) in KINDS.items():

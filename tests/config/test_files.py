@@ -218,7 +218,7 @@ def test_a_project_may_narrow(desk: Desk) -> None:
 @pytest.mark.parametrize("host", ["10.0.0.1", "http://example.com", "localhost:80", "127.1"])
 def test_a_project_does_not_open_private_hosts(desk: Desk, host: str) -> None:
     desk.project(f'[security]\nallowed_domains = ["{host}"]')
-    with pytest.raises(ConfigurationError, match="net.allow"):
+    with pytest.raises(ConfigurationError, match=r"net\.allow"):
         desk.policy("low")
 
 

@@ -242,6 +242,16 @@ def test_a_block_of_addresses_can_be_granted() -> None:
     assert not opens(rules, "evil.example")
 
 
+def test_a_granted_block_does_not_open_the_metadata_service() -> None:
+    block = net("aws.example", "169.254.0.0/16")
+    assert block.judge_address("aws.example", "169.254.1.1", 443).allowed is True
+    assert block.judge_address("aws.example", "169.254.169.254", 443).allowed is False
+    assert not opens(block, "169.254.169.254")
+    named = net("aws.example", "169.254.169.254")
+    assert named.judge_address("aws.example", "169.254.169.254", 443).allowed is True
+    assert opens(named, "169.254.169.254")
+
+
 def test_azure_and_other_metadata_addresses_are_never_public() -> None:
     for address in ("168.63.129.16", "169.254.170.2", "100.100.100.200", "192.0.0.192"):
         assert classify(ip_address(address)) == "metadata"
@@ -284,6 +294,9 @@ def test_EN_07_an_empty_list_denies_and_so_does_an_unknown_mode() -> None:
         "",
         "example.com?x",
         "*.10.0.0.1",
+        "0.0.0.0/0",
+        "128.0.0.0/1",
+        "::/0",
     ],
 )
 def test_grants_that_are_no_host_are_refused(text: str) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmspell.errors import Denied, InternalError, UsageError
+from llmspell.errors import Denied, InternalError, LimitExceeded, UsageError
 from llmspell.policies.breaker import BreakerState, CircuitBreaker
 from llmspell.policies.permissions import (
     Connect,
@@ -16,6 +16,7 @@ from llmspell.policies.permissions import (
     PermissionSet,
 )
 from llmspell.policies.rate import RateLimiter
+from llmspell.policies.resources import ResourceAmounts, SharedResources
 from llmspell.policies.violations import ViolationKind, for_denied, violation
 from llmspell.profiles.context import PolicyContext
 from llmspell.profiles.grants import Grant
@@ -90,3 +91,19 @@ def test_SEC_018_permissions_are_the_policys_verdicts() -> None:
         held.check(FileWrite("/srv/work/out/x"))
     assert caught.value.rule == "high.files.write" and caught.value.code == 4008
     assert held.judge("read").allowed is False  # type: ignore[arg-type]
+
+
+def test_RES_001_shared_resources_are_all_or_nothing() -> None:
+    shared = SharedResources(ResourceAmounts(100, 2, 10, 100, 100))
+    with shared.acquire(ResourceAmounts(memory=60, operations=1)) as guard:
+        with pytest.raises(LimitExceeded) as caught:
+            shared.acquire(ResourceAmounts(memory=41, operations=1))
+        assert caught.value.limit == "total_memory"
+        assert shared.available() == (40, 1, 10, 100, 100)
+        shared.acquire(ResourceAmounts(memory=40, operations=1)).release()
+    guard.release()
+    assert shared.available() == shared.total()
+    with pytest.raises(InternalError):
+        shared.acquire(ResourceAmounts(memory=float("nan")))
+    with pytest.raises(UsageError):
+        SharedResources(ResourceAmounts(memory=0))

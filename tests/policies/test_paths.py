@@ -268,6 +268,13 @@ def test_FS_01_what_is_not_normalised_is_denied(path: str) -> None:
     assert may(files(rule("/")), "read", "/a/b")
 
 
+def test_the_rules_can_not_be_changed() -> None:
+    rules = files()
+    with pytest.raises(AttributeError):
+        rules.protects = False
+    assert not may(rules, "read", "/a")
+
+
 def test_an_unknown_operation_is_denied() -> None:
     assert not may(files(rule("/")), "execute", "/a")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 
 import pytest
@@ -70,7 +71,7 @@ def test_a_wrong_override_is_an_error(place: Place) -> None:
 
 def test_each_profile_loosens_the_next_stricter_one() -> None:
     order = ["high", "medium", "low", "none"]
-    for strict, loose in zip(order, order[1:], strict=False):
+    for strict, loose in itertools.pairwise(order):
         assert loosenings(builtin(strict), builtin(loose))
     assert loosenings(builtin("high"), builtin("high")) == []
 
