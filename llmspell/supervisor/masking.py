@@ -19,9 +19,7 @@ SECRET_MIN: Final = 4
 DEPTH_MAX: Final = 128
 
 _ENCODED_MIN: Final = 8
-_PLAIN: Final = frozenset(
-    b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~"
-)
+_PLAIN: Final = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~")
 
 _KEYS: Final = (
     r"\bsk-[A-Za-z0-9_-]{16,256}"
@@ -97,11 +95,13 @@ class Masker:
 
 def _forms_of(secret: str) -> set[str]:
     data = secret.encode("utf-8", "replace")
-    escaped = "".join(_escape(character) for character in secret)
-    forms = {secret, escaped}
+    forms = {secret}
+    for plain in (True, False):
+        escaped = "".join(_escape(character, plain) for character in secret)
+        forms |= {escaped, escaped.replace("/", "\\/")}
     if len(data) >= _ENCODED_MIN:
         hexed = data.hex()
-        forms |= {hexed, hexed.upper(), _url_encoded(data, "%02X"), _url_encoded(data, "%02x")}
+        forms |= {hexed, hexed.upper(), _url_encoded(data, "%%%02X"), _url_encoded(data, "%%%02x")}
         for shift in range(3):
             # What the neighbours' bits decide is cut off both ends.
             text = binascii.b2a_base64(b"\0" * shift + data, newline=False).decode("ascii")
@@ -113,11 +113,18 @@ def _forms_of(secret: str) -> set[str]:
     return {form for form in forms if len(form) >= SECRET_MIN}
 
 
-def _escape(character: str) -> str:
+def _escape(character: str, plain: bool) -> str:
+    """The character in a JSON text; `plain`: beyond ASCII it stays as it is."""
     special = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
     if character in special:
         return special[character]
-    return character if " " <= character < "\x7f" else f"\\u{ord(character):04x}"
+    if " " <= character < "\x7f" or (plain and character >= "\x80"):
+        return character
+    number = ord(character)
+    if number <= 0xFFFF:
+        return f"\\u{number:04x}"
+    number -= 0x10000
+    return f"\\u{0xD800 + (number >> 10):04x}\\u{0xDC00 + (number & 0x3FF):04x}"
 
 
 def _url_encoded(data: bytes, form: str) -> str:

@@ -127,20 +127,17 @@ class AuditLog:
         line, digest = seal(record, self.head)
         try:
             self._append(line)
-            if effect and self._sync_effects:
-                self.sync()
         except OSError as error:
-            self._lost += 1
-            if self._strict:
-                raise AuditFailure(
-                    f"the audit record can't be kept: {os.strerror(error.errno or 5).lower()}",
-                    hint="nothing happens without a record; make room or give --audit FILE",
-                ) from None
-            if self._handle is None or os.fstat(self._handle).st_size <= self._size:
-                return
+            self._lose("kept", error)
+            return
         self.head = digest
         self._seq += 1
         self._size += len(line)
+        if effect and self._sync_effects:
+            try:
+                self.sync()
+            except OSError as error:
+                self._lose("synced", error)
 
     def sync(self) -> None:
         """Puts all records on the disk. Raises `OSError`."""
@@ -189,6 +186,14 @@ class AuditLog:
         masked: Mapping[str, Any] = self._mask(dict(fields))
         return masked
 
+    def _lose(self, how: str, error: OSError) -> None:
+        self._lost += 1
+        if self._strict:
+            raise AuditFailure(
+                f"the audit record can't be {how}: {os.strerror(error.errno or 5).lower()}",
+                hint="nothing happens without a record; make room or give --audit FILE",
+            ) from None
+
     def _append(self, line: bytes) -> None:
         if self._handle is None:
             raise OSError(9, "closed")
@@ -197,6 +202,10 @@ class AuditLog:
             if written != len(line):
                 raise OSError(28, "cut short")
         except OSError:
-            if os.fstat(self._handle).st_size > self._size:
-                os.ftruncate(self._handle, self._size)
+            try:
+                if os.fstat(self._handle).st_size > self._size:
+                    os.ftruncate(self._handle, self._size)
+            except OSError:
+                # Half a record stands there: nothing may follow it.
+                self.abandon()
             raise

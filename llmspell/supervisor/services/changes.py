@@ -323,9 +323,7 @@ def _rename_new(old: Place, new: Place) -> None:
             os.rmdir(new.name, dir_fd=new.parent)
             raise
         return
-    os.link(
-        old.name, new.name, src_dir_fd=old.parent, dst_dir_fd=new.parent, follow_symlinks=False
-    )
+    os.link(old.name, new.name, src_dir_fd=old.parent, dst_dir_fd=new.parent, follow_symlinks=False)
     try:
         os.unlink(old.name, dir_fd=old.parent)
     except OSError:

@@ -27,9 +27,7 @@ class Stdin:
         self._text = ""
         self._ended = descriptor is None
 
-    def read(
-        self, ctx: CallContext, args: Args
-    ) -> str | Coroutine[Any, Any, str | None] | None:
+    def read(self, ctx: CallContext, args: Args) -> str | Coroutine[Any, Any, str | None] | None:
         """The next piece of text, None at the end.
 
         What is there is given at once; only an input that must be waited for (a terminal, a slow

@@ -165,4 +165,8 @@ def _moved() -> OperationFailed:
 
 
 def _too_many(most: int) -> LimitExceeded:
-    return LimitExceeded("entries", f"over {most} entries, or too deep: work on its inner folders one by one")
+    return LimitExceeded(
+        "entries",
+        f"over {most} entries, or too deep",
+        hint="work on its inner folders one by one",
+    )

@@ -300,9 +300,7 @@ class _Walk:
         if self.links > LINKS_MAX:
             raise OperationFailed(f"over {LINKS_MAX} links in one path", kind="links")
         if target.startswith("/"):
-            if target != self.root.real and not target.startswith(
-                self.root.real.rstrip("/") + "/"
-            ):
+            if target != self.root.real and not target.startswith(self.root.real.rstrip("/") + "/"):
                 self.outside()
             target = target[len(self.root.real) :]
             self.ahead.extend(reversed(_split(target)))

@@ -132,9 +132,7 @@ class Web:
                 }
             followed += 1
             if followed > REDIRECTS_MAX:
-                raise OperationFailed(
-                    f"over {REDIRECTS_MAX} redirects", code=6003, kind="network"
-                )
+                raise OperationFailed(f"over {REDIRECTS_MAX} redirects", code=6003, kind="network")
             hop = self._next_hop(ctx, hop, status, location or "")
             self._judge(ctx, hop)
 

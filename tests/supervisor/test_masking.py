@@ -1,0 +1,91 @@
+"""Registered secrets are found in every spelling that a server may echo (NW-34)."""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+import urllib.parse
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from llmspell.supervisor.masking import MASK, Masker
+
+SECRET = 'hunter2/"Geheim"+ü'
+
+
+@pytest.mark.parametrize(
+    "spelled",
+    [
+        SECRET,
+        json.dumps(SECRET),
+        json.dumps(SECRET, ensure_ascii=False),
+        SECRET.encode().hex(),
+        SECRET.encode().hex().upper(),
+        urllib.parse.quote(SECRET, safe=""),
+        base64.b64encode(SECRET.encode()).decode(),
+        base64.urlsafe_b64encode(SECRET.encode()).decode(),
+        base64.b64encode(b"u:" + SECRET.encode()).decode(),
+        base64.b64encode(b"us:" + SECRET.encode() + b"tail").decode(),
+        base64.b64encode(b"use:" + SECRET.encode() + b"ta").decode(),
+    ],
+)
+def test_NW_34_spellings(spelled: str) -> None:
+    masked = Masker([SECRET]).mask({"k": [f"before {spelled} after"], spelled: 1})
+    assert MASK in masked["k"][0] and masked["k"][0].startswith("before ")
+    assert not any(part in json.dumps(masked) for part in ("hunter2", spelled[4:-6]))
+
+
+@given(st.binary(max_size=20), st.text("abcXYZ019+/=-_", min_size=8, max_size=40), st.binary())
+def test_NW_34_base64_at_any_place(before: bytes, secret: str, after: bytes) -> None:
+    text = base64.b64encode(before + secret.encode() + after).decode()
+    masked = Masker([secret]).mask_text(text)
+    assert MASK in masked
+    with pytest.raises((ValueError, AssertionError)):
+        assert secret.encode() not in base64.b64decode(masked.replace(MASK, ""))
+        raise ValueError
+
+
+def test_bytes_keys_and_other_values() -> None:
+    masker = Masker([SECRET, "", "abc"])
+    assert masker.mask(b"x" + SECRET.encode()) == b"x" + MASK.encode()
+    assert masker.mask([1, None, True, 2.5, "abc"]) == [1, None, True, 2.5, "abc"]
+    value = {"a": [1]}
+    assert Masker().mask(value) is value
+
+
+def test_deep_values_end_closed() -> None:
+    value: object = SECRET
+    for _ in range(200):
+        value = [value]
+    assert "hunter2" not in json.dumps(Masker([SECRET]).mask(value))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "sk-proj-abcdefghijklmnop1234",
+        "ghp_abcdefghijklmnopqrstuvwxyz0123",
+        "AKIAIOSFODNN7EXAMPLE",
+        "Authorization: Bearer abcdefgh12345678",
+        "https://user:password@example.com/",
+        "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0abc.c2lnbmF0dXJl",
+    ],
+)
+def test_patterns_in_what_people_read(text: str) -> None:
+    assert MASK in Masker().mask_record({"t": text})["t"]
+    assert Masker().mask({"t": text})["t"] == text
+
+
+def test_plain_words_stay() -> None:
+    text = "denied write out/report.md for task-list at https://example.com/a:b"
+    assert Masker(["s3cret-value"]).mask_record(text) == text
+
+
+@pytest.mark.parametrize("text", ["sk-" * 100_000, "://" + "a" * 500_000, "eyJ" + "a." * 200_000])
+def test_time_is_bounded(text: str) -> None:
+    begun = time.monotonic()
+    Masker(["0123456789abcdef"]).mask_record(text)
+    assert time.monotonic() - begun < 5
