@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from llmspell.platform import Confinement, Plan, Process, plan, spawn
@@ -20,12 +20,15 @@ def start(
     wanted: Confinement | Plan | None,
     stderr: int | None = None,
     measured: bool = False,
+    pass_fds: Mapping[int, int] | None = None,
 ) -> tuple[Process, socket.socket]:
     """The process and our end of its channel; the plan already lies in it."""
     ours, theirs = socket.socketpair()
     ours.settimeout(20)
     with theirs:
-        process = spawn(argv, channel=theirs.fileno(), stderr=stderr, measured=measured)
+        process = spawn(
+            argv, channel=theirs.fileno(), stderr=stderr, measured=measured, pass_fds=pass_fds
+        )
     frames = plan(wanted) if isinstance(wanted, Confinement) else wanted or ()
     for frame in filter(None, frames):
         ours.sendall(len(frame).to_bytes(4, "little") + frame)

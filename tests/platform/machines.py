@@ -51,7 +51,7 @@ def as_machine(
 
 
 def _refuse(calls: Mapping[str, int]) -> None:
-    import pyseccomp  # type: ignore[import-untyped]
+    import pyseccomp
 
     filter_ = pyseccomp.SyscallFilter(pyseccomp.ALLOW)
     for call, error in calls.items():

@@ -110,6 +110,19 @@ def test_EN_landlock_alone_holds_files() -> None:
     )
 
 
+@pytest.mark.parametrize("uid", UIDS)
+@pytest.mark.parametrize("kind", KINDS)
+def test_EN_the_empty_root_alone_holds_files(kind: str, uid: int | None) -> None:
+    if "empty_root" not in look("high", kind, uid)["layers"]:
+        pytest.skip("no mount namespace here")
+    taken = frozenset({"seccomp", "landlock", "landlock_scope"})
+    leaks = look("high", kind, uid, without=taken)["leaks"]
+    # The empty folder itself can be listed; nothing is in it.
+    assert not {"openat of /etc/passwd", "nameless file in /tmp"} & set(leaks)
+    opened = look("high", kind, uid, without=taken | {"empty_root"})["leaks"]
+    assert "openat of /etc/passwd" in opened
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root keeps root")
 @pytest.mark.parametrize(
     ("taken", "leak"),

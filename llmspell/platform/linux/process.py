@@ -111,8 +111,9 @@ class Process:
         if self._status is None and self.pidfd >= 0:
             try:
                 signal.pidfd_send_signal(self.pidfd, number)
-            except OSError:
-                pass  # it ended
+            except OSError as error:
+                if error.errno not in (errno.ESRCH, errno.EBADF):  # it ended
+                    raise
 
     def _told(self) -> int:
         try:

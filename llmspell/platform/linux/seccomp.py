@@ -88,7 +88,7 @@ def program(level: str, kind: str, architecture: str | None = None) -> bytes:
 
 def compile_program(level: str, kind: str, architecture: str) -> bytes:
     """Compiles one program with libseccomp. Raises KeyError for an unknown combination."""
-    import pyseccomp  # type: ignore[import-untyped]
+    import pyseccomp
 
     tables = _tables()
     arches = {"x86_64": pyseccomp.Arch.X86_64, "aarch64": pyseccomp.Arch.AARCH64}

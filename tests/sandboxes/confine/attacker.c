@@ -2,7 +2,7 @@
  *
  * attacker free VICTIM       tries everything without confinement: the positive control
  * attacker confined VICTIM   reads one plan frame from descriptor 3, confines itself, tries everything
- * attacker ACT [N]           confined, then one thing: crash, abort, exit N, burn, grow N, x32, int80, hang
+ * attacker ACT [N]           confined, then one thing: crash, abort, exit N, burn, fds, grow N, x32, int80, hang
  * Results go to descriptor 3 as lines "name errno" (0: it worked). */
 #define _GNU_SOURCE
 #include "confine.h"
@@ -189,6 +189,13 @@ static void act(const char *what, int number) {
         __asm__ volatile("int $0x80" : "+a"(result) : : "memory", "r8", "r9", "r10", "r11");
     }
 #endif
+    if (!strcmp(what, "fds")) {
+        char list[4096] = "", byte;
+        for (int fd = 0; fd < 1024; fd++)
+            if (read(fd, &byte, 0) == 0 || errno != EBADF)
+                snprintf(list + strlen(list), sizeof list - strlen(list), "%d ", fd);
+        _exit(write(3, list, strlen(list)) < 0);
+    }
     if (!strcmp(what, "grow")) { /* number: MiB */
         char *memory = malloc((size_t)number << 20);
         if (!memory)

@@ -140,3 +140,49 @@ def test_a_plan_that_is_none_starts_nothing() -> None:
         process, channel = start([native.program("attacker"), "exit", "0"], Plan(broken, b""))
         with process, channel:
             assert process.wait(5).code == 71
+
+
+@pytest.mark.parametrize("taken", [frozenset(), frozenset({"pidns"})], ids=["waiter", "alone"])
+@pytest.mark.parametrize("level", ["low", "medium", "high"])
+def test_NW_09_a_worker_holds_its_channel_and_what_was_granted(
+    level: str, taken: frozenset[str]
+) -> None:
+    def held(**changes: Any) -> list[int]:
+        wanted = confinement(level, without=taken, **changes)
+        argv = [native.program("attacker"), "fds"]
+        passed = dict.fromkeys((4, 7, 40, 62, 64), null)
+        process, channel = start(argv, wanted, measured=True, pass_fds=passed)
+        with process:
+            return [int(word) for word in read_all(channel).split()]
+
+    null = os.open(os.devnull, os.O_RDONLY)
+    try:
+        assert held() == [0, 1, 2, 3]
+        assert held(keep_fds=(7, 62)) == [0, 1, 2, 3, 7, 62]
+    finally:
+        os.close(null)
+
+
+@pytest.mark.parametrize("level", ["low", "medium", "high"])
+def test_RS_limits_are_the_plans(level: str) -> None:
+    assert end_of("grow", 20, level=level)[0] == 0
+    assert end_of("grow", 200, level=level)[0] == 12
+
+
+@pytest.mark.parametrize("taken", [frozenset(), frozenset({"undumpable"})], ids=["", "without"])
+@pytest.mark.parametrize("level", ["low", "medium", "high"])
+def test_PR_09_a_worker_shows_its_memory_to_no_process_of_its_uid(
+    level: str, taken: frozenset[str]
+) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("seen by the owner of its /proc entries, which is told apart from root only")
+    program = native.program("attacker")
+
+    def owner() -> int:
+        wanted = confinement(level, without=taken | {"pidns"})
+        process, channel = start([program, "hang"], wanted)
+        with process, channel:
+            assert channel.recv(6) == b"ready\n"
+            return os.stat(f"/proc/{process.pid}/environ").st_uid
+
+    assert as_machine(owner, NOBODY) == (NOBODY if taken else 0)
