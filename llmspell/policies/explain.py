@@ -56,6 +56,7 @@ def _files(policy: Policy) -> list[str]:
         lines.append("files: none")
     if policy.files.protects:
         lines.append("files: may never write names that are run as code later, nor llmspell's own")
+        lines.append("files: may use credentials (.ssh, .env, …) only where a rule names them")
     return lines
 
 

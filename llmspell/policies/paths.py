@@ -17,6 +17,7 @@ from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from llmspell.errors import UsageError
+from llmspell.policies.credentials import secret_depth
 from llmspell.policies.path_patterns import (
     PathPattern,
     compile_path,
@@ -253,7 +254,7 @@ class FileRules:
             if reach >= 0 and (reach, denial.pattern.literal) >= strength:
                 return deny(denial.rule.name, "a rule denies this path")
         if best is not None:
-            return allow(best.name, "a rule allows this path")
+            return self._unless_secret(best, strength, operation, parts, folded, spelled)
         right = "write" if operation == "write" else "read"
         return deny(
             f"{self.profile}.files.{right}",
@@ -261,17 +262,35 @@ class FileRules:
             self._hint(right, parts, spelled),
         )
 
+    def _unless_secret(
+        self,
+        best: FileRule,
+        strength: tuple[int, bool],
+        operation: str,
+        parts: tuple[str, ...],
+        folded: tuple[str, ...],
+        spelled: str | None,
+    ) -> Verdict:
+        depth = secret_depth(folded) if self.protects else None
+        # A grant of the folder around it did not mean the keys; one that names them did.
+        if depth is not None and (depth, True) > strength:
+            right = "write" if operation == "write" else "read"
+            hint = allow_flag(f"allow-{right}", spelled or self._shown(parts))
+            return deny("protected.secrets", "credentials are used only when named", hint)
+        return allow(best.name, "a rule allows this path")
+
     def _hint(self, right: str, parts: tuple[str, ...], spelled: str | None) -> str:
-        if spelled is not None:
-            folder = spelled.rpartition("/")[0]
-            return allow_flag(f"allow-{right}", folder if right == "write" and folder else spelled)
+        shown = self._shown(parts) if spelled is None else spelled
+        folder = shown.rpartition("/")[0]
+        # What is written next lies beside this, so the folder is what a person would grant.
+        near = right == "write" and bool(folder) and (spelled is not None or shown[0] != "/")
+        return allow_flag(f"allow-{right}", folder if near else shown)
+
+    def _shown(self, parts: tuple[str, ...]) -> str:
+        """The path from the user's working folder, or absolute when it is elsewhere."""
         working = split(self.roots.working)
         inside = parts[: len(working)] == working and len(parts) > len(working)
-        shown = parts[len(working) :] if inside else parts
-        # What is written next lies beside this, so the folder is what a person would grant.
-        if right == "write" and inside and len(shown) > 1:
-            shown = shown[:-1]
-        return allow_flag(f"allow-{right}", ("" if inside else "/") + "/".join(shown))
+        return "/".join(parts[len(working) :]) if inside else "/" + "/".join(parts)
 
 
 def _is_normal(path: str) -> bool:

@@ -10,6 +10,7 @@ import pytest
 from llmspell.config.files import Settings, load_settings
 from llmspell.errors import ConfigurationError, UsageError
 from llmspell.policies.policy import Policy
+from llmspell.profiles.builder import CustomSecurityProfileBuilder
 from llmspell.profiles.context import PolicyContext
 from llmspell.profiles.grants import Grant
 from llmspell.profiles.loader import load_policy
@@ -93,6 +94,18 @@ def test_SEC_032_allowed_domains_restrict_and_fill_but_not_high(desk: Desk, text
         assert net.judge_host("https", "api.example.com", 443).allowed is allowed
         assert net.judge_host("https", "raw.github.com", 443).allowed is allowed
         assert net.judge_host("https", "other.io", 443).allowed is False
+
+
+def test_a_custom_profile_at_level_high_gets_no_domains_from_the_configuration(desk: Desk) -> None:
+    desk.user('[security]\nallowed_domains = ["example.com"]')
+    for level, allowed in (("high", False), ("medium", True)):
+        profile = CustomSecurityProfileBuilder(level).allow_host("a.io").build()
+        table = {**profile, "net": {**profile["net"], "mode": "listed"}}
+        policy = load_policy(
+            table, context=PolicyContext.of(str(desk.work)), layers=desk.settings().layers
+        )
+        assert policy.net.judge_host("https", "example.com", 443).allowed is allowed
+        assert policy.net.judge_host("https", "a.io", 443).allowed is True
 
 
 def test_EN_07_an_empty_list_of_domains_allows_none(desk: Desk) -> None:

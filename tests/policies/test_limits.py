@@ -74,8 +74,9 @@ def test_EN_06_the_defaults_are_the_strict_end() -> None:
     assert UNLIMITED not in Limits()
     assert check_limits(Limits()) == Limits()
     assert set(KINDS) == set(Limits._fields) and list(KINDS) == list(Limits._fields)
-    with pytest.raises(UsageError):
-        check_limits(Limits(memory=-1))
+    for wrong in (-1, True, None, math.nan):
+        with pytest.raises(UsageError):
+            check_limits(Limits(calls=wrong))  # type: ignore[arg-type]
 
 
 def test_unknown_limits_are_refused() -> None:

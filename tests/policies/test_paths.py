@@ -58,7 +58,7 @@ def test_FS_34_prefixes_are_components(granted: str) -> None:
     assert may(rules, "read", f"{WORK}/proj") and may(rules, "read", f"{WORK}/proj/a/b")
     assert not may(rules, "read", f"{WORK}/proj-secret")
     assert not may(rules, "read", f"{WORK}/proj-secret/a")
-    closed = files(rule("/home/u"), rule("/home/u/.ssh", "read", allowed=False))
+    closed = files(rule("/home/u"))
     assert not may(closed, "read", "/home/u/.ssh/id")
     assert may(closed, "read", "/home/u/.sshfoo")
 
@@ -92,6 +92,12 @@ def test_wildcards_in_denials_reach_below_a_granted_folder() -> None:
     assert not may(rules, "read", "/w/sub/folder.key/inside")
     named = files(rule("/w/sub/a.key"), rule("/w/**/*.key", allowed=False))
     assert may(named, "read", "/w/sub/a.key")
+
+
+def test_a_denial_reaches_as_deep_as_it_names_something() -> None:
+    rules = files(rule("/w/secret/public"), rule("/w/**/secret", allowed=False))
+    assert may(rules, "read", "/w/secret/public/a")
+    assert not may(rules, "read", "/w/secret/public/secret/a")
 
 
 @pytest.mark.parametrize(
@@ -186,7 +192,7 @@ def test_FS_29_names_that_become_code_are_never_written(name: str) -> None:
         assert verdict.allowed is False and verdict.rule.startswith("protected."), path
         assert "no flag" in str(verdict.hint)
     assert may(files(rule("/"), protects=False), "write", f"{WORK}/{name}")
-    assert may(rules, "read", f"{WORK}/{name}")
+    assert rules.judge("read", f"{WORK}/{name}").rule in ("grant", "protected.secrets")
 
 
 @pytest.mark.parametrize(
@@ -266,6 +272,31 @@ def test_rights_are_separate() -> None:
 def test_FS_01_what_is_not_normalised_is_denied(path: str) -> None:
     assert not may(files(rule("/")), "read", path)
     assert may(files(rule("/")), "read", "/a/b")
+
+
+SECRETS = [".ssh/id_ed25519", ".aws/credentials", ".netrc", ".env", ".config/gh/hosts.yml"]
+
+
+@pytest.mark.parametrize("name", SECRETS)
+@pytest.mark.parametrize("operation", ["read", "list", "stat"])
+def test_credentials_are_read_only_when_named(name: str, operation: str) -> None:
+    for granted in ("/home/u", WORK, "/**", f"{WORK}/**/*"):
+        rules = files(rule(granted, "read"))
+        for path in (f"{WORK}/{name}", f"{WORK}/{name.upper()}"):
+            verdict = rules.judge(operation, path)
+            assert verdict.rule == "protected.secrets", granted
+            assert verdict.hint == f"to allow it: --allow-read {path.removeprefix(WORK + '/')}"
+    top = "/".join(name.split("/")[: 2 if name.startswith(".config") else 1])
+    assert may(files(rule(f"{WORK}/{top}", "read")), operation, f"{WORK}/{name}")
+    assert may(files(rule(WORK), protects=False), operation, f"{WORK}/{name}")
+    assert may(files(rule(WORK)), operation, f"{WORK}/.env.example")
+
+
+def test_credentials_are_not_overwritten_either() -> None:
+    verdict = files(rule(WORK)).judge("write", f"{WORK}/sub/.env")
+    assert verdict.rule == "protected.secrets"
+    assert verdict.hint == "to allow it: --allow-write sub/.env"
+    assert may(files(rule(f"{WORK}/sub/.env")), "write", f"{WORK}/sub/.env")
 
 
 def test_the_rules_can_not_be_changed() -> None:
