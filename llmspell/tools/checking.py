@@ -34,8 +34,17 @@ def _kind_of(value: object) -> str:
         return "nothing"
     if isinstance(value, bool):
         return "true or false"
-    names = {str: "text", int: "a number", float: "a number", bytes: "bytes"}
-    return names.get(type(value), {list: "a list", dict: "an object"}.get(type(value), "a function"))
+    return _KINDS.get(type(value), "a function")
+
+
+_KINDS: Final[dict[type, str]] = {
+    str: "text",
+    int: "a number",
+    float: "a number",
+    bytes: "bytes",
+    list: "a list",
+    dict: "an object",
+}
 
 
 def _string(schema: Schema) -> Check:
@@ -174,7 +183,8 @@ def _array(schema: Schema) -> Check:
 
 
 def _object(schema: Schema) -> Check:
-    children = {name: (child, compile_check(child)) for name, child in (schema.properties or {}).items()}
+    declared = schema.properties or {}
+    children = {name: (child, compile_check(child)) for name, child in declared.items()}
     extra = None if schema.extra is None else compile_check(schema.extra)
     high = schema.maximum
 
@@ -200,8 +210,9 @@ def _object(schema: Schema) -> Check:
                 result[key] = extra(item, prefix + key[:64])
             else:
                 known = ", ".join(children) or "none"
-                raise refuse(prefix + key[:64], f"is not known here; known are {known}",
-                             near(key, children))
+                raise refuse(
+                    prefix + key[:64], f"is not known here; known are {known}", near(key, children)
+                )
         for name, (child, _) in children.items():
             if name not in result:
                 if child.required:

@@ -51,7 +51,7 @@ def index_text() -> str:
             "category": _quoted(tool.category),
             "description": _quoted(tool.description),
             "version": _quoted(tool.version),
-            "capabilities": repr(tool.capabilities).replace("'", "\""),
+            "capabilities": repr(tool.capabilities).replace("'", '"'),
             "security_level": _quoted(tool.security_level),
             "needs": f"frozenset({{{needs}}})" if needs else "frozenset()",
             "seconds": repr(tool.limits.seconds),
@@ -77,8 +77,9 @@ def docs_text() -> str:
         "",
         "<!-- Written by llmspell/tools/document.py; do not edit. -->",
         "",
-        "A spell calls a tool by name: `Tools.get(\"calculator\"):execute({expression = \"1 + 1\"})` "
-        "in Lua, `await Tools.get(\"calculator\").execute({expression: \"1 + 1\"})` in JavaScript. "
+        "A spell calls a tool by name: "
+        '`Tools.get("calculator"):execute({expression = "1 + 1"})` in Lua, '
+        '`await Tools.get("calculator").execute({expression: "1 + 1"})` in JavaScript. '
         "The answer is `{result, metadata}`. Names of parameters may be written in snake_case or "
         "camelCase. Tools run in a confined process of their own; what a tool reads, writes or "
         "fetches is judged under the spell's own policy.",

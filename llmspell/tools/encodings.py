@@ -60,7 +60,7 @@ def find_encoding(name: str) -> str:
     found = _BY_LETTERS.get("".join(filter(str.isalnum, name[:40].lower())))
     if found is None:
         raise InvalidInput(
-            f"encoding {ascii(name[:40])} is not known",
+            f"encoding {name[:40]!a} is not known",
             hint=near(name.lower(), ENCODINGS) or "known are " + ", ".join(ENCODINGS),
         )
     return found
@@ -116,7 +116,7 @@ def is_binary(data: bytes) -> bool:
 
 def _utf16_guess(data: bytes) -> tuple[str, ...]:
     head = data[:4096]
-    if len(head) < 4 or len(data) % 2 and len(head) == len(data):
+    if len(head) < 4 or (len(data) % 2 and len(head) == len(data)):
         return ()
     even, odd = head[::2].count(0), head[1::2].count(0)
     half = len(head) // 2

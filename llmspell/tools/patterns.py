@@ -35,7 +35,8 @@ def compile_pattern(pattern: str, flags: str, place: str) -> Pattern:
         if letter in _FLAGS:
             mode |= _FLAGS[letter]
         elif letter not in _IGNORED:
-            raise InvalidInput(f"{place} has the unknown flag {letter!r}", hint="known: g i m s x u")
+            known = "known: g i m s x u"
+            raise InvalidInput(f"{place} has the unknown flag {letter!r}", hint=known)
     try:
         return re.compile(_NAMED.sub("(?P<", pattern), mode)
     except re.error as error:

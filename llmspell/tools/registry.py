@@ -64,9 +64,7 @@ def search(query: str) -> tuple[Entry, ...]:
     """Tools whose name, description or capabilities hold words of the query, best first."""
     words = [word for word in query[:256].lower().replace("_", " ").split() if len(word) > 1]
     scored = [(_score(entry, words), entry) for entry in TOOLS.values()]
-    return tuple(
-        entry for score, entry in sorted(scored, key=lambda pair: -pair[0]) if score > 0
-    )
+    return tuple(entry for score, entry in sorted(scored, key=lambda pair: -pair[0]) if score > 0)
 
 
 def _score(entry: Entry, words: list[str]) -> int:
@@ -96,5 +94,6 @@ def discover(
 
 
 def _version(text: str) -> tuple[int, ...]:
-    return tuple(int(part) if part.isdecimal() and len(part) < 9 else 0
-                 for part in text[:64].split("."))
+    return tuple(
+        int(part) if part.isdecimal() and len(part) < 9 else 0 for part in text[:64].split(".")
+    )

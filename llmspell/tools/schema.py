@@ -23,8 +23,17 @@ class Schema:
     """One declared value. Bounds are inclusive: characters for text, items for lists and maps."""
 
     __slots__ = (
-        "kind", "doc", "required", "default", "minimum", "maximum", "choices", "items",
-        "properties", "extra", "options",
+        "choices",
+        "default",
+        "doc",
+        "extra",
+        "items",
+        "kind",
+        "maximum",
+        "minimum",
+        "options",
+        "properties",
+        "required",
     )  # fmt: skip
 
     def __init__(
@@ -104,7 +113,7 @@ def string(
     doc: str,
     *,
     required: bool = False,
-    default: str | None | object = MISSING,
+    default: str | object = MISSING,
     min_length: int | None = None,
     max_length: int = TEXT_MAX,
 ) -> Schema:

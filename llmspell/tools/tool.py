@@ -73,8 +73,20 @@ class Tool:
     """One built-in tool. `run` checks the input and gives `{"result": …, "metadata": {…}}`."""
 
     __slots__ = (
-        "name", "category", "description", "security_level", "needs", "parameters", "output",
-        "examples", "limits", "version", "capabilities", "preload", "_run", "_check",
+        "_check",
+        "_run",
+        "capabilities",
+        "category",
+        "description",
+        "examples",
+        "limits",
+        "name",
+        "needs",
+        "output",
+        "parameters",
+        "preload",
+        "security_level",
+        "version",
     )  # fmt: skip
 
     def __init__(

@@ -1,7 +1,8 @@
 """The core of the tool worker: runs tools that the supervisor invokes, several at a time.
 
-Sans-IO but for two primitives: `send(bytes)` puts finished frames on the channel, `recv(timeout_ms)`
-gives the body of the next frame, None after the time, and raises `EOFError` when the channel ended.
+Sans-IO but for two primitives: `send(bytes)` puts finished frames on the channel and
+`recv(timeout_ms)` gives the body of the next frame, None after the time, and raises `EOFError`
+when the channel ended.
 A tool that waits for a reply or a pause lets others go on; a tool that computes holds the worker,
 and the supervisor's deadline ends it.
 """
@@ -39,7 +40,7 @@ SLEEP_MAX: Final = 300.0
 
 
 def preload() -> None:
-    """Imports every tool and all it will ever need: afterwards no file is opened (FS access ends)."""
+    """Imports every tool and all that it will ever need; afterwards no file can be opened."""
     import warnings
 
     warnings.simplefilter("ignore")
@@ -53,7 +54,7 @@ def preload() -> None:
 class _Ask:
     """What a tool waits for: a reply, or (without a method) that time passes."""
 
-    __slots__ = ("method", "args", "seconds")
+    __slots__ = ("args", "method", "seconds")
 
     def __init__(self, method: str, args: dict[str, Any], seconds: float) -> None:
         self.method = method
@@ -81,7 +82,7 @@ class WorkerHost:
 class _Task:
     """One invoke under way."""
 
-    __slots__ = ("invoke", "work", "call", "is_over")
+    __slots__ = ("call", "invoke", "is_over", "work")
 
     def __init__(self, invoke: int, work: Coroutine[_Ask, Any, dict[str, Any]]) -> None:
         self.invoke = invoke
@@ -94,8 +95,16 @@ class ToolWorker:
     """Everything between the channel and the tools."""
 
     __slots__ = (
-        "_send", "_recv", "_find", "_tasks", "_calls", "_timers", "_next_call", "_ticket", "_parts",
+        "_calls",
+        "_find",
         "_host",
+        "_next_call",
+        "_parts",
+        "_recv",
+        "_send",
+        "_tasks",
+        "_ticket",
+        "_timers",
     )  # fmt: skip
 
     def __init__(self, send: Send, recv: Recv, find: Callable[[str], Tool] = get) -> None:
@@ -190,7 +199,7 @@ class ToolWorker:
         self._end(task, None, error)
 
     def _step(self, task: _Task, value: Any, error: LlmspellError | None) -> None:
-        """Runs a tool to its next wait or its end. A call that can't be sent is the tool's error."""
+        """Runs a tool to its next wait or its end. A call that can't be sent fails in the tool."""
         while True:
             try:
                 asked = task.work.send(value) if error is None else task.work.throw(error)

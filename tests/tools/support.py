@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import select
+import signal
 import socket
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Coroutine
@@ -81,7 +81,8 @@ class MemoryHost:
                 "modified": 1_700_000_000.0,
             }
             for path, data in self.files.items()
-            if args["recursive"] or path.count("/") == args["path"].count("/") + 1
+            if path.startswith(args["path"].rstrip("/") + "/")
+            and (args["recursive"] or path.count("/") == args["path"].count("/") + 1)
         ]
         pattern = args.get("pattern") or "*"
         return [entry for entry in entries if fnmatch(str(entry["name"]), pattern)][: args["limit"]]
@@ -110,7 +111,41 @@ def use(name: str, given: dict[str, Any], host: MemoryHost | None = None) -> Any
 
 def use_whole(name: str, given: dict[str, Any], host: MemoryHost | None = None) -> Any:
     """The whole output of a tool."""
-    return finish(get(name).run(given, host or MemoryHost()))  # type: ignore[arg-type]
+    return finish(get(name).run(given, host or MemoryHost()))
+
+
+class Process:
+    """A child with its channel at descriptor 3, an empty environment and its words kept."""
+
+    def __init__(self, argv: list[str], channel: int) -> None:
+        reader, writer = os.pipe()
+        self.stderr = os.fdopen(reader, encoding="utf-8")
+        actions = [
+            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+            (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0),
+            (os.POSIX_SPAWN_DUP2, writer, 2),
+            (os.POSIX_SPAWN_DUP2, channel, 3),
+        ]
+        self.pid = os.posix_spawn(argv[0], argv, {}, file_actions=actions)
+        os.close(writer)
+        self.returncode: int | None = None
+
+    def wait(self, timeout: float) -> int:
+        """The exit code, or minus the signal; `TimeoutError`."""
+        deadline = time.monotonic() + timeout
+        while self.returncode is None:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            if pid:
+                self.returncode = os.waitstatus_to_exitcode(status)
+            elif time.monotonic() > deadline:
+                raise TimeoutError
+            else:
+                time.sleep(0.005)
+        return self.returncode
+
+    def kill(self) -> None:
+        if self.returncode is None:
+            os.kill(self.pid, signal.SIGKILL)
 
 
 class Worker:
@@ -120,15 +155,7 @@ class Worker:
         ours, theirs = socket.socketpair()
         self.socket = ours
         command = program or [str(MAIN), "--site", str(ROOT), *options]
-        self.process = subprocess.Popen(
-            ["/bin/sh", "-c", f'exec "$@" 3<&{theirs.fileno()}', "sh", sys.executable,
-             "-I", "-S", *command],
-            pass_fds=(theirs.fileno(),),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            env={},
-        )  # fmt: skip
+        self.process = Process([sys.executable, "-I", "-S", *command], theirs.fileno())
         theirs.close()
         self.connection = Connection(Role.TOOLS)
         self.waiting: list[messages.Message] = []
@@ -140,10 +167,9 @@ class Worker:
         self.socket.close()
         try:
             self.process.wait(timeout=5)
-        except subprocess.TimeoutExpired:
+        except TimeoutError:
             self.process.kill()
-            self.process.wait()
-        assert self.process.stderr is not None
+            self.process.wait(timeout=5)
         self.process.stderr.close()
 
     def send(self, data: bytes) -> None:
@@ -158,8 +184,7 @@ class Worker:
                 raise TimeoutError
             data = os.read(self.socket.fileno(), 1 << 20)
             if not data:
-                assert self.process.stderr is not None
-                raise EOFError(self.process.stderr.read().decode())
+                raise EOFError(self.process.stderr.read())
             self.waiting += self.connection.receive(data, time.monotonic())
         return self.waiting.pop(0)
 

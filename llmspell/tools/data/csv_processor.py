@@ -33,8 +33,12 @@ OPERATIONS: Final = (
     "read", "parse", "write", "stringify", "filter", "select", "sort", "aggregate",
 )  # fmt: skip
 SIZE_MAX: Final = 64 * MIB
-_NEEDED: Final = {"filter": "filter", "select": "columns", "sort": "sort",
-                  "aggregate": "aggregations"}
+_NEEDED: Final = {
+    "filter": "filter",
+    "select": "columns",
+    "sort": "sort",
+    "aggregate": "aggregations",
+}
 
 
 async def _text(given: dict[str, Any], host: Host) -> tuple[str, str]:
@@ -60,7 +64,7 @@ def _dialect(given: dict[str, Any], text: str) -> Dialect:
 
 async def _table(given: dict[str, Any], host: Host) -> tuple[Table, dict[str, Any]]:
     writes = given["operation"] in ("write", "stringify")
-    sources = [name for name in ("text", "rows") if name in given]
+    sources: list[str] = [name for name in ("text", "rows") if name in given]
     if "file_path" in given and not writes:
         sources.append("file_path")
     if len(sources) != 1:
@@ -85,8 +89,9 @@ def _worked(table: Table, given: dict[str, Any]) -> Table:
     if given.get("filter"):
         table = work.keep(table, given["filter"], given["match"])
     if "aggregations" in given or "group_by" in given:
-        table = work.aggregate(table, given.get("group_by", []),
-                               given.get("aggregations", ["count:*"]))
+        table = work.aggregate(
+            table, given.get("group_by", []), given.get("aggregations", ["count:*"])
+        )
     if given.get("sort"):
         table = work.order(table, given["sort"])
     if given.get("columns"):
@@ -114,8 +119,9 @@ async def _run(given: dict[str, Any], host: Host) -> dict[str, Any]:
     if target is None and given["operation"] != "stringify":
         names = table.columns
         as_lists = given["headers"] is False and "group_by" not in given and "rows" not in given
-        rows = table.rows if as_lists else [dict(zip(names, row, strict=True))
-                                            for row in table.rows]
+        rows = (
+            table.rows if as_lists else [dict(zip(names, row, strict=True)) for row in table.rows]
+        )
         return {"result": rows, "metadata": metadata}
     text = write_table(
         table,
@@ -146,8 +152,11 @@ def _encoded(text: str, encoding: str) -> bytes:
 _CONDITION: Final = record(
     "",
     {
-        "column": union("Its name, or number from 1.", (string("", max_length=1_000),
-                                                      integer("", 1, 10_000)), required=True),
+        "column": union(
+            "Its name, or number from 1.",
+            (string("", max_length=1_000), integer("", 1, 10_000)),
+            required=True,
+        ),
         "operator": enum("", work.OPERATORS, default="=="),
         "value": anything("What to compare with; of in and not_in a list."),
         "ignore_case": boolean("", default=False),
@@ -178,44 +187,55 @@ TOOL = Tool(
                 OPERATIONS,
                 required=True,
             ),
-            "file_path": string("The file to read; of write the file to make.", min_length=1,
-                                max_length=4096),
+            "file_path": string(
+                "The file to read; of write the file to make.", min_length=1, max_length=4096
+            ),
             "text": string("CSV text instead of a file."),
             "rows": array("Objects or lists instead of a file.", anything("")),
-            "output_path": string("Write the rows to this file instead of giving them back.",
-                                  min_length=1, max_length=4096),
+            "output_path": string(
+                "Write the rows to this file instead of giving them back.",
+                min_length=1,
+                max_length=4096,
+            ),
             "headers": union(
                 "true: the first row names the columns; false: rows are lists; or the names.",
                 (boolean(""), array("", string("", max_length=1_000), max_items=10_000)),
                 default=True,
             ),
-            "delimiter": string("One character, tab or auto.", default=",", min_length=1,
-                                max_length=4),
+            "delimiter": string(
+                "One character, tab or auto.", default=",", min_length=1, max_length=4
+            ),
             "quotechar": string("", default='"', min_length=1, max_length=1),
             "encoding": string("Of the file; auto finds out.", default="auto", max_length=40),
             "trim": boolean("Whether spaces around cells go.", default=False),
             "infer_types": boolean("Whether plain numbers become numbers.", default=True),
             "skip_rows": integer("Rows to pass over first.", 0, 10**9, default=0),
-            "max_size": union("A larger file is an error; 64MB at most.",
-                              (string("", max_length=40), integer("", 1, SIZE_MAX)),
-                              default="10MB"),
+            "max_size": union(
+                "A larger file is an error; 64MB at most.",
+                (string("", max_length=40), integer("", 1, SIZE_MAX)),
+                default="10MB",
+            ),
             "filter": array("Conditions on rows.", _CONDITION, max_items=100),
             "match": enum("Whether all conditions must hold.", ("all", "any"), default="all"),
-            "columns": array("Columns to keep, in order.", string("", max_length=1_000),
-                             max_items=10_000),
+            "columns": array(
+                "Columns to keep, in order.", string("", max_length=1_000), max_items=10_000
+            ),
             "sort": array("Columns to order by.", _KEY, max_items=20),
-            "group_by": array("Columns that make a group.", string("", max_length=1_000),
-                              max_items=20),
+            "group_by": array(
+                "Columns that make a group.", string("", max_length=1_000), max_items=20
+            ),
             "aggregations": array(
                 "Like sum:amount (gives sum_amount) or count:*. Functions: "
-                + ", ".join(work.AGGREGATES) + ".",
+                + ", ".join(work.AGGREGATES)
+                + ".",
                 string("", max_length=1_100),
                 max_items=100,
             ),
             "offset": integer("Rows of the result to pass over.", 0, 10**9, default=0),
             "limit": integer("Rows of the result to give.", 0, 10**9),
-            "quote": enum("Of writing: which cells are quoted.", ("minimal", "all"),
-                          default="minimal"),
+            "quote": enum(
+                "Of writing: which cells are quoted.", ("minimal", "all"), default="minimal"
+            ),
             "line_ending": enum("Of writing.", ("lf", "crlf"), default="lf"),
             "guard_formulas": boolean(
                 "Of writing: put ' before cells that a spreadsheet would compute.", default=False

@@ -37,8 +37,9 @@ class Table(NamedTuple):
 
 def guess_delimiter(text: str, quote: str) -> str:
     """The character that parts most cells alike in the first lines."""
-    sample = re.sub(rf"{re.escape(quote)}[^{re.escape(quote)}]*{re.escape(quote)}", "",
-                    text[:65_536])
+    sample = re.sub(
+        rf"{re.escape(quote)}[^{re.escape(quote)}]*{re.escape(quote)}", "", text[:65_536]
+    )
     lines = [line for line in sample.splitlines()[:20] if line.strip()]
     best, most = ",", 0
     for candidate in ",;\t|":
@@ -81,12 +82,12 @@ def read_table(
         for number, record in enumerate(reader):
             if number < skips or not record:
                 continue
-            if headers is True and not columns:
-                columns = named_columns([cell.strip() for cell in record])
-                continue
             cells += len(record)
             if cells > CELLS_MAX or len(record) > COLUMNS_MAX:
                 raise InvalidInput(f"over {CELLS_MAX} cells, or {COLUMNS_MAX} in one row")
+            if headers is True and not columns:
+                columns = named_columns([cell.strip() for cell in record])
+                continue
             if dialect.trims:
                 record = [cell.strip() for cell in record]
             rows.append([number_of(cell) for cell in record] if infers else record)

@@ -65,8 +65,13 @@ def _test(table: Table, condition: Mapping[str, Any]) -> Predicate:
     if operator in ("==", "!="):
         is_text = condition["ignore_case"] and isinstance(wanted, str)
         return lambda row: (
-            fold(_text(row[place])) == fold(str(wanted)) if is_text else _equal(row[place], wanted)
-        ) is (operator == "==")
+            (
+                fold(_text(row[place])) == fold(str(wanted))
+                if is_text
+                else _equal(row[place], wanted)
+            )
+            is (operator == "==")
+        )
     if operator in ("<", "<=", ">", ">="):
         return lambda row: ordered(_alike(row[place], wanted), operator, wanted)
     if operator in ("in", "not_in"):
@@ -110,15 +115,18 @@ def order(table: Table, keys: list[dict[str, Any]]) -> Table:
     rows = list(table.rows)
     for key in reversed(keys):
         place = column(table, key["column"])
-        rows.sort(key=lambda row, at=place: sort_key(row[at]),  # type: ignore[misc]
-                  reverse=key["order"] == "desc")
+        rows.sort(
+            key=lambda row, at=place: sort_key(row[at]),  # type: ignore[misc]
+            reverse=key["order"] == "desc",
+        )
     return table._replace(rows=rows)
 
 
 def _numbers(cells: list[Any]) -> list[float]:
     values = [number_of(cell.strip()) if isinstance(cell, str) else cell for cell in cells]
-    return [value for value in values
-            if isinstance(value, int | float) and not isinstance(value, bool)]
+    return [
+        value for value in values if isinstance(value, int | float) and not isinstance(value, bool)
+    ]
 
 
 def _whole(value: float) -> Any:

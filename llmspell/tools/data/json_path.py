@@ -180,9 +180,7 @@ def _unquoted(text: str) -> str:
 def _filter(text: str) -> Select:
     if text.startswith("(") and text.endswith(")"):
         text = text[1:-1]
-    choices = [
-        [_test(test) for test in _split(choice, "&&")] for choice in _split(text, "||")
-    ]
+    choices = [[_test(test) for test in _split(choice, "&&")] for choice in _split(text, "||")]
 
     def select(node: Node) -> Iterator[Node]:
         for child in _children(node):
@@ -200,8 +198,10 @@ def _split(text: str, operator: str) -> list[str]:
 def _test(text: str) -> Callable[[Any], bool]:
     match = _TEST.fullmatch(text)
     if match is None:
-        raise InvalidInput(f"path: the filter {text[:60]!r} can't be read",
-                           hint="like [?(@.price < 10 && @.tag == 'x')]")
+        raise InvalidInput(
+            f"path: the filter {text[:60]!r} can't be read",
+            hint="like [?(@.price < 10 && @.tag == 'x')]",
+        )
     selects = _parse(match["left"], _Budget())
     operator, expects = match["operator"], not match["not"]
 

@@ -132,8 +132,14 @@ def merge(left: Any, right: Any, strategy: str, lists: str) -> Any:
         if lists == "concat":
             return left + right
         if lists == "union":
-            return [*left, *(item for item in right
-                             if not any(json_changes.same(item, other) for other in left))]
+            return [
+                *left,
+                *(
+                    item
+                    for item in right
+                    if not any(json_changes.same(item, other) for other in left)
+                ),
+            ]
         if lists == "by_place":
             both = [merge(*pair, strategy, lists) for pair in zip(left, right, strict=False)]
             return both + left[len(both) :] + right[len(both) :]
@@ -213,25 +219,31 @@ TOOL = Tool(
             ),
             "schema": anything(
                 "Of validate: JSON Schema 2020-12; references within it only. Formats checked: "
-                + ", ".join(FORMATS) + "."
+                + ", ".join(FORMATS)
+                + "."
             ),
             "throw": boolean("Of validate: whether a failure is an error.", default=False),
             "with": anything("Of merge: the value or list of values to add. Of diff: the other."),
-            "strategy": enum("Of merge; patch is RFC 7386.", ("deep", "shallow", "patch"),
-                             default="deep"),
-            "lists": enum("Of a deep merge.", ("replace", "concat", "union", "by_place"),
-                          default="replace"),
-            "patch": array("Of patch: RFC 6902 operations.", mapping("", anything("")),
-                           max_items=50_000),
+            "strategy": enum(
+                "Of merge; patch is RFC 7386.", ("deep", "shallow", "patch"), default="deep"
+            ),
+            "lists": enum(
+                "Of a deep merge.", ("replace", "concat", "union", "by_place"), default="replace"
+            ),
+            "patch": array(
+                "Of patch: RFC 6902 operations.", mapping("", anything("")), max_items=50_000
+            ),
             "indent": integer("Of stringify and format: spaces.", 0, 10),
             "sort_keys": boolean("Of writing: keys in order.", default=False),
             "ascii": boolean("Of writing: other characters as \\u escapes.", default=False),
             "lines": boolean("JSON Lines: one value a line.", default=False),
             "lenient": boolean("Of reading: comments and trailing commas pass.", default=False),
-            "big_numbers": enum("Of reading: whole numbers beyond ±2^53.",
-                                ("error", "text", "number"), default="error"),
-            "duplicates": enum("Of reading: keys given twice.", ("error", "last"),
-                               default="error"),
+            "big_numbers": enum(
+                "Of reading: whole numbers beyond ±2^53.",
+                ("error", "text", "number"),
+                default="error",
+            ),
+            "duplicates": enum("Of reading: keys given twice.", ("error", "last"), default="error"),
         },
     ),
     output=anything(
@@ -255,8 +267,11 @@ TOOL = Tool(
             {
                 "operation": "transform",
                 "data": [{"id": 1, "name": "x", "secret": 0}, {"id": 2, "name": "y", "secret": 0}],
-                "steps": [{"omit": ["secret"]}, {"rename": {"name": "title"}},
-                          {"filter": "@.id > 1"}],
+                "steps": [
+                    {"omit": ["secret"]},
+                    {"rename": {"name": "title"}},
+                    {"filter": "@.id > 1"},
+                ],
             },
             [{"id": 2, "title": "y"}],
         ),

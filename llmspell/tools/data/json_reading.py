@@ -109,7 +109,7 @@ def _strict(text: str) -> str:
 
 
 def read_lines(text: str, **options: Any) -> list[Any]:
-    """The values of JSON Lines; empty lines are passed over. Raises `InvalidInput` with the line."""
+    """The values of JSON Lines, empty lines passed over. Raises `InvalidInput` with the line."""
     result: list[Any] = []
     for number, line in enumerate(text.splitlines(), start=1):
         if not line.strip():

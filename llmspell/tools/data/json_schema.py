@@ -35,8 +35,10 @@ _TYPES: Final[dict[str, Callable[[Any], bool]]] = {
     "array": lambda value: isinstance(value, list),
     "object": lambda value: isinstance(value, dict),
     "number": lambda value: isinstance(value, int | float) and not isinstance(value, bool),
-    "integer": lambda value: not isinstance(value, bool)
-    and (isinstance(value, int) or (isinstance(value, float) and value.is_integer())),
+    "integer": lambda value: (
+        not isinstance(value, bool)
+        and (isinstance(value, int) or (isinstance(value, float) and value.is_integer()))
+    ),
 }
 
 FORMATS: Final = {
@@ -168,7 +170,7 @@ class Validator:
         return compiled
 
     def _number(self, value: Any, schema: dict[str, Any], path: str, found: list[Failure]) -> None:
-        tests = (
+        tests: tuple[tuple[str, Callable[[Any], bool], str], ...] = (
             ("minimum", lambda bound: value >= bound, "at least"),
             ("maximum", lambda bound: value <= bound, "at most"),
             ("exclusiveMinimum", lambda bound: value > bound, "more than"),

@@ -70,8 +70,9 @@ def _map(value: Any, argument: Any) -> Any:
 
 
 def _set(value: Any, argument: Any) -> Any:
-    return apply(value, [{"op": "add", "path": path, "value": each}
-                         for path, each in argument.items()])
+    return apply(
+        value, [{"op": "add", "path": path, "value": each} for path, each in argument.items()]
+    )
 
 
 def _filter(value: Any, argument: Any) -> Any:
@@ -114,8 +115,11 @@ def _flatten(value: Any, argument: Any) -> Any:
 
     def walk(part: Any, prefix: str) -> None:
         entries = (
-            part.items() if isinstance(part, dict)
-            else enumerate(part) if isinstance(part, list) and argument["lists"] else ()
+            part.items()
+            if isinstance(part, dict)
+            else enumerate(part)
+            if isinstance(part, list) and argument["lists"]
+            else ()
         )
         if not part or not isinstance(part, dict | list) or not entries:
             result[prefix] = part
@@ -179,7 +183,7 @@ def _unique(value: Any, argument: Any) -> Any:
         raise InvalidInput("unique needs a list", code=2009)
     kept: list[Any] = []
     keys: list[Any] = []
-    plain: set[tuple[str, Any]] = set()
+    plain: set[tuple[bool, Any]] = set()
     for item in value:
         key = find(item, argument.get("by", "$"))
         if isinstance(key, dict | list):
@@ -188,10 +192,12 @@ def _unique(value: Any, argument: Any) -> Any:
             if any(same(key, other) for other in keys):
                 continue
             keys.append(key)
-        elif (type(key).__name__ == "bool" and "bool" or "", key) in plain:
-            continue
         else:
-            plain.add((type(key).__name__ == "bool" and "bool" or "", key))
+            # True and 1 are equal in Python and are not in JSON.
+            known = (isinstance(key, bool), key)
+            if known in plain:
+                continue
+            plain.add(known)
         kept.append(item)
     return kept
 
@@ -245,14 +251,17 @@ def transform(value: Any, steps: list[Any]) -> Any:
         name = snake(word[:64])
         if name not in STEPS:
             known = ", ".join(STEPS)
-            raise InvalidInput(f"{place}: there is no step {word[:64]}",
-                               hint=near(word, STEPS) or f"known are {known}")
+            raise InvalidInput(
+                f"{place}: there is no step {word[:64]}",
+                hint=near(word, STEPS) or f"known are {known}",
+            )
         if argument is True and STEPS[name][0].kind == "object":
             argument = {}
         checked = _CHECKS[name](argument, f"{place}.{name}")
         try:
             value = STEPS[name][1](value, checked)
         except InvalidInput as error:
-            raise InvalidInput(f"{place}: {error.message}", code=error.code,
-                               hint=error.hint) from None
+            raise InvalidInput(
+                f"{place}: {error.message}", code=error.code, hint=error.hint
+            ) from None
     return value

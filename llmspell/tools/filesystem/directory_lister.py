@@ -8,8 +8,7 @@ from fnmatch import translate
 from typing import Any, Final
 
 from llmspell.errors import InvalidInput
-from llmspell.tools.schema import array, boolean, enum, integer, mapping, record, string
-from llmspell.tools.schema import anything as any_value
+from llmspell.tools.schema import anything, array, boolean, enum, integer, mapping, record, string
 from llmspell.tools.tool import VARIES, Example, Host, Tool
 
 ENTRIES_MAX: Final = 10_000
@@ -19,8 +18,7 @@ ENTRIES_MAX: Final = 10_000
 def display_of(name: str) -> str:
     """A name with invisible and direction-changing characters escaped (FS-38)."""
     return "".join(
-        character if character.isprintable() else f"\\u{{{ord(character):x}}}"
-        for character in name
+        character if character.isprintable() else f"\\u{{{ord(character):x}}}" for character in name
     )
 
 
@@ -116,8 +114,12 @@ TOOL = Tool(
             "path": string("The folder.", default=".", min_length=1, max_length=4096),
             "recursive": boolean("Also the folders within.", default=False),
             "pattern": string("Of the name: *.pdf.", min_length=1, max_length=1024),
-            "exclude": array("Names to leave out, as patterns.", string("", max_length=255),
-                             default=[], max_items=100),
+            "exclude": array(
+                "Names to leave out, as patterns.",
+                string("", max_length=255),
+                default=[],
+                max_items=100,
+            ),
             "type": enum("", ("any", "file", "directory", "symlink"), default="any"),
             "hidden": boolean("Whether names that begin with a dot count.", default=False),
             "max_depth": integer("Levels below the folder; 1 is the folder itself.", 1, 255),
@@ -130,14 +132,18 @@ TOOL = Tool(
     output=array(
         "a list of {name, path, type} and with metadata {size, modified, modified_iso, extension}; "
         "`display` shows a name that has invisible characters.",
-        mapping("", any_value("")),
+        mapping("", anything("")),
     ),
     run=_run,
     examples=(
         Example(
             "The seeds' documents",
-            {"path": "./documents", "recursive": True, "pattern": "*.pdf",
-             "include_metadata": True},
+            {
+                "path": "./documents",
+                "recursive": True,
+                "pattern": "*.pdf",
+                "include_metadata": True,
+            },
             VARIES,
         ),
         Example(

@@ -83,18 +83,25 @@ TOOL = Tool(
         {
             "path": string("The file.", required=True, min_length=1, max_length=4096),
             "content": binary("Text or bytes.", required=True),
-            "mode": enum("create refuses a file that is there.",
-                         ("overwrite", "append", "create"), default="overwrite"),
+            "mode": enum(
+                "create refuses a file that is there.",
+                ("overwrite", "append", "create"),
+                default="overwrite",
+            ),
             "create_backup": boolean("Copy the old content beside it first.", default=False),
-            "backup_name": enum("path.bak, or path.20250120T153000Z.bak.",
-                                ("simple", "timestamp"), default="simple"),
+            "backup_name": enum(
+                "path.bak, or path.20250120T153000Z.bak.", ("simple", "timestamp"), default="simple"
+            ),
             "atomic_write": boolean(
                 "Writing is always atomic: a reader sees the old file or the new one. An append is "
                 "not, and refuses true.",
             ),
             "create_parents": boolean("Make missing folders.", default=False),
-            "encoding": string("Of text, as in file_reader; base64 for bytes written as text.",
-                               default="utf-8", max_length=40),
+            "encoding": string(
+                "Of text, as in file_reader; base64 for bytes written as text.",
+                default="utf-8",
+                max_length=40,
+            ),
             "line_ending": enum("Of text.", ("keep", "lf", "crlf"), default="keep"),
         },
     ),
@@ -111,7 +118,8 @@ TOOL = Tool(
             },
             "./output/report.md",
         ),
-        Example("A log", {"path": "./output/log.txt", "content": "done\n", "mode": "append"},
-                VARIES),
+        Example(
+            "A log", {"path": "./output/log.txt", "content": "done\n", "mode": "append"}, VARIES
+        ),
     ),
 )

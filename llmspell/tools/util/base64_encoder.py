@@ -43,7 +43,7 @@ def decode(text: str, variant: str) -> bytes:
 
 
 def decode_base64(text: str) -> bytes:
-    """The bytes of Base64 in either alphabet, padded or not, with line breaks. Raises ValueError."""
+    """The bytes of Base64 in either alphabet, padded or not, with breaks. Raises ValueError."""
     compact = "".join(text.split()).replace("-", "+").replace("_", "/").rstrip("=")
     if len(compact) % 4 == 1:
         raise ValueError("a length that no Base64 has")

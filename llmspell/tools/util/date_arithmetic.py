@@ -39,7 +39,7 @@ def find_unit(name: str) -> str:
     unit = _SHORT.get(word, word if word.endswith("s") else word + "s")
     if unit not in UNITS:
         known = ", ".join(UNITS)
-        raise InvalidInput(f"unit {ascii(name[:30])} is not known", hint=f"known are {known}")
+        raise InvalidInput(f"unit {name[:30]!a} is not known", hint=f"known are {known}")
     return unit
 
 
@@ -90,8 +90,9 @@ def _add_months(when: datetime, months: int) -> datetime:
     year, month = divmod(total, 12)
     if not 1 <= year <= 9999:
         raise OverflowError
-    return when.replace(year=year, month=month + 1,
-                        day=min(when.day, monthrange(year, month + 1)[1]))
+    return when.replace(
+        year=year, month=month + 1, day=min(when.day, monthrange(year, month + 1)[1])
+    )
 
 
 def real(when: datetime) -> datetime:
@@ -150,7 +151,7 @@ def between(first: datetime, second: datetime, unit: str) -> float:
 
 
 def breakdown(first: datetime, second: datetime) -> dict[str, int]:
-    """The distance as years, months, days, hours, minutes, seconds, milliseconds; never negative."""
+    """The distance as years, months, days, hours …, milliseconds; never negative."""
     if second < first:
         first, second = second, first
     months = whole_months(first, second)

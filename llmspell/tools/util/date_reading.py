@@ -21,8 +21,10 @@ _ISO: Final = re.compile(
     r"\s*(?P<offset>Z|[+-]\d{2}(?::?\d{2})?)?)?",
     re.IGNORECASE,
 )
-_MONTHS: Final = {name.lower(): index % 12 + 1
-                  for index, name in enumerate(LOCALES["en"].months + LOCALES["en"].short_months)}
+_MONTHS: Final = {
+    name.lower(): index % 12 + 1
+    for index, name in enumerate(LOCALES["en"].months + LOCALES["en"].short_months)
+}
 _CLOCK: Final = (
     r"(?:,?\s+(?:at\s+)?(?P<hour>\d{1,2})(?::(?P<minute>\d{2})(?::(?P<second>\d{2}))?)?"
     r"\s*(?P<half>[ap]\.?m\.?)?)?(?:\s+(?P<offset>Z|UTC|GMT|[+-]\d{2}:?\d{2}))?"

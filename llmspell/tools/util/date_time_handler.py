@@ -93,7 +93,8 @@ class _Request:
         try:
             if self.given["ambiguous"] == "later":
                 when = when.replace(fold=1)
-            return when.astimezone(self.zone) if self.zone else arithmetic.real(when)
+            when = arithmetic.real(when)
+            return when.astimezone(self.zone) if self.zone else when
         except (OverflowError, ValueError):
             raise InvalidInput(f"{name} is outside the years 1 to 9999", code=2009) from None
 
@@ -103,8 +104,9 @@ class _Request:
         if form.lower() == "iso":
             return iso(when)
         if form in ("rfc2822", "http"):
-            return write(when.astimezone(UTC) if form == "http" else when, _NAMED[form],
-                         LOCALES["en"])
+            return write(
+                when.astimezone(UTC) if form == "http" else when, _NAMED[form], LOCALES["en"]
+            )
         return write(when, _NAMED.get(form, form), self.locale)
 
     def amounts(self) -> dict[str, float]:
@@ -132,8 +134,9 @@ def _difference(request: _Request) -> dict[str, Any]:
     first, second = request.date("date"), request.date("other", default=True)
     unit = arithmetic.find_unit(request.given.get("unit", "days"))
     parts = arithmetic.breakdown(first, second)
-    shown = [f"{count} {name if count != 1 else name[:-1]}" for name, count in parts.items()
-             if count]
+    shown = [
+        f"{count} {name if count != 1 else name[:-1]}" for name, count in parts.items() if count
+    ]
     metadata = {
         "unit": unit,
         "parts": parts,
@@ -144,6 +147,13 @@ def _difference(request: _Request) -> dict[str, Any]:
 
 
 async def _run(given: dict[str, Any], _: Host) -> dict[str, Any]:
+    try:
+        return _answer(given)
+    except OverflowError:
+        raise InvalidInput("a date would be outside the years 1 to 9999", code=2009) from None
+
+
+def _answer(given: dict[str, Any]) -> dict[str, Any]:
     operation = given["operation"]
     if operation == "list_timezones":
         wanted = given.get("pattern", "").casefold()
@@ -195,23 +205,34 @@ TOOL = Tool(
                 "unix_ms.",
                 max_length=FORMAT_MAX,
             ),
-            "input_format": string("How date is written, in the same tokens.",
-                                   max_length=FORMAT_MAX),
-            "timezone": string("Zone of the answer: Europe/Berlin, UTC, +02:00. Also where a date "
-                               "without an offset stands.", max_length=64),
-            "from_timezone": string("Where a date without an offset stands, if elsewhere.",
-                                    max_length=64),
-            "locale": string(f"Language of names: {', '.join(LOCALES)}.", default="en-US",
-                             max_length=40),
+            "input_format": string(
+                "How date is written, in the same tokens.", max_length=FORMAT_MAX
+            ),
+            "timezone": string(
+                "Zone of the answer: Europe/Berlin, UTC, +02:00. Also where a date "
+                "without an offset stands.",
+                max_length=64,
+            ),
+            "from_timezone": string(
+                "Where a date without an offset stands, if elsewhere.", max_length=64
+            ),
+            "locale": string(
+                f"Language of names: {', '.join(LOCALES)}.", default="en-US", max_length=40
+            ),
             "amount": number("Of add and subtract.", -1e12, 1e12),
-            "unit": string("Of amount, diff, start_of, end_of: " + ", ".join(arithmetic.UNITS)
-                           + ".", max_length=30),
+            "unit": string(
+                "Of amount, diff, start_of, end_of: " + ", ".join(arithmetic.UNITS) + ".",
+                max_length=30,
+            ),
             "duration": union(
                 "Of add and subtract: P1Y2M3DT4H, or amounts by unit.",
                 (string("", max_length=100), mapping("", number("", -1e12, 1e12), max_items=20)),
             ),
-            "ambiguous": enum("Which of two equal clock times when clocks go back.",
-                              ("earlier", "later"), default="earlier"),
+            "ambiguous": enum(
+                "Which of two equal clock times when clocks go back.",
+                ("earlier", "later"),
+                default="earlier",
+            ),
             "pattern": string("Of list_timezones: part of a name.", max_length=64),
         },
     ),

@@ -54,8 +54,9 @@ def _text(given: dict[str, Any]) -> dict[str, Any]:
     names = given["old_name"], given["new_name"]
     make = difflib.unified_diff if form == "unified" else difflib.context_diff
     lines = make(first, second, *names, n=given["context"])
-    marked = [line if line.endswith("\n") else line + "\n\\ No newline at end of file\n"
-              for line in lines]
+    marked = [
+        line if line.endswith("\n") else line + "\n\\ No newline at end of file\n" for line in lines
+    ]
     return {"result": "".join(marked), "metadata": statistics}
 
 
@@ -131,8 +132,9 @@ def _json(given: dict[str, Any]) -> dict[str, Any]:
         if name not in given:
             raise InvalidInput(f"{name} is missing")
     found = json_changes.changes(given["old"], given["new"])
-    counts = {op: sum(change["op"] == op for change in found) for op in ("add", "remove",
-                                                                         "replace")}
+    counts = {
+        op: sum(change["op"] == op for change in found) for op in ("add", "remove", "replace")
+    }
     return {"result": found, "metadata": {**counts, "identical": not found}}
 
 
@@ -145,8 +147,10 @@ async def _run(given: dict[str, Any], _: Host) -> dict[str, Any]:
             result: Any = apply_unified(_side(given, "old"), patch)
         else:
             result = json_changes.apply(given["old"], patch)
-        return {"result": result, "metadata": {"changed": not json_changes.same(given["old"],
-                                                                                result)}}
+        return {
+            "result": result,
+            "metadata": {"changed": not json_changes.same(given["old"], result)},
+        }
     mode = given["mode"]
     if mode == "auto":
         both = isinstance(given.get("old"), str) and isinstance(given.get("new"), str)
@@ -166,8 +170,9 @@ TOOL = Tool(
             "operation": enum("What to do.", ("diff", "patch"), default="diff"),
             "old": anything("The text or value before."),
             "new": anything("The text or value after."),
-            "mode": enum("auto is text when both are texts.", ("auto", "text", "json"),
-                         default="auto"),
+            "mode": enum(
+                "auto is text when both are texts.", ("auto", "text", "json"), default="auto"
+            ),
             "format": enum(
                 "Of text.",
                 ("unified", "context", "side_by_side", "words", "characters", "stats"),
@@ -202,8 +207,11 @@ TOOL = Tool(
         ),
         Example(
             "A patch",
-            {"operation": "patch", "old": "one\ntwo\n",
-             "patch": "@@ -1,2 +1,2 @@\n one\n-two\n+2\n"},
+            {
+                "operation": "patch",
+                "old": "one\ntwo\n",
+                "patch": "@@ -1,2 +1,2 @@\n one\n-two\n+2\n",
+            },
             "one\n2\n",
         ),
     ),

@@ -35,6 +35,7 @@ _BINDING: Final = {
     "+": 5, "-": 5, "*": 6, "/": 6, "//": 6, "%": 6, "mod": 6, "**": 8, "!": 9,
 }  # fmt: skip
 _UNARY: Final = 7
+_NOT: Final = 3
 
 
 class Token(NamedTuple):
@@ -72,7 +73,7 @@ def tokens_of(text: str) -> list[Token]:
 class Evaluator:
     """Computes one expression. `value()` raises `InvalidInput` with the column."""
 
-    __slots__ = ("_tokens", "_place", "_depth", "_variables")
+    __slots__ = ("_depth", "_place", "_tokens", "_variables")
 
     def __init__(self, text: str, variables: Mapping[str, Number]) -> None:
         self._tokens = tokens_of(text)
@@ -82,7 +83,7 @@ class Evaluator:
 
     def value(self) -> Number | bool:
         """The value of the whole expression."""
-        result = self._expression(0)
+        result: Number | bool = self._expression(0)
         token = self._tokens[self._place]
         if token.kind != "end":
             raise self._wrong(token, "an operator was expected", "write 2 * x, not 2 x")
@@ -132,7 +133,7 @@ class Evaluator:
             value = _numeric(self._expression(_UNARY), token)
             return -value if token.text == "-" else value
         if token.text in ("not", "!"):
-            return not self._expression(_UNARY)
+            return not self._expression(_UNARY if token.text == "!" else _NOT)
         raise self._wrong(token, "a number, a name or a bracket was expected")
 
     def _number(self, token: Token) -> Number:
@@ -140,7 +141,8 @@ class Evaluator:
         if len(text) > DIGITS_MAX:
             raise self._wrong(token, "the number is too long")
         value: Number = int(text) if text.isdecimal() else float(text)
-        return _checked(value, token)
+        _checked(value, token)
+        return value
 
     def _name(self, token: Token) -> Any:
         following = self._tokens[self._place]
@@ -183,7 +185,7 @@ class Evaluator:
                 token, f"there is no function {token.text}", near(token.text, FUNCTIONS)
             )
         if not function.least <= len(arguments) <= function.most:
-            raise self._wrong(token, f"{token.text} takes {function.count()}")
+            raise self._wrong(token, f"{token.text} takes {function.arity()}")
         numbers = [_numeric(argument, token) for argument in arguments]
         return _guarded(token, lambda: function.compute(*numbers))
 
@@ -249,7 +251,8 @@ def power(base: Number, exponent: Number) -> Number:
         if base not in (-1, 0, 1) and (base.bit_length() - 1) * exponent > BITS_MAX:
             raise NumberError("the result is too large")
         # Of 0 and ±1 only the parity of the exponent counts.
-        return base**exponent if base not in (-1, 0, 1) else base ** min(exponent, exponent % 2 + 2)
+        raised: int = base ** (min(exponent, exponent % 2 + 2) if base in (-1, 0, 1) else exponent)
+        return raised
     if base == 0 and exponent < 0:
         raise ZeroDivisionError
     if base < 0 and not float(exponent).is_integer():

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from typing import Any, Final, NamedTuple, Union
+from typing import Any, Final, NamedTuple
 
-Number = Union[int, float]
+Number = int | float
 
 FACTORIAL_MAX: Final = 170
 """Largest n of n!: the last whose value is a finite number."""
@@ -25,7 +25,7 @@ class Function(NamedTuple):
     most: int
     compute: Callable[..., Any]
 
-    def count(self) -> str:
+    def arity(self) -> str:
         """How many arguments it takes, in words."""
         if self.most == MANY:
             return f"at least {self.least} argument" + "s" * (self.least != 1)

@@ -133,13 +133,15 @@ TOOL = Tool(
             "algorithm": enum(
                 "md5, sha1 and crc32 find accidents, not attackers.", ALGORITHMS, default="sha256"
             ),
-            "input_encoding": enum("How data is written.", ("text", "hex", "base64"),
-                                   default="text"),
+            "input_encoding": enum(
+                "How data is written.", ("text", "hex", "base64"), default="text"
+            ),
             "key": binary("Makes a keyed digest: HMAC, or BLAKE2's own."),
             "key_encoding": enum("How key is written.", ("text", "hex", "base64"), default="text"),
             "size": integer("Bytes of the digest, for blake2 and shake.", 1, 1024),
-            "output": enum("How the digest is written.", ("hex", "base64", "base64url", "bytes"),
-                           default="hex"),
+            "output": enum(
+                "How the digest is written.", ("hex", "base64", "base64url", "bytes"), default="hex"
+            ),
             "uppercase": boolean("Whether hex letters are capitals.", default=False),
             "expected": binary("Compare with this digest (hex or Base64) instead."),
         },

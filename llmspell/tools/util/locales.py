@@ -115,5 +115,5 @@ def find_locale(name: str) -> Locale:
     found = LOCALES.get(code)
     if found is None:
         known = ", ".join(LOCALES)
-        raise InvalidInput(f"locale {ascii(name[:40])} is not known", hint=f"known are {known}")
+        raise InvalidInput(f"locale {name[:40]!a} is not known", hint=f"known are {known}")
     return found

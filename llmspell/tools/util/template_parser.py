@@ -8,7 +8,7 @@ No partials, no file, no code.
 from __future__ import annotations
 
 import re
-from typing import Any, Final, NamedTuple, Union
+from typing import Any, Final, NamedTuple
 
 from llmspell.errors import InvalidInput
 
@@ -65,8 +65,8 @@ class Block(NamedTuple):
     names: tuple[str, ...]
 
 
-Expression = Union[Path, Call, Literal]
-Node = Union[Text, Output, Block]
+Expression = Path | Call | Literal
+Node = Text | Output | Block
 
 _TAG: Final = re.compile(
     r"(\\?)\{\{(?:(!--.*?--~?\}\})|(!.*?\}\})|\{(~?)(.*?)(~?)\}\}\}|(~?)(.*?)(~?)\}\})", re.DOTALL
@@ -130,8 +130,9 @@ def _pieces(template: str) -> list[str | Tag]:
 
 
 def _is_block_tag(piece: str | Tag) -> bool:
-    return isinstance(piece, Tag) and (piece.text[:1] in ("#", "/", "^") or
-                                       piece.text.split(None, 1)[:1] == ["else"])
+    return isinstance(piece, Tag) and (
+        piece.text[:1] in ("#", "/", "^") or piece.text.split(None, 1)[:1] == ["else"]
+    )
 
 
 def _without_own_lines(pieces: list[str | Tag]) -> list[str | Tag]:

@@ -29,7 +29,7 @@ _MISSING: Final = object()
 class Scope:
     """What names mean at one place: the value that `this` is, and the names blocks gave."""
 
-    __slots__ = ("value", "names", "parent")
+    __slots__ = ("names", "parent", "value")
 
     def __init__(self, value: Any, names: Mapping[str, Any], parent: Scope | None) -> None:
         self.value = value
@@ -95,7 +95,7 @@ class Renderer:
         if isinstance(value, list):
             items = list(enumerate(value))
         elif isinstance(value, dict):
-            items = list(value.items())  # type: ignore[arg-type]
+            items = list(value.items())
         else:
             items = []
         if not items:

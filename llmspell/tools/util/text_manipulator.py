@@ -102,7 +102,7 @@ TOOL = Tool(
         {
             "text": string("What to work on.", required=True),
             "operations": array(
-                'In order; each a name, `{name: argument}` or `{name: {field: value}}`. Names: '
+                "In order; each a name, `{name: argument}` or `{name: {field: value}}`. Names: "
                 + ", ".join(OPERATIONS)
                 + ". Text operations apply to each item of a list.",
                 union("", (string("", max_length=64), mapping("", anything(""), max_items=1))),
@@ -129,8 +129,10 @@ TOOL = Tool(
         ),
         Example(
             "A list",
-            {"text": "b, a, b", "operations": [{"split": ","}, "trim", "unique", "sort",
-                                               {"join": "+"}]},
+            {
+                "text": "b, a, b",
+                "operations": [{"split": ","}, "trim", "unique", "sort", {"join": "+"}],
+            },
             "a+b",
         ),
         Example(
@@ -138,8 +140,13 @@ TOOL = Tool(
             {
                 "text": "2025-01-20",
                 "operations": [
-                    {"replace": {"pattern": "(\\d+)-(\\d+)-(\\d+)", "replacement": "$3.$2.$1",
-                                 "regex": True}}
+                    {
+                        "replace": {
+                            "pattern": "(\\d+)-(\\d+)-(\\d+)",
+                            "replacement": "$3.$2.$1",
+                            "regex": True,
+                        }
+                    }
                 ],
             },
             "20.01.2025",

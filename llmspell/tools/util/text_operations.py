@@ -59,7 +59,8 @@ def _replace(text: str, argument: dict[str, Any]) -> str:
         return replace(pattern, argument["replacement"], text, count, RESULT_MAX)
     found = text.count(argument["pattern"])
     bounded(len(text) + found * len(argument["replacement"]))
-    return text.replace(argument["pattern"], argument["replacement"], count or -1)
+    replacement: str = argument["replacement"]
+    return text.replace(argument["pattern"], replacement, count or -1)
 
 
 def _extract(text: str, argument: dict[str, Any]) -> list[str]:
@@ -92,13 +93,14 @@ def _split(text: str, argument: dict[str, Any]) -> list[str]:
 
 def _truncate(text: str, argument: dict[str, Any]) -> str:
     pieces = words.clusters(text)
-    length, ellipsis = argument["length"], argument["ellipsis"]
+    length: int = argument["length"]
+    ellipsis: str = argument["ellipsis"][: argument["length"]]
     if len(pieces) <= length:
         return text
-    kept = "".join(pieces[: max(length - len(ellipsis), 0)])
+    kept = "".join(pieces[: length - len(ellipsis)])
     if argument["on_word"] and " " in kept:
         kept = kept.rsplit(None, 1)[0]
-    return (kept + ellipsis)[: max(len(kept), length)]
+    return kept + ellipsis
 
 
 def _pad(text: str, argument: dict[str, Any]) -> str:
@@ -168,9 +170,7 @@ def _on_list(function: Callable[[list[str]], Any]) -> Operation:
     return Operation("list", None, None, lambda items, _: function(items))
 
 
-def _with(
-    takes: str, main: str, fields: Mapping[str, Schema], apply: Apply
-) -> Operation:
+def _with(takes: str, main: str, fields: Mapping[str, Schema], apply: Apply) -> Operation:
     return Operation(takes, record("", fields), main, apply)
 
 

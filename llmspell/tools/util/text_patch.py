@@ -71,7 +71,8 @@ def apply_unified(text: str, patch: str) -> str:
         place = _find(lines, hunk, hunk.start + shift)
         if place is None:
             raise InvalidInput(
-                f"change {number} of the patch does not fit the text", code=2009,
+                f"change {number} of the patch does not fit the text",
+                code=2009,
                 hint="the text is not the one that the patch was made of",
             )
         lines[place : place + len(hunk.old)] = hunk.new

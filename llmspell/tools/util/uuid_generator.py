@@ -170,8 +170,9 @@ TOOL = Tool(
             "count": integer("How many; when given, the result is a list.", 1, COUNT_MAX),
             "format": enum("How it is written.", FORMATS, default="standard"),
             "uppercase": boolean("Whether letters are capitals.", default=False),
-            "namespace": string("Of v3 and v5: dns, url, oid, x500 or a UUID.", default="dns",
-                                max_length=64),
+            "namespace": string(
+                "Of v3 and v5: dns, url, oid, x500 or a UUID.", default="dns", max_length=64
+            ),
             "name": string("Of v3 and v5.", max_length=65_536),
             "uuid": string("Of validate.", max_length=128),
         },
@@ -188,7 +189,10 @@ TOOL = Tool(
             {"version": "v5", "namespace": "dns", "name": "python.org"},
             "886313e1-3b8a-5372-9b90-0c9aee199e5d",
         ),
-        Example("Three sortable ones without hyphens",
-                {"version": "v7", "count": 3, "format": "hex"}, VARIES),
+        Example(
+            "Three sortable ones without hyphens",
+            {"version": "v7", "count": 3, "format": "hex"},
+            VARIES,
+        ),
     ),
 )

@@ -57,8 +57,9 @@ _SPELLED: Final = str.maketrans(
 
 def slug(text: str) -> str:
     """For a URL: lower-case words joined by hyphens."""
-    return "-".join(word.replace("'", "").replace("’", "").lower()
-                    for word in words_of(without_accents(text)))
+    return "-".join(
+        word.replace("'", "").replace("’", "").lower() for word in words_of(without_accents(text))
+    )
 
 
 def clusters(text: str) -> list[str]:

@@ -55,7 +55,7 @@ def _load_folder(folder: str, prefix: str) -> None:
 
 def _load_package() -> None:
     try:
-        import tzdata
+        import tzdata  # type: ignore[import-untyped]
     except ImportError:
         return
     for folder in tzdata.__path__:
@@ -78,7 +78,7 @@ def find_zone(name: str) -> tzinfo:
     exact = text if text in _data else _BY_FOLDED.get(text.casefold()) or _fold(text)
     if exact is None:
         raise InvalidInput(
-            f"there is no time zone {ascii(text[:60])}",
+            f"there is no time zone {text[:60]!a}",
             hint=near_zone(text) or "names look like Europe/Berlin; or give an offset, +02:00",
         )
     zone = _zones.get(exact)
@@ -112,10 +112,10 @@ def offset_zone(text: str) -> timezone:
     if len(digits) <= 2:
         digits += "00"
     if not (digits.isascii() and digits.isdecimal()) or not 3 <= len(digits) <= 4:
-        raise InvalidInput(f"{ascii(text[:20])} is no offset", hint="write it as +02:00")
+        raise InvalidInput(f"{text[:20]!a} is no offset", hint="write it as +02:00")
     hours, minutes = int(digits[:-2]), int(digits[-2:])
     if hours > 23 or minutes > 59:
-        raise InvalidInput(f"{ascii(text[:20])} is no offset", hint="write it as +02:00")
+        raise InvalidInput(f"{text[:20]!a} is no offset", hint="write it as +02:00")
     delta = timedelta(hours=hours, minutes=minutes)
     if not delta:
         return UTC

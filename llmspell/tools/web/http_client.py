@@ -53,8 +53,9 @@ def _authorization(auth: dict[str, Any], variables: dict[str, Any]) -> tuple[str
 def _request(given: dict[str, Any]) -> dict[str, Any]:
     variables = given["variables"]
     headers = {
-        name: substitute(value if isinstance(value, str) else str(value), variables,
-                         f"headers.{name}")
+        name: substitute(
+            value if isinstance(value, str) else str(value), variables, f"headers.{name}"
+        )
         for name, value in given["headers"].items()
     }
     if "auth" in given:
@@ -62,8 +63,9 @@ def _request(given: dict[str, Any]) -> dict[str, Any]:
         headers[name] = value
     bodies = [name for name in ("body", "json", "form") if name in given]
     if len(bodies) > 1:
-        raise OperationFailed("only one of body, json and form is taken", code=2002,
-                              kind="validation")
+        raise OperationFailed(
+            "only one of body, json and form is taken", code=2002, kind="validation"
+        )
     if bodies and given["method"] in _BODYLESS:
         raise OperationFailed(f"{given['method']} has no body", code=2002, kind="validation")
     args: dict[str, Any] = {
@@ -150,7 +152,8 @@ def _answer(
     if status >= 400 and given["error_on_status"]:
         shown = raw[:200].decode("utf-8", "replace")
         raise OperationFailed(
-            f"{given['method']} was answered with {status}: {shown}", code=2003,
+            f"{given['method']} was answered with {status}: {shown}",
+            code=2003,
             kind="http_status",
         )
     result: dict[str, Any] = {
@@ -174,8 +177,9 @@ def _body(raw: bytes, kind: str, parameters: str, parse: str) -> tuple[Any, str]
         except LlmspellError as error:
             if parse == "json":
                 raise OperationFailed(f"the answer is {error.message}", kind="parse") from None
-    is_text = is_json or kind.startswith("text/") or kind.endswith(("xml", "javascript", "urlencoded"))
-    if parse == "auto" and not is_text and (not raw or encodings.is_binary(raw)) and raw:
+    textual = ("json", "xml", "javascript", "urlencoded")
+    is_text = kind.startswith("text/") or kind.endswith(textual)
+    if parse == "auto" and not is_text and encodings.is_binary(raw):
         return raw, "bytes"
     return _text(raw, parameters), "text"
 
@@ -206,22 +210,39 @@ TOOL = Tool(
         "",
         {
             "method": enum("", METHODS, default="GET"),
-            "url": string("http or https; ${NAME} is filled in, escaped.", required=True,
-                          min_length=1, max_length=8_192),
-            "headers": mapping("${NAME} is filled in from variables.",
-                               union("", (string("", max_length=8_192), number(""))),
-                               default={}, max_items=100),
+            "url": string(
+                "http or https; ${NAME} is filled in, escaped.",
+                required=True,
+                min_length=1,
+                max_length=8_192,
+            ),
+            "headers": mapping(
+                "${NAME} is filled in from variables.",
+                union("", (string("", max_length=8_192), number(""))),
+                default={},
+                max_items=100,
+            ),
             "query": mapping("Added to the URL.", _SCALAR, default={}, max_items=1_000),
             "body": binary("Text or bytes."),
             "json": anything("Sent as JSON."),
             "form": mapping("Sent as a form.", _SCALAR, max_items=1_000),
             "timeout": integer("Milliseconds of one attempt.", 1, 120_000, default=30_000),
-            "retries": integer("Further attempts after a failure of the network or a status of "
-                               "retry_on.", 0, RETRIES_MAX, default=0),
-            "retry_delay": integer("Milliseconds before the first further attempt; doubles. A "
-                                   "Retry-After counts instead.", 0, 30_000, default=500),
-            "retry_on": array("Statuses.", integer("", 100, 599), default=list(RETRY_ON),
-                              max_items=100),
+            "retries": integer(
+                "Further attempts after a failure of the network or a status of retry_on.",
+                0,
+                RETRIES_MAX,
+                default=0,
+            ),
+            "retry_delay": integer(
+                "Milliseconds before the first further attempt; doubles. A "
+                "Retry-After counts instead.",
+                0,
+                30_000,
+                default=500,
+            ),
+            "retry_on": array(
+                "Statuses.", integer("", 100, 599), default=list(RETRY_ON), max_items=100
+            ),
             "auth": record(
                 "Credentials; ${NAME} is filled in.",
                 {
@@ -232,13 +253,19 @@ TOOL = Tool(
                     "header": string("Of api_key.", default="X-API-Key", max_length=100),
                 },
             ),
-            "variables": mapping("Values of ${NAME}, such as those of the spell's env.",
-                                 string("", max_length=8_192), default={}, max_items=1_000),
-            "parse": enum("auto reads JSON when the answer says it is.",
-                          ("auto", "json", "text", "bytes"), default="auto"),
+            "variables": mapping(
+                "Values of ${NAME}, such as those of the spell's env.",
+                string("", max_length=8_192),
+                default={},
+                max_items=1_000,
+            ),
+            "parse": enum(
+                "auto reads JSON when the answer says it is.",
+                ("auto", "json", "text", "bytes"),
+                default="auto",
+            ),
             "follow_redirects": boolean("Each hop is judged.", default=True),
-            "error_on_status": boolean("Whether a status from 400 on is an error.",
-                                       default=False),
+            "error_on_status": boolean("Whether a status from 400 on is an error.", default=False),
         },
     ),
     output=mapping("{status, ok, headers (lower-case names), url, body}.", anything("")),

@@ -40,6 +40,6 @@ def substitute(
 def check_header(name: str, value: str) -> None:
     """Raises `InvalidInput` for a header that would break out of its line (NW-24)."""
     if _HEADER_NAME.fullmatch(name) is None:
-        raise InvalidInput(f"{ascii(name[:60])} is no name of a header")
+        raise InvalidInput(f"{name[:60]!a} is no name of a header")
     if any(character in "\r\n\0" for character in value):
         raise InvalidInput(f"the header {name} has a line break")
