@@ -86,7 +86,14 @@ class FileChanges:
                     mode = PRIVATE_FILE if quota is self._workspace_quota else SHARED_FILE
                     write_whole(place.parent, place.name, data, None, mode)
                 else:
-                    _append(open_regular(place, WRITING), data)
+                    handle = open_regular(place, WRITING)
+                    try:
+                        # Asked of the opened file: another one may stand there by now.
+                        if os.fstat(handle).st_nlink > 1:
+                            self._refuse_hard_link(access)
+                        _append(handle, data)
+                    finally:
+                        os.close(handle)
             except OSError as error:
                 quota.change(-len(data), -files)
                 raise failure(error, "append", access.spelled) from None
@@ -160,10 +167,11 @@ class FileChanges:
                 )
             self._scratch.move(source, target)
             return
-        self._read_source(ctx, args["from"])
         with source.open(self._walker, follow_last=False) as old:
             if old.status is None:
                 raise Missing(f"can't move {source.spelled}: there is no such file or folder")
+            # A move into a readable folder would show the content: it takes that right too.
+            Access(ctx, "read", "move", source.spelled).judge_real(old.path)
             if not old.name:
                 raise wrong("move", source.spelled, "it is a granted folder itself", "root")
             with target.open(self._walker, follow_last=False) as new:
@@ -195,16 +203,6 @@ class FileChanges:
             raise failure(error, "move", source.spelled) from None
         if came is not goes:
             came.change(-size, -files)
-
-    def _read_source(self, ctx: CallContext, spelled: str) -> None:
-        # A move into a readable folder shows the content: it takes the right to read as well.
-        access = Access(ctx, "read", "move", spelled)
-        located = access.rules.locate(access.path)
-        if located is not None:
-            verdict = access.verdict_on(located)
-            write_only = verdict.allowed is not True
-            if write_only and access.rules.judge("write", located).allowed is True:
-                access.refuse(verdict)
 
     def _open(self, access: Access, parents: bool) -> Place:
         place = access.open(self._walker)
@@ -332,19 +330,16 @@ def _rename_new(old: Place, new: Place) -> None:
 
 
 def _append(handle: int, data: bytes) -> None:
+    before = os.fstat(handle).st_size
     try:
-        before = os.fstat(handle).st_size
-        try:
-            write_all(handle, data)
-            os.fsync(handle)
-        except OSError:
-            # Taken back unless somebody else wrote behind it.
-            after = os.fstat(handle).st_size
-            if before < after < before + len(data):
-                os.ftruncate(handle, before)
-            raise
-    finally:
-        os.close(handle)
+        write_all(handle, data)
+        os.fsync(handle)
+    except OSError:
+        # Taken back unless somebody else wrote behind it.
+        after = os.fstat(handle).st_size
+        if before < after <= before + len(data):
+            os.ftruncate(handle, before)
+        raise
 
 
 def _size(status: os.stat_result) -> int:

@@ -112,19 +112,17 @@ class FileReading:
 
 
 def open_regular(place: Place, flags: int) -> int:
-    """Opens the very file a walk arrived at. Raises `OSError`; ELOOP or ESTALE when it changed.
+    """Opens the file a walk arrived at. Raises `OSError`; ELOOP when it became something else.
 
-    The type is known from the handle before anything is opened for real, so no device or FIFO
-    is ever touched, and the opened file must be that same object (FS-26).
+    Name and folder handle are the judged ones, so another regular file that a second run has just
+    put in its place is as good; a link, FIFO or device is not (FS-26). Call only when the walk
+    saw a regular file: then no device is opened in the first place.
     """
     handle = os.open(place.name, flags, dir_fd=place.parent)
     status = os.fstat(handle)
     expected = place.status
-    same = expected is not None and (status.st_dev, status.st_ino) == (
-        expected.st_dev,
-        expected.st_ino,
-    )
-    if not same or not stat.S_ISREG(status.st_mode):
+    same_volume = expected is not None and status.st_dev == expected.st_dev
+    if not same_volume or not stat.S_ISREG(status.st_mode):
         os.close(handle)
         raise OSError(40, "changed")
     return handle

@@ -1,6 +1,6 @@
 """Walks below a folder that never follow a link, never recurse and hold one handle at a time.
 
-A tree 10 000 levels deep costs no stack and two descriptors (FS-41). Going up uses `..` and checks
+A tree of any depth costs no stack and two descriptors (FS-41). Going up uses `..` and checks
 that the folder reached is the one come from: a folder moved away meanwhile ends the walk.
 """
 

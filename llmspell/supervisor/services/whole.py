@@ -12,6 +12,7 @@ import os
 import re
 import stat
 import time
+from itertools import islice
 from typing import Final
 
 LEFTOVER: Final = re.compile(r"\.llmspell-[0-9a-f]{16}\.tmp")
@@ -19,6 +20,9 @@ LEFTOVER: Final = re.compile(r"\.llmspell-[0-9a-f]{16}\.tmp")
 
 LEFTOVER_SECONDS: Final = 60.0
 """Age after which a temporary name has no writer any more: the live ones last microseconds."""
+
+LOOKED_AT_MAX: Final = 20_000
+"""Entries of a folder that are looked at for leftovers."""
 
 PLACED_MODE: Final = 0o777
 """Permission bits kept from a replaced file; setuid, setgid and sticky never are (FS-27)."""
@@ -70,7 +74,8 @@ def remove_leftovers(folder: int) -> None:
     listing = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=folder)
     try:
         with os.scandir(listing) as found:
-            names = [item.name for item in found if LEFTOVER.fullmatch(item.name)]
+            looked_at = islice(found, LOOKED_AT_MAX)
+            names = [item.name for item in looked_at if LEFTOVER.fullmatch(item.name)]
         for name in names:
             status = os.stat(name, dir_fd=listing, follow_symlinks=False)
             if stat.S_ISREG(status.st_mode) and status.st_mtime < before:

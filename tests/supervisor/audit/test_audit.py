@@ -49,7 +49,7 @@ def test_a_whole_file_is_ok(tmp_path: Path) -> None:
     assert stat.S_IMODE(path_of(log).stat().st_mode) == 0o600
     assert stat.S_IMODE(path_of(log).parent.stat().st_mode) == 0o700
     first = json.loads(path_of(log).read_bytes().splitlines()[1])
-    names = "seq time session event origin target allowed prev hash".split()
+    names = ["seq", "time", "session", "event", "origin", "target", "allowed", "prev", "hash"]
     assert set(names) <= set(first)
 
 

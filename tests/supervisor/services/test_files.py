@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 import socket
 import stat
+import subprocess
+import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -285,13 +288,13 @@ def test_FS_41_long_paths_and_deep_trees(desk: Desk) -> None:
         desk.call("fs.read", path="x" * 4097)
     with pytest.raises(InvalidInput):
         desk.call("fs.read", path="x" * 256)
-    deep(desk.work, 10_000)
+    deep(desk.work, 2_000)
     open_before = len(os.listdir("/proc/self/fd"))
     for name, args in (("fs.list", {"limit": 10_000}), ("fs.remove", {})):
         with pytest.raises(LimitExceeded):
             desk.call(name, path="deep", recursive=True, **args)
     handle = os.open(desk.work / "deep", os.O_RDONLY)
-    assert sum(1 for _ in tree.clear(handle)) == 10_000
+    assert sum(1 for _ in tree.clear(handle)) == 2_000
     os.close(handle)
     desk.call("fs.remove", path="deep")
     deep(desk.work, 500)
@@ -495,3 +498,90 @@ def test_no_handle_is_left(desk: Desk) -> None:
             with pytest.raises((Missing, Denied)):
                 desk.call(name, path=path if name != "fs.mkdir" else f"{path}/a/b")
     assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_two_runs_share_a_workspace(make: Make) -> None:
+    first, second = make("medium"), make("medium")
+    whole_texts = {"a" * 5_000, "b" * 9_000}
+    first.call("fs.write", path="workspace:f", data="a" * 5_000)
+    stop = threading.Event()
+
+    def rewrite() -> None:
+        while not stop.is_set():
+            for text in sorted(whole_texts):
+                first.call("fs.write", path="workspace:f", data=text)
+
+    thread = threading.Thread(target=rewrite)
+    thread.start()
+    try:
+        seen = {second.call("fs.read", path="workspace:f") for _ in range(500)}
+        for _ in range(50):
+            second.call("fs.write", path="workspace:f", data="a" * 5_000)
+    finally:
+        stop.set()
+        thread.join()
+    assert seen <= whole_texts
+    assert os.listdir(first.kept) == ["f"]
+
+
+def test_FS_51_moves_stay_on_their_file_system(make: Make) -> None:
+    desk = make("none")
+    if os.stat("/dev/shm").st_dev == os.stat(desk.work).st_dev:
+        pytest.skip("there is only one file system")
+    (desk.work / "a").write_text("x")
+    target = Path("/dev/shm") / f"llmspell-test-{os.getpid()}"
+    with pytest.raises(OperationFailed) as caught:
+        desk.call("fs.move", **{"from": "a", "to": str(target)})
+    assert caught.value.kind == "other_file_system"
+    assert not target.exists() and (desk.work / "a").exists()
+
+
+def test_moving_takes_the_right_to_read(make: Make) -> None:
+    desk = make("low", ("deny-read:blind",))
+    (desk.work / "blind").mkdir()
+    (desk.work / "blind" / "s").write_text("secret")
+    denied(desk, "", "fs.move", **{"from": "blind/s", "to": "seen"})
+    assert not (desk.work / "seen").exists()
+    (desk.work / "plain").write_text("x")
+    desk.call("fs.move", **{"from": "plain", "to": "seen"})
+
+
+def test_FS_12_a_file_its_owner_made_read_only(tmp_path: Path) -> None:
+    """As an ordinary user: root may write anything."""
+    script = f"""
+import os, sys
+sys.path.insert(0, {str(Path(__file__).parents[3])!r})
+from pathlib import Path
+from tests.supervisor.services.desk import Desk
+os.setgroups([]); os.setgid(65534); os.setuid(65534)
+base = Path({str(tmp_path / "open")!r})
+desk = Desk(base)
+(desk.work / "f").write_text("old")
+(desk.work / "f").chmod(0o444)
+for name in ("fs.write", "fs.append"):
+    try:
+        desk.call(name, path="f", data="new")
+    except Exception as error:
+        print(type(error).__name__, error.kind)
+print((desk.work / "f").read_text())
+(desk.work / "f").chmod(0o644)
+desk.call("fs.write", path="f", data="new")
+print((desk.work / "f").read_text())
+"""
+    if os.geteuid() != 0:
+        pytest.skip("needs root to become somebody else")
+    (tmp_path / "open").mkdir()
+    (tmp_path / "open").chmod(0o777)
+    folder = tmp_path
+    while folder != folder.parent and folder != Path("/tmp"):
+        folder.chmod(folder.stat().st_mode | 0o011)
+        folder = folder.parent
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.stdout.split("\n")[:4] == [
+        "OperationFailed permission",
+        "OperationFailed permission",
+        "old",
+        "new",
+    ], done.stderr

@@ -492,3 +492,19 @@ def test_tls_is_checked_against_the_name(
         strict = Desk(tmp_path, "medium", grants, resolve=names)
         with pytest.raises(Denied):
             strict.call("http.request", url=f"http://{NAME}:{server.port}/")
+
+
+def test_NW_27_https_tunnels_through_the_proxy_by_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with serving({}) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{proxy.port}")
+        names = Names(far_test=[[]])
+        desk = Desk(tmp_path, "medium", ("net:far.test",), resolve=names)
+        with pytest.raises(OperationFailed) as caught:
+            desk.call("http.request", url="https://far.test/")
+        assert caught.value.code == 6003
+        assert proxy.visits[0].head.startswith(b"CONNECT far.test:443 HTTP/1.1")
+        with pytest.raises(Denied):
+            desk.call("http.request", url="https://near.test/")
+        assert len(proxy.visits) == 1
