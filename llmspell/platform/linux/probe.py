@@ -69,9 +69,7 @@ def examine(
             theirs.close()
         with process:
             ours.settimeout(_DEADLINE)
-            for frame in filter(None, plan):
-                ours.sendall(len(frame).to_bytes(4, "little") + frame)
-            text = _read_frame(ours)
+            text = _ask(ours, *filter(None, plan))
             milliseconds = (time.monotonic() - started) * 1000
             status = process.wait(_DEADLINE) if text else None
     if text is None or status is None or status.code != 0:
@@ -103,6 +101,15 @@ def launcher_path() -> str:
             f"the launcher {path} is not there", hint="reinstall llmspell from a wheel"
         )
     return path
+
+
+def _ask(channel: socket.socket, *frames: bytes) -> bytes | None:
+    try:
+        for frame in frames:
+            channel.sendall(len(frame).to_bytes(4, "little") + frame)
+    except OSError:
+        return None  # it ended before it read them
+    return _read_frame(channel)
 
 
 def _read_frame(channel: socket.socket) -> bytes | None:

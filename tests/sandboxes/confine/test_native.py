@@ -13,6 +13,7 @@ import pytest
 from llmspell.platform import EFFECTS
 from tests.platform import native
 from tests.platform.channels import confinement, read_all, start
+from tests.platform.machines import NOBODY, as_machine
 
 WORKER = str(Path(__file__).with_name("native_worker.py"))
 PREFIXES = (os.path.realpath(sys.base_prefix), "/usr", "/lib", "/lib64")
@@ -82,3 +83,22 @@ def test_EN_04_KX_12_root_becomes_somebody_else_without_groups() -> None:
         assert {"uid", "groups", "caps"} <= set(found["report"]["layers"])
     assert first["identity"] != second["identity"]
     assert work("low", read_paths=PREFIXES)["identity"] == [0, 0, 0, 0]
+
+
+@pytest.mark.skipif(
+    os.geteuid() != 0 or not os.access("/usr/bin/python3", os.X_OK),
+    reason="needs an interpreter that nobody may read",
+)
+@pytest.mark.parametrize("taken", [frozenset(), frozenset({"undumpable"})], ids=["", "without"])
+def test_PR_09_exec_does_not_make_the_worker_readable_again(taken: frozenset[str]) -> None:
+    launcher, library = native.program("launch"), native.library()
+
+    def owner() -> int:
+        argv = [launcher, "/usr/bin/python3", "-I", "-S", "-B", WORKER, library, "hold"]
+        wanted = confinement("medium", "native", memory=128 << 20, without=taken | {"pidns"})
+        process, channel = start(argv, wanted)
+        with process, channel:
+            assert channel.recv(1) == b"{"
+            return os.stat(f"/proc/{process.pid}/environ").st_uid
+
+    assert as_machine(owner, NOBODY) == (NOBODY if taken else 0)
