@@ -97,7 +97,9 @@ def _base(
         if profile is None or isinstance(profile, str):
             name = DEFAULT_PROFILE if profile is None else profile
             return _custom({"extends": name}, None, layers)
-        return _custom(profile, "custom profile", layers)
+        from llmspell.profiles.document import check_policy
+
+        return _custom(check_policy(profile, "the custom profile"), "custom profile", layers)
     if profile is not None and not isinstance(profile, str):
         raise UsageError("give a custom profile or a policy file, not both")
     from llmspell.profiles.files import read_policy_file

@@ -209,6 +209,23 @@ def test_SEC_002_the_builder(place: Place) -> None:
     assert place.load(SecurityProfile.HIGH).profile == "high"
 
 
+@pytest.mark.parametrize(
+    "table",
+    [
+        {"extends": "high", "fiels": {}},
+        {"extends": "hihg"},
+        {"files": {"protects": False}},
+        {"net": {"mode": 1}},
+        {"limits": {"memory": None}},
+        {"limits": {"memory": 0}},
+    ],
+)
+def test_EN_11_a_table_from_code_is_checked_as_well(place: Place, table: dict[str, object]) -> None:
+    with pytest.raises(ConfigurationError, match="the custom profile"):
+        place.load(table)
+    assert place.load({"extends": "high"}).confinement.level == "high"
+
+
 def test_SEC_002_the_builder_refuses(place: Place) -> None:
     builder = CustomSecurityProfileBuilder()
     for wrong in (
