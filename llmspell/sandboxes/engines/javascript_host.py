@@ -23,6 +23,8 @@ _RANDOM_NUMBERS: Final = 64
 _OPEN_HOST: Final = """(function () {
   const take = (name) => { const value = globalThis[name]; delete globalThis[name]; return value; };
   const evaluate = eval, random = take("__random"), runJobs = take("__run_jobs");
+  // The binding can't convert a string that the engine still holds in pieces; a slice is whole.
+  const whole = Function.prototype.call.bind(String.prototype.slice), send = take("__send");
   let pool = "";
   // The engine's generator starts from the clock, which a spell could predict.
   Math.random = function random_() {
@@ -33,7 +35,7 @@ _OPEN_HOST: Final = """(function () {
   };
   Object.defineProperty(Math.random, "name", { value: "random" });
   globalThis.__host = {
-    send: take("__send"), recv: take("__recv"), clock: take("__clock"), random,
+    send: (text) => send(whole(text, 0)), recv: take("__recv"), clock: take("__clock"), random,
     compile: (source, name) => evaluate(source), run_jobs: () => runJobs(),
     compiled_name: "<input>", prelude_line: %d,
   };

@@ -534,7 +534,7 @@ end
 do -- output
 -- What a spell prints. Each print is a frame of its own until it floods: then prints are gathered,
 -- so that an honest loop of a million lines does not look like an attack on the channel.
-local CHUNK, BURST, PER_MILLISECOND = 32768, 400, 4
+local CHUNK, BURST, PER_MILLISECOND = 32768, 400, 1
 
 local allowance, refilled = BURST, 0
 local gathered, gathered_size, gathered_stream = {}, 0, "stdout"
@@ -661,10 +661,9 @@ end
 
 local function run(task)
   local before = current
-  current = task
+  current, task.waits_for = task, nil
   local done, signal = co_resume(task.co)
   current = before
-  task.waits_for = nil
   if task.done then return end
   if not done then
     live[task] = nil
@@ -1509,7 +1508,7 @@ local function may_require(name)
   return P.run.profile == "low" or P.granted[name]
 end
 
-local function source_of(name)
+function P.source_of(name)
   local path = "spell:" .. gsub(name, "%.", "/")
   local refusal
   for _, candidate in ipairs({ path .. ".lua", path .. "/init.lua" }) do
@@ -1534,7 +1533,7 @@ function P.make_require(env)
     if not find(name, "^[%w_.-]+$") or find(name, "..", 1, true) then
       P.fail(2002, "validation", "a module's name has letters, digits, _, - and dots")
     end
-    local text, path = source_of(name)
+    local text, path = P.source_of(name)
     local chunk, problem = load(text, "@" .. sub(path, 7), "t", env)
     if not chunk then P.fail(4001, "syntax", problem) end
     local value = chunk(name, path)
@@ -1614,6 +1613,16 @@ end
 local function unrestricted(env)
   for name, value in pairs(original) do env[name] = value end
   if env.io then P.standard_streams(env.io) end
+  -- Behind the language's own searchers: the spell's folder, which only the broker knows.
+  local searchers = env.package and env.package.searchers
+  if searchers then
+    searchers[#searchers + 1] = function(name)
+      local done, text, path = pcall(P.source_of, name)
+      if not done then return "\n\tno module '" .. name .. "' in the spell's folder" end
+      local chunk, problem = load(text, "@" .. sub(path, 7), "t", env)
+      return chunk or error(problem, 0), path
+    end
+  end
 end
 
 local function constants(env)
@@ -1638,6 +1647,7 @@ function P.make_environment()
   if free then
     -- The language's own, but where our channel is the only way out.
     real_os.exit, env.os, env.debug = P.modules.os.exit, real_os, real_debug
+    real_os.getenv = P.modules.os.getenv
     return env, constants(env)
   end
   P.provided = { os = env.os }

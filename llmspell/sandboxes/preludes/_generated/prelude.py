@@ -922,7 +922,7 @@ class Async:
 
 CHUNK = 10_900
 BURST = 400
-PER_MILLISECOND = 4
+PER_MILLISECOND = 1
 
 
 class _Gathering:
@@ -1380,6 +1380,28 @@ def own_source(name: str, path: str) -> tuple[str, str]:
     raise MissingModule(f"no module {name} in the spell's folder", code=4007, kind="not_found")
 
 
+class OwnFinder:
+    """At the profile none, behind the language's own finders: the spell's folder."""
+
+    @staticmethod
+    def find_spec(name: str, path: object = None, target: object = None) -> Any:
+        try:
+            own_source(name, "spell:" + name.replace(".", "/"))
+        except LLMSpellError:
+            return None
+        from importlib.machinery import ModuleSpec
+
+        return ModuleSpec(name, cast(Any, OwnFinder))
+
+    @staticmethod
+    def create_module(spec: Any) -> Any:
+        return own_module(spec.name)
+
+    @staticmethod
+    def exec_module(module: Any) -> None:
+        """`own_module` has run it already."""
+
+
 class ApiModule:
     """One module of the API; it can't be changed."""
 
@@ -1534,6 +1556,8 @@ def make_world(run: Any) -> dict[str, Any]:
     world = main.__dict__
     if RUN.profile == "none":
         SPELL_BUILTINS.update(vars(builtins))
+        os.environ.update(run.get("env") or {})
+        sys.meta_path.append(cast(Any, OwnFinder))
         world["__builtins__"] = builtins
     else:
         ALLOWED.update(SAFE_MODULES, INNER_MODULES, RUN.modules)

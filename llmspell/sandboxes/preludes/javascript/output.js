@@ -1,6 +1,6 @@
 // What a spell prints. Each print is a frame of its own until it floods: then prints are gathered,
 // so that an honest loop of a million lines does not look like an attack on the channel.
-const CHUNK = 10900, BURST = 400, PER_MILLISECOND = 4;
+const CHUNK = 10900, BURST = 400, PER_MILLISECOND = 1;
 
 let allowance = BURST, refilled = 0;
 let gathered = "", gatheredStream = "stdout";

@@ -68,6 +68,16 @@ end
 local function unrestricted(env)
   for name, value in pairs(original) do env[name] = value end
   if env.io then P.standard_streams(env.io) end
+  -- Behind the language's own searchers: the spell's folder, which only the broker knows.
+  local searchers = env.package and env.package.searchers
+  if searchers then
+    searchers[#searchers + 1] = function(name)
+      local done, text, path = pcall(P.source_of, name)
+      if not done then return "\n\tno module '" .. name .. "' in the spell's folder" end
+      local chunk, problem = load(text, "@" .. sub(path, 7), "t", env)
+      return chunk or error(problem, 0), path
+    end
+  end
 end
 
 local function constants(env)
@@ -92,6 +102,7 @@ function P.make_environment()
   if free then
     -- The language's own, but where our channel is the only way out.
     real_os.exit, env.os, env.debug = P.modules.os.exit, real_os, real_debug
+    real_os.getenv = P.modules.os.getenv
     return env, constants(env)
   end
   P.provided = { os = env.os }

@@ -14,7 +14,7 @@ local function may_require(name)
   return P.run.profile == "low" or P.granted[name]
 end
 
-local function source_of(name)
+function P.source_of(name)
   local path = "spell:" .. gsub(name, "%.", "/")
   local refusal
   for _, candidate in ipairs({ path .. ".lua", path .. "/init.lua" }) do
@@ -39,7 +39,7 @@ function P.make_require(env)
     if not find(name, "^[%w_.-]+$") or find(name, "..", 1, true) then
       P.fail(2002, "validation", "a module's name has letters, digits, _, - and dots")
     end
-    local text, path = source_of(name)
+    local text, path = P.source_of(name)
     local chunk, problem = load(text, "@" .. sub(path, 7), "t", env)
     if not chunk then P.fail(4001, "syntax", problem) end
     local value = chunk(name, path)

@@ -1,6 +1,6 @@
 -- What a spell prints. Each print is a frame of its own until it floods: then prints are gathered,
 -- so that an honest loop of a million lines does not look like an attack on the channel.
-local CHUNK, BURST, PER_MILLISECOND = 32768, 400, 4
+local CHUNK, BURST, PER_MILLISECOND = 32768, 400, 1
 
 local allowance, refilled = BURST, 0
 local gathered, gathered_size, gathered_stream = {}, 0, "stdout"

@@ -69,10 +69,9 @@ end
 
 local function run(task)
   local before = current
-  current = task
+  current, task.waits_for = task, nil
   local done, signal = co_resume(task.co)
   current = before
-  task.waits_for = nil
   if task.done then return end
   if not done then
     live[task] = nil

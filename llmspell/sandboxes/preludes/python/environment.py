@@ -157,6 +157,8 @@ def make_world(run: Any) -> dict[str, Any]:
     world = main.__dict__
     if RUN.profile == "none":
         SPELL_BUILTINS.update(vars(builtins))
+        os.environ.update(run.get("env") or {})
+        sys.meta_path.append(cast(Any, OwnFinder))
         world["__builtins__"] = builtins
     else:
         ALLOWED.update(SAFE_MODULES, INNER_MODULES, RUN.modules)

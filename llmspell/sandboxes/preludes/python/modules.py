@@ -94,3 +94,25 @@ def own_source(name: str, path: str) -> tuple[str, str]:
             if error.code == 4008 or error.kind != "not_found":
                 raise
     raise MissingModule(f"no module {name} in the spell's folder", code=4007, kind="not_found")
+
+
+class OwnFinder:
+    """At the profile none, behind the language's own finders: the spell's folder."""
+
+    @staticmethod
+    def find_spec(name: str, path: object = None, target: object = None) -> Any:
+        try:
+            own_source(name, "spell:" + name.replace(".", "/"))
+        except LLMSpellError:
+            return None
+        from importlib.machinery import ModuleSpec
+
+        return ModuleSpec(name, cast(Any, OwnFinder))
+
+    @staticmethod
+    def create_module(spec: Any) -> Any:
+        return own_module(spec.name)
+
+    @staticmethod
+    def exec_module(module: Any) -> None:
+        """`own_module` has run it already."""

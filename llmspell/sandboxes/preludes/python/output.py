@@ -5,7 +5,7 @@
 
 CHUNK = 10_900
 BURST = 400
-PER_MILLISECOND = 4
+PER_MILLISECOND = 1
 
 
 class _Gathering:

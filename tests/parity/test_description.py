@@ -1,0 +1,154 @@
+"""Every function of the API's description, in three languages, on three kinds of worker."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from llmspell.spells.api import API, GLOBALS
+from llmspell.spells.api.model import Function, Module, Param
+from llmspell.spells.api.schema import compile_params
+from tests.parity.literals import call, returning, spelled
+from tests.parity.workers import KINDS, LANGUAGES, Ended, run
+
+RESPONSE = {"status": 200, "headers": {"a": "b"}, "body": '{"k":[1]}', "url": "u", "redirects": 0}
+TOOL = {"name": "calc", "description": "adds", "category": "math", "schema": {"type": "object"}}
+REPLIES: dict[str, Any] = {
+    "http.request": RESPONSE,
+    "tools.get": TOOL,
+    "tools.list": [TOOL],
+    "tools.search": [TOOL],
+    "tools.by_category": [TOOL],
+}
+SAMPLES: dict[str, Any] = {
+    "string": "tëxt",
+    "bytes": b"\x00\xff",
+    "integer": 7,
+    "number": 1.5,
+    "boolean": True,
+    "object": {"k": "v"},
+    "array": [1, 2],
+    "any": [1, {"two": True}],
+}
+
+
+def sample(param: Param) -> Any:
+    return param.choices[-1] if param.choices else SAMPLES[param.types[-1]]
+
+
+def described() -> list[tuple[Module, Function]]:
+    return [(m, f) for m in API for f in m.functions if f.wire and m.name != "stdin"]
+
+
+def expected(function: Function, given: dict[str, Any]) -> dict[str, Any]:
+    return {**given, **dict(function.fixed)}
+
+
+def one_spell(language: str) -> tuple[str, list[tuple[str, dict[str, Any]]]]:
+    """A spell that calls everything by name and by position, and the calls it must make."""
+    lines: list[str] = []
+    calls: list[tuple[str, dict[str, Any]]] = []
+    for module, function in described():
+        named = {param.name: sample(param) for param in function.params}
+        for name in module.names:
+            positional = [sample(param) for param in function.params[: function.positional]]
+            rest = {key: value for key, value in list(named.items())[function.positional :]}
+            lines.append(call(language, name, function.name, positional, rest))
+            calls.append((function.wire, expected(function, named)))
+        first = function.params[0].types if function.params else ()
+        if language == "python" or not ({"object", "any"} & set(first)):
+            lines.append(call(language, module.names[0], function.name, [], named))
+            calls.append((function.wire, expected(function, named)))
+    if language == "lua":
+        lines = [f"local _ = {line}" for line in lines]
+    return "\n".join(lines), calls
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_call_sends_what_the_description_says(language: str, kind: str) -> None:
+    source, calls = one_spell(language)
+    answers = {f.wire: lambda _args, f=f: REPLIES.get(f.wire) for _, f in described()}
+    ended = run(language, source, answers, kind=kind)
+    assert ended.error is None
+    assert [(one.method, one.args) for one in ended.calls] == calls
+    for one in ended.calls:
+        function = next(f for _, f in described() if f.wire == one.method and f.kind == "call")
+        compile_params(function)(one.args)
+
+
+def names_spell(language: str) -> str:
+    wanted = [
+        f"{name}.{spelled(language, function.name)}"
+        for module in API
+        if language in module.languages
+        for function in module.functions
+        if language in function.languages
+        for name in module.names
+    ] + [name for name, _ in GLOBALS]
+    check = {
+        "lua": '({n} == nil) and "{n}" or nil',
+        "javascript": '(typeof {n} === "undefined") ? "{n}" : undefined',
+        "python": 'None if {n} is not None else "{n}"',
+    }[language]
+    listed = ", ".join(check.format(n=name) for name in wanted)
+    if language == "lua":
+        lines = [f"do local x = {check.format(n=n)}; if x then t[#t+1] = x end end" for n in wanted]
+        return "local t = {}\n" + "\n".join(lines) + "\nreturn t"
+    if language == "python":
+        return f"[x for x in [{listed}] if x]"
+    return f"return [{listed}].filter(x => x)"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_described_name_is_there(language: str, kind: str) -> None:
+    ended = run(language, names_spell(language), kind=kind)
+    assert (ended.value, ended.error) == ([], None)
+
+
+def ended_with(language: str, expression: str, **fields: Any) -> Ended:
+    return run(language, returning(language, expression), **fields)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_both_spellings_work_everywhere(language: str) -> None:
+    answers = {"tools.by_category": lambda _args: [TOOL]}
+    waits = "" if language == "lua" else "await "
+    for name in ("get_by_category", "getByCategory"):
+        text = f'{waits}Tools.{name}("math")'
+        ended = run(language, returning(language, f"({text})" + _first_name(language)), answers)
+        assert (ended.value, ended.error) == ("calc", None)
+
+
+def _first_name(language: str) -> str:
+    return "[1].name" if language == "lua" else "[0].name"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_constants_of_the_run(language: str) -> None:
+    fields = {
+        "params": {"who": "moon", "n": 3},
+        "args": ["a", "b"],
+        "env": {"HOME": "/h"},
+        "globals": {"VERSION": "9.9", "PLATFORM": "linux", "EXTRA": [1]},
+        "profile": "medium",
+    }
+    names = "params.who, params.n, args, env, ENGINE, VERSION, PLATFORM, SECURITY_LEVEL, EXTRA"
+    listed = "{" + names + "}" if language == "lua" else "[" + names + "]"
+    if language == "python":
+        listed = listed.replace("params.who, params.n", 'params["who"], params["n"]')
+    ended = ended_with(language, listed, **fields)
+    assert ended.error is None
+    assert ended.value == [
+        "moon",
+        3,
+        ["a", "b"],
+        {"HOME": "/h"},
+        language,
+        "9.9",
+        "linux",
+        "medium",
+        [1],
+    ]
