@@ -22,7 +22,8 @@ async def digest(path):
 entries = await fs.list(folder, recursive=True)
 paths = [entry.path for entry in entries if entry.type == "file"]
 # All digests at once; the order of the results is the order of the paths.
-now = dict(zip(paths, await Async.all([digest(path) for path in paths])))
+digests = await Async.all([digest(path) for path in paths])
+now = dict(zip(paths, digests, strict=True))
 
 if await fs.exists(manifest):
     before = {}

@@ -8,7 +8,7 @@ base = params["base"]
 attempts = 0
 
 
-class Unmendable(Exception):
+class UnmendableError(Exception):
     """Trying again won't help."""
 
 
@@ -25,7 +25,7 @@ async def fetch(path):
     if response.status >= 500:
         raise RuntimeError(f"{path} answered {response.status}")
     if not response.ok:
-        return Unmendable(f"{path} answered {response.status}")
+        return UnmendableError(f"{path} answered {response.status}")
     return response.json()
 
 

@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 from tests.examples.server import Server, serving
 
+Ended = subprocess.CompletedProcess[bytes]
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 SECONDS = 90
 """More than the wall limit of `high`: a run that hangs is the program's own failure."""
@@ -69,7 +70,7 @@ def copy_to(folder: Path) -> Path:
     return Path(shutil.copytree(EXAMPLES, folder / "examples"))
 
 
-def command(words: Sequence[str], folder: Path, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+def command(words: Sequence[str], folder: Path, stdin: bytes = b"") -> Ended:
     """`llmspell WORDS`, from `folder`."""
     return subprocess.run(
         [sys.executable, "-m", "llmspell", *words],
@@ -83,7 +84,7 @@ def command(words: Sequence[str], folder: Path, stdin: bytes = b"") -> subproces
 
 def run(
     example: Example, folder: Path, *, granted: bool = True, audit: Path | None = None
-) -> subprocess.CompletedProcess[bytes]:
+) -> Ended:
     """The example by the real command line; without its grants where `granted` is false."""
     with ExitStack() as stack:
         server = stack.enter_context(serving()) if example.server else None
