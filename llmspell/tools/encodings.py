@@ -84,18 +84,20 @@ def decode(data: bytes, encoding: str) -> Text:
 
 
 def detect(data: bytes) -> Text:
-    """Text by its mark, else as UTF-8, else as UTF-16 without a mark, else as cp1252 or latin-1."""
+    """Text by its mark, else as UTF-16 if it looks so, else UTF-8, else cp1252 or latin-1."""
     for mark, name in _MARKS:
         if data.startswith(mark):
             try:
                 return Text(data.decode(name), name, True)
             except UnicodeDecodeError:
                 break
+    guess = _utf16_guess(data)
     try:
-        return Text(data.decode("utf-8"), "utf-8", True)
+        if not guess:
+            return Text(data.decode("utf-8"), "utf-8", True)
     except UnicodeDecodeError:
         pass
-    for name in (*_utf16_guess(data), "cp1252"):
+    for name in (*guess, "cp1252"):
         try:
             return Text(data.decode(name), name, False)
         except UnicodeDecodeError:
@@ -120,7 +122,9 @@ def _utf16_guess(data: bytes) -> tuple[str, ...]:
         return ()
     even, odd = head[::2].count(0), head[1::2].count(0)
     half = len(head) // 2
-    # Latin text in UTF-16 has a zero in nearly every second byte and nowhere else.
+    # Latin text in UTF-16 has a zero in nearly every second byte and letters in the others.
+    if any(byte < 32 and byte not in (0, 9, 10, 13) for byte in head):
+        return ()
     if odd > half * 0.7 and even == 0:
         return ("utf-16-le",)
     if even > half * 0.7 and odd == 0:

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
+
+NAMES_MAX: Final = 1_000
+"""Names that are compared: a spell may choose them, and comparing takes time."""
 
 
 def snake(name: str) -> str:
@@ -24,7 +28,8 @@ def near(name: str, names: Iterable[str]) -> str | None:
     """A hint that names what was probably meant, or None."""
     from difflib import get_close_matches
 
-    close = get_close_matches(snake(name[:64]), list(names), n=3, cutoff=0.6)
+    known = {each.lower(): each for each in list(names)[:NAMES_MAX]}
+    close = get_close_matches(snake(name[:64]).lower(), list(known), n=3, cutoff=0.6)
     if not close:
         return None
-    return "did you mean " + " or ".join(close) + "?"
+    return "did you mean " + " or ".join(known[each][:80] for each in close) + "?"

@@ -281,8 +281,9 @@ def test_csv_steps_can_be_combined() -> None:
 
 def test_csv_files_are_read_and_written_through_the_broker() -> None:
     host = MemoryHost({"in.csv": "naïve;n\nx;1\n".encode("utf-16")})
-    given = {"operation": "filter", "file_path": "in.csv", "delimiter": "auto",
-             "output_path": "out", "filter": [{"column": "n", "value": 1}], "line_ending": "crlf"}  # fmt: skip
+    given: dict[str, Any] = {"operation": "filter", "file_path": "in.csv", "delimiter": "auto",
+             "output_path": "out", "filter": [{"column": "n", "value": 1}],
+             "line_ending": "crlf"}  # fmt: skip
     assert use("csv_processor", given, host) == "out"
     assert host.files["out"] == "naïve,n\r\nx,1\r\n".encode()
     given = {"operation": "write", "file_path": "w.csv", "rows": [["=1+1", True, {"a": 1}]],

@@ -120,8 +120,8 @@ def test_file_writer_modes_and_encodings() -> None:
     use("file_writer", {"path": "i", "content": b"\xff"}, host)
     assert (host.files["g"], host.files["h"], host.files["i"]) == (b"a\r\nb\r\n", b"\0\x01",
                                                                     b"\xff")  # fmt: skip
-    for given in ({"encoding": "ascii"}, {"encoding": "base64"}, {"mode": "append",
-                                                                  "atomic_write": True}):  # fmt: skip
+    wrong: list[dict[str, Any]] = [{"encoding": "ascii"}, {"encoding": "base64"}]
+    for given in (*wrong, {"mode": "append", "atomic_write": True}):
         with pytest.raises(InvalidInput):
             use("file_writer", {"path": "z", "content": "é!", **given}, host)
     assert "z" not in host.files
