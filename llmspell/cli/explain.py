@@ -23,7 +23,7 @@ def main(chosen: argparse.Namespace) -> int:
         spell = Spell.from_file(chosen.spell, language=chosen.engine, size=size)
         manifest = manifest_of(spell)
     policy = choose_policy(spell, options)
-    advisories = [] if spell is None else scan(spell.source)
+    advisories = scan(spell.source) if spell is not None and policy.advisories else []
     if chosen.output == "json":
         document: dict[str, Any] = {
             "policy": policy.to_json(),

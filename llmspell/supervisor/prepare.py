@@ -87,12 +87,13 @@ def choose_policy(spell: Spell | None, options: RunOptions) -> Policy:
         grants += [Grant(kind, value, source="the spell's request").checked() for kind, value in manifest.requests]
         limits = {**dict(manifest.limits), **limits}
     context = policy_context(spell)
+    if options.audit is not None:
+        # The record of a run is ours wherever it lies.
+        record = os.path.abspath(options.audit)
+        context = context._replace(own_folders=(*context.own_folders, record))
     settings = load_settings(context.working_folder)
-    profile = options.profile
-    if profile is None and options.policy_file is None:
-        profile = settings.profile
     return load_policy(
-        profile,
+        options.profile,
         context=context,
         grants=tuple(grants),
         policy_file=options.policy_file,
@@ -100,6 +101,7 @@ def choose_policy(spell: Spell | None, options: RunOptions) -> Policy:
         limits=limits,
         allow_degraded=options.allow_degraded,
         layers=settings.layers,
+        default_profile=settings.profile,
     )
 
 
