@@ -25,16 +25,62 @@ ANSWERS_MAX: Final = 64
 TRIES_MAX: Final = 4
 """Addresses a name may have, and those that are tried."""
 
+LOOKUPS_MAX: Final = 64
+"""Questions to name servers at once, in all sessions, also those that nobody waits for."""
+
 CONNECT_SECONDS: Final = 10.0
 
 
-async def system_resolve(name: str, port: int) -> list[str]:
-    """The operating system's answer. Raises `OSError`."""
-    import asyncio
+_looking_up: set[object] = set()
 
+
+async def system_resolve(name: str, port: int) -> list[str]:
+    """The operating system's answer. Raises `OSError`.
+
+    In a thread of its own that nobody waits for: a name server that does not answer holds up
+    neither the deadline nor the end of the run, as the event loop's own threads would.
+    """
+    import asyncio
+    import threading
+
+    if len(_looking_up) >= LOOKUPS_MAX:
+        raise OSError(11, "too many names are being looked up")
     loop = asyncio.get_running_loop()
-    answers = await loop.getaddrinfo(name, port, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys(str(answer[4][0]) for answer in answers))
+    found: asyncio.Future[list[str]] = loop.create_future()
+
+    def settle(answers: list[str], error: OSError | None) -> None:
+        if found.done():
+            return
+        if error is None:
+            found.set_result(answers)
+        else:
+            found.set_exception(error)
+
+    def look_up() -> None:
+        answers: list[str] = []
+        problem: OSError | None = None
+        try:
+            given = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)
+            answers = list(dict.fromkeys(str(answer[4][0]) for answer in given))
+        except OSError as error:
+            problem = error
+        except UnicodeError:
+            problem = OSError(22, "no host name")
+        finally:
+            _looking_up.discard(token)
+        try:
+            loop.call_soon_threadsafe(settle, answers, problem)
+        except RuntimeError:
+            return  # The run has ended meanwhile.
+
+    token = object()
+    _looking_up.add(token)
+    try:
+        threading.Thread(target=look_up, name="resolve", daemon=True).start()
+    except RuntimeError:
+        _looking_up.discard(token)
+        raise OSError(11, "no thread to look a name up in") from None
+    return await found
 
 
 async def judged_addresses(ctx: CallContext, url: WebUrl, resolve: Resolve) -> list[str]:

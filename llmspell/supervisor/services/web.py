@@ -220,6 +220,9 @@ class Web:
             assert not isinstance(response.stream, (bytes, bytearray))
             async for data in response.aiter_stream():
                 ctx.reserve("transfer", len(data))
+                # Counted as received too: compressed nothing is endless as well.
+                if unpacker.taken + len(data) > most:
+                    raise _too_large(most, most == max_bytes)
                 for piece in unpacker.feed(data):
                     if unpacker.given > most:
                         raise _too_large(most, most == max_bytes)

@@ -16,7 +16,7 @@ import pytest
 from llmspell.errors import LlmspellError
 from tests.supervisor.services.desk import Desk
 
-SECONDS = 3.0
+SECONDS = 5.0
 SECRET = "outside secret"
 
 

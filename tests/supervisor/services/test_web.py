@@ -323,8 +323,16 @@ def test_NW_28_bombs(go: Go) -> None:
         while True:
             visit.connection.sendall(b"10000\r\n" + b"x" * 65536 + b"\r\n")
 
+    def nothings(visit: Visit) -> None:
+        empty = gzip.compress(b"") * 1000
+        head = b"HTTP/1.1 200 X\r\ntransfer-encoding: chunked\r\ncontent-encoding: gzip\r\n\r\n"
+        visit.connection.sendall(head)
+        while True:
+            visit.connection.sendall(f"{len(empty):x}\r\n".encode() + empty + b"\r\n")
+
     desk, _, base = go(
         {
+            "/nothings": nothings,
             "/bomb": reply(bomb, content_encoding="gzip"),
             "/twice": reply(gzip.compress(bomb), content_encoding="gzip, gzip"),
             "/br": reply(b"x", content_encoding="br"),
@@ -341,7 +349,7 @@ def test_NW_28_bombs(go: Go) -> None:
         with pytest.raises(OperationFailed) as caught:
             desk.call("http.request", url=base + path)
         assert caught.value.code == 6003
-    for path in ("/endless", "/big"):
+    for path in ("/endless", "/big", "/nothings"):
         with pytest.raises(LimitExceeded) as limit:
             desk.call("http.request", url=base + path)
         assert limit.value.limit == "response_body"
@@ -508,3 +516,28 @@ def test_NW_27_https_tunnels_through_the_proxy_by_name(
         with pytest.raises(Denied):
             desk.call("http.request", url="https://near.test/")
         assert len(proxy.visits) == 1
+
+
+def test_the_system_resolves(tmp_path: Path) -> None:
+    with serving({"/": reply(content_type="text/plain")}) as server:
+        grants = (f"net:localhost:{server.port}",)
+        desk = Desk(tmp_path, "low", grants)
+        assert desk.call("http.request", url=f"http://localhost:{server.port}/")["body"] == "ok"
+        desk = Desk(tmp_path, "low", ("net:http://no-such-name.invalid",))
+        with pytest.raises(OperationFailed, match="no address"):
+            desk.call("http.request", url="http://no-such-name.invalid/")
+
+
+def test_a_name_server_that_hangs_holds_nothing_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def hang(*_: Any, **__: Any) -> Any:
+        time.sleep(3)
+        return []
+
+    monkeypatch.setattr("llmspell.supervisor.services.dial.socket.getaddrinfo", hang)
+    desk = Desk(tmp_path, "low")
+    begun = time.monotonic()
+    with pytest.raises(OperationFailed) as caught:
+        desk.call("http.request", url="https://slow.test/", timeout=0.3)
+    assert caught.value.kind == "timeout" and time.monotonic() - begun < 2
