@@ -131,11 +131,11 @@ def _compile_and_keep(order: Order, directory: int) -> int:
             return found
         _say(f"compiling the {order.engine} guest, once for this machine")
         _compile(order, output)
-        _publish(output, directory, order.name)
-        kept = _open_kept(directory, order.name)
-        if kept is None:
-            raise IsolationRefused(f"the compiled {order.engine} guest could not be kept")
-        return kept
+        try:
+            _publish(output, directory, order.name)
+        except OSError as error:
+            _say(f"the compiled {order.engine} guest could not be kept ({error.strerror})")
+        return os.dup(output)
     finally:
         os.close(output)
         os.close(lock)

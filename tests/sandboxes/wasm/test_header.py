@@ -94,8 +94,9 @@ def test_the_pinned_version_is_the_one_installed_here() -> None:
 
 def test_constants_are_the_packages_own() -> None:
     from wasmtime import TrapCode
+    from wasmtime import _ffi as ffi
 
     assert TrapCode.STACK_OVERFLOW.value == 0
     assert TrapCode.UNREACHABLE.value == 9
-    assert bindings.WASMTIME_EXTERN_FUNC.value == 0
-    assert bindings.WASMTIME_EXTERN_MEMORY.value == 3
+    assert ffi.WASMTIME_EXTERN_FUNC.value == 0
+    assert ffi.WASMTIME_EXTERN_MEMORY.value == 3

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -18,21 +19,28 @@ HEAP = HERE.parents[2] / "llmspell" / "sandboxes" / "wasm" / "guests" / "heap.c"
 
 @pytest.fixture(scope="module")
 def module(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    output = tmp_path_factory.mktemp("heap") / "heap.wasm"
-    command = [sys.executable, "-m", "ziglang", "cc", "-target", "wasm32-wasi", "-O2"]
-    command += ["-mexec-model=reactor", "-Wall", "-Wextra", "-Werror"]
-    subprocess.run(
-        [*command, str(HEAP), str(HERE / "heap_check.c"), "-o", str(output)], check=True
-    )
-    return wasmtime.Module.from_file(wasmtime.Engine(), str(output))
+    folder = tmp_path_factory.mktemp("heap")
+    zig = [sys.executable, "-m", "ziglang", "cc", "-target", "wasm32-wasi", "-O2"]
+    zig.append("-mexec-model=reactor")
+    # Not the tests' own cache folder: there zig would build its C library anew each time.
+    environment = {**os.environ, "ZIG_GLOBAL_CACHE_DIR": str(Path.home() / ".cache" / "zig")}
+    for source in (HEAP, HERE / "heap_check.c"):
+        command = [*zig, "-Wall", "-Wextra", "-Werror", "-c", str(source), "-o", source.stem + ".o"]
+        subprocess.run(command, cwd=folder, env=environment, check=True)
+    link = [*zig, "-s", "heap.o", "heap_check.o", "-o", "heap.wasm"]
+    subprocess.run(link, cwd=folder, env=environment, check=True)
+    output = folder / "heap.wasm"
+    engine = wasmtime.Engine()
+    return engine, wasmtime.Module.from_file(engine, str(output))
 
 
 def instance(module: Any, limit: int) -> tuple[Any, Any]:
-    store = wasmtime.Store(module.engine)
+    engine, compiled = module
+    store = wasmtime.Store(engine)
     store.set_limits(memory_size=limit)
-    linker = wasmtime.Linker(module.engine)
-    linker.define_unknown_imports_as_traps(module)
-    return store, linker.instantiate(store, module).exports(store)
+    linker = wasmtime.Linker(engine)
+    linker.define_unknown_imports_as_traps(compiled)
+    return store, linker.instantiate(store, compiled).exports(store)
 
 
 @pytest.mark.parametrize("seed", [1, 7, 1234567, 0xDEADBEEF])

@@ -84,7 +84,9 @@ static void compact(void) {
 }
 
 enum channel_state channel_wait(double milliseconds) {
-  double deadline = milliseconds < 0 ? -1 : now_milliseconds() + milliseconds;
+  static const double as_good_as_ever = 1e12; /* 30 years */
+  bool forever = milliseconds < 0 || milliseconds > as_good_as_ever;
+  double deadline = forever ? -1 : now_milliseconds() + milliseconds;
   if (milliseconds != milliseconds) {
     deadline = 0; /* not a number: only look */
   }
