@@ -63,12 +63,12 @@ def test_every_tool_works_confined(level: str) -> None:
 
 
 def test_RS_23_memory_is_held_by_the_kernel_and_the_worker_says_so() -> None:
-    text = "[" + "[]," * 900_000 + "[]]"
+    text = "[" + '{"a":1},' * 490_000 + "[]]"
     given = {"operation": "query", "json": text, "path": "$[0].x"}
     with ConfinedWorker("high") as worker:
         worker.start()
         assert worker.use("json_processor", given).error is None
-    with ConfinedWorker("high", memory=56) as worker:
+    with ConfinedWorker("high", memory=64) as worker:
         worker.start()
         error = worker.use("json_processor", given).error
         assert error is not None and (error["code"], error["kind"]) == (4005, "limit")

@@ -33,7 +33,7 @@ def test_reading_is_strict_unless_asked() -> None:
     "text",
     ["", "{", "[1,]", "{'a':1}", "NaN", "[Infinity]", '{"a":1,"a":2}', "9007199254740993",
      "1e999", "[" * 50 + "]" * 50, "[" * 200_000, '{"a":' * 100_000, "[1] 2", '"\t"',
-     "9" * 5000, "nul", "[" + "1," * 1_100_000 + "1]"],
+     "9" * 5000, "nul", '"\\ud800"', "[" + "1," * 1_100_000 + "1]"],
 )  # fmt: skip
 def test_RS_22_wrong_json_is_refused_quickly(text: str) -> None:
     started = time.monotonic()

@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple
 
 from llmspell.channel.bounds import INTEGER_MAX
 from llmspell.errors import InvalidInput
+from llmspell.tools.data.json_reading import json_bytes
 
 CELLS_MAX: Final = 5_000_000
 COLUMNS_MAX: Final = 10_000
@@ -166,9 +167,7 @@ def _written(cell: Any, *, guards: bool) -> Any:
     if isinstance(cell, bool):
         return "true" if cell else "false"
     if isinstance(cell, dict | list):
-        import json
-
-        return json.dumps(cell, ensure_ascii=False)
+        return json_bytes(cell).decode("utf-8")
     if guards and isinstance(cell, str) and cell.startswith(_FORMULA):
         return "'" + cell
     return cell

@@ -8,7 +8,7 @@ from typing import Any, Final
 from llmspell.errors import InvalidInput
 from llmspell.tools import json_changes
 from llmspell.tools.data.json_path import is_single, query
-from llmspell.tools.data.json_reading import check_depth, read_json, read_lines
+from llmspell.tools.data.json_reading import check_depth, no_bytes, read_json, read_lines
 from llmspell.tools.data.json_schema import FORMATS, Validator
 from llmspell.tools.data.json_transform import STEPS, transform
 from llmspell.tools.schema import (
@@ -62,7 +62,7 @@ def _write(value: Any, given: dict[str, Any]) -> dict[str, Any]:
     def dump(part: Any, spaces: int | None) -> str:
         return json.dumps(
             part, ensure_ascii=given["ascii"], indent=spaces, sort_keys=given["sort_keys"],
-            separators=compact, default=_no_bytes,
+            separators=compact, default=no_bytes,
         )  # fmt: skip
 
     if given["lines"]:
@@ -72,10 +72,6 @@ def _write(value: Any, given: dict[str, Any]) -> dict[str, Any]:
     else:
         text = dump(value, indent or None)
     return {"result": text, "metadata": {"length": len(text)}}
-
-
-def _no_bytes(value: Any) -> Any:
-    raise InvalidInput("bytes can't stand in JSON", hint="encode them with base64_encoder")
 
 
 def _query(value: Any, given: dict[str, Any]) -> dict[str, Any]:

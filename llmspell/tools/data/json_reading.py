@@ -1,4 +1,4 @@
-"""JSON text to a value, bounded and strict; lenient spellings only when asked for."""
+"""JSON text to a value and back, bounded and strict; lenient spellings only when asked for."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ VALUES_MAX: Final = 1_000_000
 DEPTH_MAX: Final = 40
 """Nesting that still fits into a channel message with its envelope."""
 
+_SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
 _LENIENT: Final = re.compile(
     r'(?P<text>"(?:[^"\\]++|\\.)*+")|(?P<comment>//[^\n]*|/\*.*?\*/)|(?P<comma>,(?=\s*[}\]]))',
     re.DOTALL,
@@ -73,6 +74,11 @@ def read_json(
     except RecursionError:
         raise InvalidInput(f"the JSON is nested deeper than {DEPTH_MAX} levels") from None
     check_depth(value)
+    if _SURROGATE.search(text):
+        try:
+            json.dumps(value, ensure_ascii=False).encode("utf-8")
+        except UnicodeEncodeError:
+            raise InvalidInput("a text in the JSON holds half a character", code=2009) from None
     return value
 
 
@@ -121,3 +127,14 @@ def read_lines(text: str, **options: Any) -> list[Any]:
         if len(result) > VALUES_MAX:
             raise InvalidInput(f"over {VALUES_MAX} lines")
     return result
+
+
+def no_bytes(value: Any) -> NoReturn:
+    """What a writer of JSON calls for anything that has no place there. Raises `InvalidInput`."""
+    kind = "bytes" if isinstance(value, bytes) else "a function"
+    raise InvalidInput(f"{kind} can't stand in JSON", hint="encode bytes with base64_encoder")
+
+
+def json_bytes(value: Any) -> bytes:
+    """The value as compact UTF-8 JSON text. Raises `InvalidInput` for bytes in it."""
+    return json.dumps(value, ensure_ascii=False, default=no_bytes).encode("utf-8")

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from llmspell.errors import InvalidInput
+from llmspell.tools.data.json_reading import no_bytes
 from llmspell.tools.util import words
 
 
@@ -21,7 +22,7 @@ def text_of(value: Any) -> str:
     if isinstance(value, list):
         return ",".join(text_of(item) for item in value)
     if isinstance(value, dict):
-        return json.dumps(value, ensure_ascii=False)
+        return json.dumps(value, ensure_ascii=False, default=no_bytes)
     return str(value)
 
 
@@ -32,7 +33,7 @@ def is_true(value: Any) -> bool:
 
 def _json(value: Any, *, indent: Any = None) -> str:
     spaces = indent if type(indent) is int and 0 <= indent <= 10 else None
-    return json.dumps(value, ensure_ascii=False, indent=spaces)
+    return json.dumps(value, ensure_ascii=False, indent=spaces, default=no_bytes)
 
 
 def _join(items: Any, separator: Any = ", ") -> str:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import binascii
-import json
 from typing import Any, Final
 from urllib.parse import quote, urlencode
 
 from llmspell.errors import LlmspellError, OperationFailed
 from llmspell.tools import encodings
-from llmspell.tools.data.json_reading import read_json
+from llmspell.tools.data.json_reading import json_bytes, read_json
 from llmspell.tools.schema import (
     anything,
     array,
@@ -76,7 +75,7 @@ def _request(given: dict[str, Any]) -> dict[str, Any]:
         "follow_redirects": given["follow_redirects"],
     }
     if "json" in given:
-        args["body"] = json.dumps(given["json"], ensure_ascii=False).encode("utf-8")
+        args["body"] = json_bytes(given["json"])
         _set_default(headers, "Content-Type", "application/json")
     elif "form" in given:
         words = {name: _word(value) for name, value in given["form"].items()}
