@@ -1,4 +1,4 @@
-"""Offline audit of what is installed beside us (DEP-012): closure, versions, licences, start-up code.
+"""Offline audit of what is installed beside us (DEP-012).
 
 Fails when a distribution of the run-time closure is outside its tested range, is on the list of
 known-bad releases, carries a licence nobody looked at, or installs a `.pth` file that runs code at

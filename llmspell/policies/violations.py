@@ -43,10 +43,10 @@ def violation(kind: ViolationKind, **details: Any) -> SecurityViolation:
     return SecurityViolation(kind, details)
 
 
-def for_denied(action: str, target: str) -> SecurityViolation | None:
-    """The violation that a denied act is, or None for acts the seeds have no kind for."""
-    if action in ("read", "write", "list", "stat"):
+def for_denied(method: str, target: str) -> SecurityViolation | None:
+    """The violation that a denied call of a method is, or None where the seeds have no kind."""
+    if method.startswith("fs."):
         return violation(ViolationKind.UNAUTHORIZED_FILE_ACCESS, path=target)
-    if action in ("net", "connect", "http"):
+    if method.startswith("http."):
         return violation(ViolationKind.UNAUTHORIZED_NETWORK_ACCESS, domain=target)
     return None

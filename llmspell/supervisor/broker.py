@@ -53,7 +53,7 @@ class Method(NamedTuple):
 class CallContext:
     """One call's way to policy, budget and audit. Services get nothing else."""
 
-    __slots__ = ("policy", "origin", "method", "decided", "_budget", "_audit", "_denials")
+    __slots__ = ("_audit", "_budget", "_denials", "decided", "method", "origin", "policy")
 
     def __init__(
         self,
@@ -91,7 +91,8 @@ class CallContext:
             code = TOOL_DENIED if action == "tool" else Denied.default_code
             self._audit.record("decision", {**fields, "code": code})
             if len(self._denials) < DENIALS_KEPT:
-                self._denials.append(Denial(action, target, verdict.rule, verdict.hint))
+                denial = Denial(self.method, action, target, verdict.rule, verdict.hint)
+                self._denials.append(denial)
             raise Denied(
                 f"denied {action} {target}", code=code, rule=verdict.rule, hint=verdict.hint
             )
@@ -106,7 +107,7 @@ class CallContext:
 class Broker:
     """The methods and the steps around them; no I/O of its own."""
 
-    __slots__ = ("_methods", "_policy", "_budget", "_audit", "_mask", "denials", "calls")
+    __slots__ = ("_audit", "_budget", "_mask", "_methods", "_policy", "calls", "denials")
 
     def __init__(
         self,

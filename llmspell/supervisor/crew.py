@@ -21,7 +21,7 @@ Launch = Callable[[Role, socket.socket, int], "Process"]
 class Worker:
     """One worker: its process and our non-blocking end of its channel."""
 
-    __slots__ = ("number", "process", "channel", "outbox", "open")
+    __slots__ = ("channel", "number", "open", "outbox", "process")
 
     def __init__(self, number: int, process: Process, channel: socket.socket) -> None:
         self.number = number

@@ -15,15 +15,24 @@ from llmspell.errors import (
     SpellError,
     WorkerViolation,
 )
-from llmspell.supervisor.result import Denial, Status, Violation
+from llmspell.policies.violations import SecurityViolation, ViolationKind, violation
+from llmspell.supervisor.result import Denial, Status
 
 if TYPE_CHECKING:
     from llmspell.platform import ExitStatus
     from llmspell.policies.limits import Limits
 
 MEMORY_CODES: Final = frozenset({4005, 1006})
+LIMIT_VIOLATIONS: Final = {
+    "memory": ViolationKind.MEMORY_LIMIT_EXCEEDED,
+    "wall": ViolationKind.EXECUTION_TIME_EXCEEDED,
+    "cpu": ViolationKind.EXECUTION_TIME_EXCEEDED,
+}
 CPU_SLACK: Final = 0.1
 """Seconds below the cpu limit at which a SIGKILL still counts as the kernel's own cpu kill."""
+
+MEMORY_SHARE: Final = 0.8
+"""Share of the memory limit a crashed worker must have reached for memory to be the reason."""
 
 
 class Ending(NamedTuple):
@@ -33,7 +42,7 @@ class Ending(NamedTuple):
     reason: str
     value: Any = None
     error: LlmspellError | None = None
-    violations: tuple[Violation, ...] = ()
+    violations: tuple[SecurityViolation, ...] = ()
 
 
 def number_of(limit: object) -> float | None:
@@ -69,12 +78,10 @@ def limit(name: str, value: object, actual: float | None = None) -> Ending:
         f"the spell reached its {name} limit ({_amount(name, value)})",
         hint=f"to allow more: --limit {name}=…",
     )
-    violations: tuple[Violation, ...] = ()
-    details = {"limit": number_of(value), "actual": actual}
-    if name == "memory":
-        violations = (Violation("MemoryLimitExceeded", details),)
-    elif name in ("wall", "cpu"):
-        violations = (Violation("ExecutionTimeExceeded", {**details, "clock": name}),)
+    violations: tuple[SecurityViolation, ...] = ()
+    kind = LIMIT_VIOLATIONS.get(name)
+    if kind is not None:
+        violations = (violation(kind, limit=number_of(value), actual=actual),)
     return Ending(Status.LIMIT, name, error=error, violations=violations)
 
 
@@ -108,8 +115,9 @@ def failed(error: LlmspellError, denials: Iterable[Denial], limits: Limits) -> E
 def by_error(error: LlmspellError) -> Ending:
     """An error of the supervisor's own that ends the run."""
     if isinstance(error, WorkerViolation):
-        kind = Violation("SuspiciousSystemCall", {"syscall": "channel", "what": error.message})
-        return Ending(Status.VIOLATION, "protocol", error=error, violations=(kind,))
+        return Ending(
+            Status.VIOLATION, "protocol", error=error, violations=(_suspicious("channel"),)
+        )
     if isinstance(error, IsolationRefused):
         return Ending(Status.ISOLATION_REFUSED, error.rule or error.kind, error=error)
     if isinstance(error, LimitExceeded):
@@ -129,19 +137,19 @@ def by_exit(status: ExitStatus, limits: Limits, started: bool) -> Ending:
     """
     cpu = number_of(limits.cpu)
     memory = number_of(limits.memory)
-    if status.signal == signal.SIGXCPU or (
-        status.signal == signal.SIGKILL and cpu is not None and status.cpu_seconds >= cpu - CPU_SLACK
-    ):
+    spent = cpu is not None and status.cpu_seconds >= cpu - CPU_SLACK
+    if status.signal == signal.SIGXCPU or (status.signal == signal.SIGKILL and spent):
         return limit("cpu", limits.cpu, status.cpu_seconds)
     if status.signal == signal.SIGSYS:
         error: LlmspellError = WorkerViolation(
             "the worker was ended for a system call it must not make", rule="seccomp"
         )
-        kind = Violation("SuspiciousSystemCall", {"syscall": "unknown"})
-        return Ending(Status.VIOLATION, "seccomp", error=error, violations=(kind,))
-    if memory is not None and status.signal in (signal.SIGKILL, signal.SIGSEGV, signal.SIGABRT):
-        if status.max_rss_bytes >= 0.8 * memory:
-            return limit("memory", limits.memory, float(status.max_rss_bytes))
+        return Ending(
+            Status.VIOLATION, "seccomp", error=error, violations=(_suspicious("unknown"),)
+        )
+    full = memory is not None and status.max_rss_bytes >= MEMORY_SHARE * memory
+    if full and status.signal in (signal.SIGKILL, signal.SIGSEGV, signal.SIGABRT):
+        return limit("memory", limits.memory, float(status.max_rss_bytes))
     if not started:
         what = _exit_words(status)
         error = InternalError(f"the worker ended before it was ready ({what})")
@@ -162,3 +170,7 @@ def _exit_words(status: ExitStatus) -> str:
         return signal.Signals(status.signal).name
     except ValueError:
         return f"signal {status.signal}"
+
+
+def _suspicious(call: str) -> SecurityViolation:
+    return violation(ViolationKind.SUSPICIOUS_SYSTEM_CALL, syscall=call)

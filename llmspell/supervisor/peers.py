@@ -21,7 +21,7 @@ OnReturn = Callable[[Any, dict[str, Any] | None], None]
 class ToolJob:
     """One `tools.execute` on its way to, or in, a tool worker."""
 
-    __slots__ = ("caller", "call", "tool", "needs", "args", "seconds", "deadline", "retried")
+    __slots__ = ("args", "call", "caller", "deadline", "needs", "retried", "seconds", "tool")
 
     def __init__(
         self,
@@ -44,7 +44,7 @@ class ToolJob:
 class Pending:
     """One brokered call whose service is at work."""
 
-    __slots__ = ("peer", "call", "method", "context", "origin")
+    __slots__ = ("call", "context", "method", "origin", "peer")
 
     def __init__(
         self, peer: int, call: int, method: Method, context: CallContext, origin: str
@@ -60,18 +60,18 @@ class Peer:
     """One worker as the core sees it. The driver holds its socket and its process."""
 
     __slots__ = (
-        "number",
-        "connection",
         "calls",
+        "close_deadline",
+        "closed",
+        "connection",
+        "ending",
+        "exited",
         "invokes",
         "job",
+        "number",
         "origin",
         "ready",
-        "ending",
-        "closed",
-        "exited",
         "start_deadline",
-        "close_deadline",
     )
 
     def __init__(self, number: int, role: Role, start_deadline: float) -> None:

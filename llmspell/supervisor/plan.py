@@ -123,7 +123,7 @@ class SessionPlan(NamedTuple):
         }
         try:
             for violation in end.violations:
-                self.audit.record("violation", {"kind": violation.kind, **violation.details})
+                self.audit.record("violation", {"kind": violation.kind.value, **violation.details})
             self.audit.close(fields)
         except (LlmspellError, OSError):
             return False

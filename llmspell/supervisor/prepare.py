@@ -13,8 +13,8 @@ from llmspell.config import paths as own
 from llmspell.config.files import load_settings
 from llmspell.errors import UsageError
 from llmspell.policies.budget import Budget
-from llmspell.profiles.grants import Grant
 from llmspell.profiles.context import PolicyContext
+from llmspell.profiles.grants import Grant
 from llmspell.profiles.loader import load_policy
 from llmspell.spells import manifest as manifests
 from llmspell.spells.spell import Spell
@@ -84,7 +84,10 @@ def choose_policy(spell: Spell | None, options: RunOptions) -> Policy:
     limits = dict(options.limits)
     if spell is not None and options.grant_requested:
         manifest = manifest_of(spell)
-        grants += [Grant(kind, value, source="the spell's request").checked() for kind, value in manifest.requests]
+        grants += [
+            Grant(kind, value, source="the spell's request").checked()
+            for kind, value in manifest.requests
+        ]
         limits = {**dict(manifest.limits), **limits}
     context = policy_context(spell)
     if options.audit is not None:
@@ -141,7 +144,7 @@ def prepare(spell: Spell, options: RunOptions) -> Prepared:
     policy = choose_policy(spell, options)
     _check_limits(policy)
     session = os.urandom(SESSION_BYTES).hex()
-    masker = Masker(())
+    masker = Masker(_known_secrets())
     audit = AuditLog.open(options.audit, session, mask=masker.mask_record, rules=policy.audit)
     services = Services(policy, stdin=options.stdin)
     budget = Budget(policy.limits)
@@ -166,6 +169,20 @@ def _environment(policy: Policy) -> dict[str, str]:
     return {
         name: value for name, value in os.environ.items() if policy.env.judge(name).allowed is True
     }
+
+
+def _known_secrets() -> list[str]:
+    """Passwords of the proxies in our own environment: a proxy's error page may echo them."""
+    from urllib.parse import unquote, urlsplit
+
+    found = []
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+        for proxy in (os.environ.get(name), os.environ.get(name.lower())):
+            if proxy and "@" in proxy:
+                password = urlsplit(proxy).password
+                if password:
+                    found += [password, unquote(password)]
+    return found
 
 
 def _check_inputs(options: RunOptions) -> None:

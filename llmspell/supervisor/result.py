@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from llmspell.errors import LlmspellError
+from llmspell.policies.violations import SecurityViolation
 
 
 class Status(enum.Enum):
@@ -64,17 +65,11 @@ class Isolation(NamedTuple):
 class Denial(NamedTuple):
     """One refused act: what, on what, by which rule, and what would allow it."""
 
+    method: str
     action: str
     target: str
     rule: str
     hint: str | None
-
-
-class Violation(NamedTuple):
-    """One of the seeds' five kinds of violation (SEC-017) with its details."""
-
-    kind: str
-    details: Mapping[str, Any]
 
 
 class Result(NamedTuple):
@@ -88,7 +83,7 @@ class Result(NamedTuple):
     usage: Usage
     isolation: Isolation
     denials: tuple[Denial, ...]
-    violations: tuple[Violation, ...]
+    violations: tuple[SecurityViolation, ...]
     session: str
     audit_head: str | None
     audit_path: str | None
@@ -120,7 +115,9 @@ class Result(NamedTuple):
                 "missing": list(self.isolation.missing),
             },
             "denials": [denial._asdict() for denial in self.denials],
-            "violations": [{"kind": item.kind, **item.details} for item in self.violations],
+            "violations": [
+                {"kind": item.kind.value, **item.details} for item in self.violations
+            ],
             "session": self.session,
             "audit_head": self.audit_head,
         }

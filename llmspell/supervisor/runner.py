@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class InterruptPort(Protocol):
-    """What may end a run from outside: reasons, and a descriptor that is readable with the first."""
+    """What may end a run from outside: reasons, and a descriptor readable with the first."""
 
     received: list[str]
 

@@ -21,6 +21,7 @@ from llmspell.errors import (
     WorkerViolation,
     from_wire,
 )
+from llmspell.policies.violations import SecurityViolation, for_denied
 from llmspell.supervisor import ending
 from llmspell.supervisor.effects import (
     Abandon,
@@ -404,6 +405,10 @@ class Session:
         for peer in self._peers.values():
             self.end_peer(peer)
 
+    def _denied_violations(self) -> list[SecurityViolation]:
+        found = (for_denied(denial.method, denial.target) for denial in self.broker.denials)
+        return [violation for violation in found if violation is not None]
+
     def _conclude(self) -> None:
         if self._end is None or self.result is not None:
             return
@@ -429,7 +434,7 @@ class Session:
             usage=usage,
             isolation=self._isolation,
             denials=tuple(self.broker.denials),
-            violations=end.violations,
+            violations=(*end.violations, *self._denied_violations()),
             session=self.plan.session,
             audit_head=self.audit.head,
             audit_path=self.plan.audit_path,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from llmspell.channel.framing import FrameError
 from llmspell.channel.jsontext import Callback, Malformed
 from llmspell.errors import InvalidInput, LimitExceeded, LlmspellError, OperationFailed, from_wire
+from llmspell.policies.rate import RateLimiter
 from llmspell.supervisor.effects import StartTools
 from llmspell.supervisor.peers import Peer, ToolJob
 from llmspell.supervisor.result import Status
@@ -30,13 +31,14 @@ EXECUTE: Final = Callback(0)
 class Toolbench:
     """Queue and workers. Holds no process: it asks for effects like the rest of the core."""
 
-    __slots__ = ("_session", "_queue", "_idle", "_starting")
+    __slots__ = ("_idle", "_queue", "_rates", "_session", "_starting")
 
     def __init__(self, session: Session) -> None:
         self._session = session
         self._queue: list[ToolJob] = []
         self._idle: list[Peer] = []
         self._starting: list[Peer] = []
+        self._rates: dict[str, RateLimiter] = {}
 
     def needs(self, peer: Peer) -> frozenset[str]:
         """What the tool at work in this worker declared; nothing when none is at work."""
@@ -51,9 +53,24 @@ class Toolbench:
         tool = registry.entry(args["name"])
         verdict = context.policy.tools.judge(tool.name, tool.needs, tool.category)
         context.judge(verdict, action="tool", target=tool.name)
+        self._check_rate(tool.name, tool.calls_per_minute)
         job = ToolJob(peer.number, call, tool.name, tool.needs, args["input"], tool.seconds)
         self._queue.append(job)
         self._assign()
+
+    def _check_rate(self, tool: str, per_minute: int | None) -> None:
+        if per_minute is None:
+            return
+        now = self._session.now
+        limiter = self._rates.get(tool)
+        if limiter is None:
+            limiter = self._rates[tool] = RateLimiter.per_minute(per_minute, per_minute, now)
+        if not limiter.take(now):
+            raise LimitExceeded(
+                f"tool.{tool}.rate",
+                f"the tool {tool} takes {per_minute} calls a minute",
+                hint=f"wait {limiter.wait(now):.0f} s",
+            )
 
     def ready(self, peer: Peer) -> None:
         """A tool worker said hello."""

@@ -67,7 +67,9 @@ def describe(role: Role, policy: Policy, engine: str, modules: tuple[str, ...]) 
 
 def start(described: Start, channel: int) -> Process:
     """Spawns the worker; its plan already waits in its channel."""
-    return platform.spawn(described.argv, channel=channel, pass_fds=described.pass_fds)
+    return platform.spawn(
+        described.argv, channel=channel, pass_fds=described.pass_fds, measured=True
+    )
 
 
 def _wasm(policy: Policy, engine: str) -> Start:
@@ -165,11 +167,12 @@ def _site_folders() -> list[str]:
     """Where a native worker finds its engine: the folders that hold it, and nothing else."""
     found = [str(PACKAGE.parent)]
     for folder in sys.path:
-        if folder and folder not in found and os.path.isdir(folder):
-            if os.path.isdir(os.path.join(folder, "lupa")) or _has_quickjs(folder):
-                found.append(folder)
+        if folder and folder not in found and _holds_an_engine(folder):
+            found.append(folder)
     return found
 
 
-def _has_quickjs(folder: str) -> bool:
-    return os.path.isfile(os.path.join(folder, "quickjs", "__init__.py"))
+def _holds_an_engine(folder: str) -> bool:
+    return os.path.isdir(os.path.join(folder, "lupa")) or os.path.isfile(
+        os.path.join(folder, "quickjs", "__init__.py")
+    )

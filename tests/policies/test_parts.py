@@ -73,9 +73,9 @@ def test_SEC_017_violations_carry_exactly_their_details() -> None:
     assert found.kind.value == "MemoryLimitExceeded" and found.details == {"limit": 1, "actual": 2}
     with pytest.raises(InternalError):
         violation(ViolationKind.SUSPICIOUS_SYSTEM_CALL, path="x")
-    denied = for_denied("write", "a")
+    denied = for_denied("fs.write", "a")
     assert denied is not None and denied.kind is ViolationKind.UNAUTHORIZED_FILE_ACCESS
-    assert for_denied("tool", "x") is None
+    assert for_denied("tools.execute", "x") is None
 
 
 def test_SEC_018_permissions_are_the_policys_verdicts() -> None:

@@ -1,7 +1,7 @@
 """A worker played from a script: started with the channel as descriptor 3 and its steps as JSON.
 
 Steps: ["send", message], ["raw", hex], ["recv"], ["flood", message] (for ever),
-["sleep", s], ["close"], ["exit", code]. The plain worker for driver tests: no engine, no confinement.
+["sleep", s], ["close"], ["exit", code]. For driver tests: no engine, no confinement.
 """
 
 import json

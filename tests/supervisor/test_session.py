@@ -261,7 +261,7 @@ def test_RS_11_the_wall_limit_bites_also_while_a_call_is_under_way() -> None:
     run.session.performed(token, "late", 5.1)
     result = run.exit(ExitStatus(None, 9, 0.1, 1000), now=5.05)
     assert (result.status, result.reason, result.error.code) == (Status.LIMIT, "wall", 4004)
-    assert [item.kind for item in result.violations] == ["ExecutionTimeExceeded"]
+    assert [item.kind.value for item in result.violations] == ["ExecutionTimeExceeded"]
 
 
 def test_a_worker_that_never_says_hello_is_ended() -> None:

@@ -14,13 +14,16 @@ from typing import Any, Final
 from llmspell.errors import OperationFailed
 from llmspell.policies.policy import AuditRules
 from llmspell.supervisor.audit import places
-from llmspell.supervisor.audit.records import END, FIRST, make_record, seal
+from llmspell.supervisor.audit.records import END, FIRST, Clock, make_record, seal
 
 RECORDS_MAX: Final = 100_000
 BYTES_MAX: Final = 64 * 2**20
 """Records and bytes a session may have; later ones are counted and dropped (SL-14)."""
 
 ALWAYS_KEPT: Final = frozenset({END, "violation", "override", "session_start"})
+
+OUR_WORDS: Final = frozenset({"origin", "method", "action", "allowed", "rule", "code"})
+"""Fields whose values are llmspell's own words: nothing in them can be a secret."""
 
 MaskText = Callable[[Any], Any]
 
@@ -41,6 +44,7 @@ class AuditLog:
     """
 
     __slots__ = (
+        "_clock",
         "_dropped",
         "_folder",
         "_handle",
@@ -76,6 +80,7 @@ class AuditLog:
         # Anything but the one word that loosens it is the strict reading.
         self._strict = chosen.on_failure != "warn"
         self._seq = 0
+        self._clock = Clock()
         self._size = 0
         self._dropped = 0
         self._lost = 0
@@ -123,7 +128,13 @@ class AuditLog:
         if full and event not in ALWAYS_KEPT:
             self._dropped += 1
             return
-        record = make_record(self._seq + 1, time.time(), self.session, event, self._masked(fields))
+        record = make_record(
+            self._seq + 1,
+            self._clock.text(time.time()),
+            self.session,
+            event,
+            self._masked(fields),
+        )
         line, digest = seal(record, self.head)
         try:
             self._append(line)
@@ -183,8 +194,10 @@ class AuditLog:
     def _masked(self, fields: Mapping[str, Any]) -> Mapping[str, Any]:
         if self._mask is None:
             return fields
-        masked: Mapping[str, Any] = self._mask(dict(fields))
-        return masked
+        return {
+            name: value if name in OUR_WORDS else self._mask(value)
+            for name, value in fields.items()
+        }
 
     def _lose(self, how: str, error: OSError) -> None:
         self._lost += 1

@@ -1,7 +1,7 @@
 """One audit record as bytes: canonical JSON on one line, bounded, chained by SHA-256.
 
 `hash` is SHA-256 over the previous record's hash (hex) and the canonical JSON of this record
-without `hash`. Everything outside printable ASCII is escaped, so no field can forge a line, a
+without `hash`, which is its last field. Everything outside printable ASCII is escaped, so no field can forge a line, a
 terminal sequence or a reading direction (SL-06, SL-07).
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 FIRST: Final = "0" * 64
@@ -47,12 +47,12 @@ _KEYS: Final = frozenset(ORDER[4:])
 
 
 def make_record(
-    seq: int, moment: float, session: str, event: str, fields: Mapping[str, Any]
+    seq: int, moment: str, session: str, event: str, fields: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """The record without `prev` and `hash`. `moment` is seconds since the epoch."""
+    """The record without `prev` and `hash`. `moment` as `Clock` tells it."""
     record: dict[str, Any] = {
         "seq": seq,
-        "time": timestamp(moment),
+        "time": moment,
         "session": session,
         "event": event,
     }
@@ -65,31 +65,61 @@ def make_record(
             details[bounded_text(str(name))] = bounded(value)
     if details:
         record["details"] = details
-    if len(canonical(record)) > LINE_MAX - 256:
-        record["details"] = {"dropped": "too long for a record"}
     return record
 
 
 def seal(record: Mapping[str, Any], previous: str) -> tuple[bytes, str]:
-    """The record's line, with newline, and its hash."""
+    """The record's line, with newline, and its hash; spelled once, the hash put in at its end.
+
+    Details that make the line too long are dropped and said to be.
+    """
     from hashlib import sha256
 
-    body = {**record, "prev": previous}
-    digest = sha256(previous.encode("ascii") + canonical(body)).hexdigest()
-    return canonical({**body, "hash": digest}) + b"\n", digest
+    body = canonical({**record, "prev": previous})
+    if len(body) > LINE_MAX - 256:
+        shorter = {**record, "details": {"dropped": "too long for a record"}}
+        body = canonical({**shorter, "prev": previous})
+    digest = sha256(previous.encode("ascii") + body).hexdigest()
+    return b'%b,"hash":"%b"}\n' % (body[:-1], digest.encode("ascii")), digest
 
 
 def canonical(value: Any) -> bytes:
-    """The one spelling of a JSON value: sorted keys, no spaces, ASCII only."""
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return text.replace("\x7f", "\\u007f").encode("ascii")
+    """The one spelling of a JSON value: keys in their order, no spaces, printable ASCII only."""
+    return _spell(value).replace("\x7f", "\\u007f").encode("ascii")
 
 
-def timestamp(moment: float) -> str:
-    """UTC with milliseconds: `2026-11-21T10:40:00.123Z`."""
-    whole = int(moment)
-    day = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(whole))
-    return f"{day}.{int((moment - whole) * 1000):03d}Z"
+def _make_speller() -> Callable[[Any], str]:
+    """The C encoder made once: `json.dumps` makes a new one for every call."""
+    from json import encoder
+
+    make = getattr(encoder, "c_make_encoder", None)
+    if make is None:
+        return json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
+    plain = json.JSONEncoder().default
+    ascii_text = encoder.encode_basestring_ascii
+    once = make(None, plain, ascii_text, None, ":", ",", False, False, False)
+    return lambda value: "".join(once(value, 0))
+
+
+_spell: Final = _make_speller()
+
+
+class Clock:
+    """Moments as text, UTC with milliseconds; the second's text is kept for the next record."""
+
+    __slots__ = ("_second", "_text")
+
+    def __init__(self) -> None:
+        self._second = -1
+        self._text = ""
+
+    def text(self, moment: float) -> str:
+        """`2026-11-21T10:40:00.123Z` for seconds since the epoch."""
+        whole = int(moment)
+        if whole != self._second:
+            self._second = whole
+            self._text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(whole))
+        return f"{self._text}.{int((moment - whole) * 1000):03d}Z"
 
 
 def bounded(value: Any, depth: int = 0) -> Any:

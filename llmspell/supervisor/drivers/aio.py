@@ -1,4 +1,4 @@
-"""The asyncio driver: the Python API's, and the command line's from the first call that needs it."""
+"""The asyncio driver: of the Python API, and of the command line once a call needs it."""
 
 from __future__ import annotations
 
