@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import tests.attackers
+from tests.adversarial.targets import Targets
+from tests.attackers import build
+from tests.e2e.program import LONGEST, Orphanage, Program
+
+ATTACKERS = Path(tests.attackers.__file__).parent
+
+
+@pytest.fixture(scope="session", autouse=True)
+def built_attackers_are_removed() -> Iterator[None]:
+    yield
+    build.remove()
+
+
+@pytest.fixture
+def targets(tmp_path: Path) -> Iterator[Targets]:
+    """Things that an attack would reach, all of this test's own."""
+    with Targets(tmp_path / "targets") as made:
+        yield made
+
+
+Impostor = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture
+def impostor(program: Program) -> Impostor:
+    """Runs a spell with another program in the worker's place; its result."""
+
+    def run(argv: list[str], refused: str = "", **order: Any) -> dict[str, Any]:
+        wrapper = [sys.executable, str(ATTACKERS / "refusing.py"), refused, "--"]
+        before = program.litter()
+        with Orphanage() as orphans:
+            done = subprocess.run(
+                [
+                    *(wrapper if refused else ()),
+                    sys.executable,
+                    str(ATTACKERS / "impostor.py"),
+                    json.dumps({"argv": argv, "audit": "impostor.jsonl", **order}),
+                ],
+                cwd=program.folder,
+                env=program.place.environ,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                timeout=LONGEST,
+            )
+            assert done.returncode == 0, done.stderr[-3000:]
+            left = orphans.left()
+        result: dict[str, Any] = json.loads(done.stdout)
+        assert not left, (left, result)
+        assert program.litter() == before
+        assert result["leaked"] <= 1, "descriptors; one is the compiled guest, kept on purpose"
+        verified = program("audit", "verify", "impostor.jsonl")
+        assert verified.code == 0, verified
+        (program.folder / "impostor.jsonl").unlink()
+        return result
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def loopback() -> Iterator[socket.socket]:
+    """A listener that nobody may reach; kept for the whole session."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield listener
+
+
+def as_root() -> bool:
+    return os.geteuid() == 0

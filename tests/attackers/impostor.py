@@ -1,0 +1,72 @@
+"""Runs a spell with another program in the worker's place; the rest of the supervisor is real.
+
+`impostor.py JSON` with {argv: [..], profile, driver, limits, params}; prints the result as JSON.
+In argv `@plan` stands for "wasm" or "native", `@lib` for the shipped libconfine.so, `@engine` for
+the engine, `@supervisor` for this process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+import time
+from typing import Any
+
+import llmspell
+from llmspell.supervisor import worker
+
+
+def put_in_place(argv: list[str], confined: bool) -> None:
+    """From now on every worker is `argv`, with the plan that the real one would get."""
+    real = worker.describe
+
+    def describe(*given: Any) -> worker.Start:
+        start = real(*given)
+        native = start.argv[0].endswith("llmspell-launch")
+        names = {
+            "@plan": "native" if native else "wasm",
+            "@lib": str(worker.BUILT / "libconfine.so"),
+            "@engine": given[2],
+            "@supervisor": str(os.getpid()),
+        }
+        words = [names.get(word, word) for word in argv]
+        if native and confined:
+            words = [start.argv[0], *words]
+        return start._replace(argv=tuple(words))
+
+    worker.describe = describe  # type: ignore[assignment]
+
+
+def main() -> None:
+    order = json.loads(sys.argv[1])
+    put_in_place(order["argv"], order.get("confined", True))
+    spell = llmspell.Spell.from_source("return 1", language=order.get("language", "lua"))
+    chosen: dict[str, Any] = {
+        "profile": order.get("profile", "high"),
+        "limits": order.get("limits", {"wall": "10s"}),
+        "grants": order.get("grants", ()),
+        "audit": order.get("audit"),
+    }
+
+    async def run() -> llmspell.Result:
+        async with llmspell.Supervisor() as supervisor:
+            return await supervisor.run(spell, **chosen)
+
+    before = len(os.listdir("/proc/self/fd"))
+    begun = time.monotonic()
+    if order.get("driver") == "asyncio":
+        result = asyncio.run(run())
+    else:
+        result = llmspell.run(spell, **chosen)
+    seconds = time.monotonic() - begun
+    status = open(f"/proc/{os.getpid()}/status", encoding="ascii").read()
+    peak = int(status.partition("VmHWM:")[2].split()[0]) // 1024
+    after = len(os.listdir("/proc/self/fd"))
+    found = result.to_json() | {"leaked": after - before, "seconds": seconds, "peak_mib": peak}
+    print(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main()
