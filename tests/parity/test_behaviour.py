@@ -82,7 +82,8 @@ CASES: dict[str, Case] = {
         'try { await fs.stat("x") } catch (e) {'
         " return [false, e.code, e.kind, e.message, e.rule, e.hint, e.recoverable, e.trace_id] }",
         'try:\n    await fs.stat("x")\nexcept LLMSpellError as e:\n'
-        "    result = [False, e.code, e.kind, e.message, e.rule, e.hint, e.recoverable, e.trace_id]",
+        "    result = [False, e.code, e.kind, e.message, e.rule, e.hint, e.recoverable,"
+        " e.trace_id]",
         [
             False,
             4008,
@@ -95,7 +96,8 @@ CASES: dict[str, Case] = {
         ],
     ),
     "an invalid argument names it": Case(
-        'local _, e = pcall(fs.list, "x", {limit=99999}) return {e.code, e.kind, e.message, e.hint}',
+        'local _, e = pcall(fs.list, "x", {limit=99999})'
+        " return {e.code, e.kind, e.message, e.hint}",
         'try { await fs.list("x", {limit: 99999}) } catch (e) '
         "{ return [e.code, e.kind, e.message, e.hint] }",
         'try:\n    await fs.list("x", limit=99999)\nexcept LLMSpellError as e:\n'
@@ -142,7 +144,8 @@ CASES: dict[str, Case] = {
         " return {e.code, e.kind, Async.timeout(function() return 3 end, 5000)}",
         "let k; try { await Async.timeout(Async.sleep(9000), 5) } catch (e) { k = e }"
         " return [k.code, k.kind, await Async.timeout(async () => 3, 5000)]",
-        "try:\n    await Async.timeout(Async.sleep(9000), 5)\nexcept LLMSpellError as e:\n    k = e\n"
+        "try:\n    await Async.timeout(Async.sleep(9000), 5)\n"
+        "except LLMSpellError as e:\n    k = e\n"
         "[k.code, k.kind, await Async.timeout(lambda: 3, 5000)]",
         [4004, "timeout", 3],
     ),

@@ -53,7 +53,7 @@ def one_spell(language: str) -> tuple[str, list[tuple[str, dict[str, Any]]]]:
         named = {param.name: sample(param) for param in function.params}
         for name in module.names:
             positional = [sample(param) for param in function.params[: function.positional]]
-            rest = {key: value for key, value in list(named.items())[function.positional :]}
+            rest = dict(list(named.items())[function.positional :])
             lines.append(call(language, name, function.name, positional, rest))
             calls.append((function.wire, expected(function, named)))
         first = function.params[0].types if function.params else ()

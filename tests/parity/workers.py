@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final, NamedTuple
 
-import lupa  # type: ignore[import-untyped]
+import lupa
 import pytest
 
 from llmspell import platform
@@ -61,13 +61,14 @@ class Worker:
         kind: str = "bare",
         *,
         memory: int = MEMORY,
+        cpu: int = 60,
         arguments: tuple[str, ...] = (),
     ) -> None:
         self.language = language
         self.connection = Connection(Role.SPELL)
         self.inbox: list[messages.Message] = []
         self.socket, theirs = socket.socketpair()
-        argv, preamble, fds = _start(language, kind, memory, arguments)
+        argv, preamble, fds = _start(language, kind, memory, cpu, arguments)
         self.socket.sendall(preamble)
         errors = os.environ.get("LLMSPELL_TEST_STDERR")
         self.process = platform.spawn(
@@ -126,11 +127,11 @@ def require(kind: str, language: str) -> None:
 
 
 def _start(
-    language: str, kind: str, memory: int, arguments: tuple[str, ...]
+    language: str, kind: str, memory: int, cpu: int, arguments: tuple[str, ...]
 ) -> tuple[list[str], bytes, dict[int, int]]:
     require(kind, language)
     if kind == "high":
-        return _start_wasm(language, memory)
+        return _start_wasm(language, memory, cpu)
     main = str(SANDBOXES / "engines" / "main.py")
     argv = [sys.executable, "-I", "-S", "-B", main, "--engine", language]
     argv += ["--site", str(SITE), *arguments]
@@ -143,7 +144,7 @@ def _start(
             level="medium",
             kind="native",
             memory=memory,
-            cpu=60,
+            cpu=cpu,
             threads=1,
             processes=0,
             open_files=64,
@@ -155,7 +156,7 @@ def _start(
     return argv, frame(plan.stage1) + frame(plan.stage2), {}
 
 
-def _start_wasm(language: str, memory: int) -> tuple[list[str], bytes, dict[int, int]]:
+def _start_wasm(language: str, memory: int, cpu: int) -> tuple[list[str], bytes, dict[int, int]]:
     from llmspell.supervisor import guests
 
     guest = guests.guest(language)
@@ -164,7 +165,7 @@ def _start_wasm(language: str, memory: int) -> tuple[list[str], bytes, dict[int,
             level="high",
             kind="wasm",
             memory=memory,
-            cpu=60,
+            cpu=cpu,
             threads=1,
             processes=0,
             open_files=32,

@@ -6,7 +6,7 @@ import os
 import time
 from typing import Any, NoReturn
 
-from lupa.lua54 import LuaMemoryError, LuaRuntime  # type: ignore[import-untyped]
+from lupa.lua54 import LuaMemoryError, LuaRuntime
 
 from llmspell.sandboxes.engines.host import OUT_OF_MEMORY
 from llmspell.sandboxes.engines.wire import Wire

@@ -17,6 +17,7 @@ from collections.abc import Callable, Coroutine, Generator, Iterable, Mapping
 from typing import Any, NoReturn, Protocol, cast
 
 from _json import encode_basestring, make_encoder, make_scanner
+from _thread import allocate_lock
 
 
 class Host(Protocol):
@@ -325,8 +326,23 @@ PART_SIZE = 87_000
 MESSAGE_MAX = 16_777_216
 
 
+SENDING = allocate_lock()
+"""Held for ever once the end was sent: a thread of the spell's says nothing after it."""
+
+
 def send_text(text: str) -> None:
-    """Sends one message, in parts when it is large."""
+    """Sends one message, in parts when it is large. Threads of the spell's may print, too."""
+    with SENDING:
+        _send(text)
+
+
+def send_end(text: str) -> None:
+    """Sends the last message."""
+    SENDING.acquire()
+    _send(text)
+
+
+def _send(text: str) -> None:
     if len(text) <= PART_SIZE // 2:
         return HOST.send(text)
     size = len(text.encode("utf-8"))
@@ -1385,6 +1401,9 @@ class OwnFinder:
 
     @staticmethod
     def find_spec(name: str, path: object = None, target: object = None) -> Any:
+        # The library asks for modules of other systems all the time; those are not the spell's.
+        if name.split(".")[0] in sys.stdlib_module_names:
+            return None
         try:
             own_source(name, "spell:" + name.replace(".", "/"))
         except LLMSpellError:
@@ -1680,7 +1699,7 @@ def serve() -> None:
     RUN.modules = frozenset(run.get("modules") or ())
     ending = report(run)
     flush_output()
-    send_text(ending)
+    send_end(ending)
 
 
 serve()

@@ -20,6 +20,7 @@ from collections.abc import Callable, Coroutine, Generator, Iterable, Mapping
 from typing import Any, NoReturn, Protocol, cast
 
 from _json import encode_basestring, make_encoder, make_scanner
+from _thread import allocate_lock
 
 
 class Host(Protocol):

@@ -8,8 +8,23 @@ PART_SIZE = 87_000
 MESSAGE_MAX = 16_777_216
 
 
+SENDING = allocate_lock()
+"""Held for ever once the end was sent: a thread of the spell's says nothing after it."""
+
+
 def send_text(text: str) -> None:
-    """Sends one message, in parts when it is large."""
+    """Sends one message, in parts when it is large. Threads of the spell's may print, too."""
+    with SENDING:
+        _send(text)
+
+
+def send_end(text: str) -> None:
+    """Sends the last message."""
+    SENDING.acquire()
+    _send(text)
+
+
+def _send(text: str) -> None:
     if len(text) <= PART_SIZE // 2:
         return HOST.send(text)
     size = len(text.encode("utf-8"))

@@ -107,7 +107,7 @@ def serve() -> None:
     RUN.modules = frozenset(run.get("modules") or ())
     ending = report(run)
     flush_output()
-    send_text(ending)
+    send_end(ending)
 
 
 serve()

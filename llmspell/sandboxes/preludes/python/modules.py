@@ -101,6 +101,9 @@ class OwnFinder:
 
     @staticmethod
     def find_spec(name: str, path: object = None, target: object = None) -> Any:
+        # The library asks for modules of other systems all the time; those are not the spell's.
+        if name.split(".")[0] in sys.stdlib_module_names:
+            return None
         try:
             own_source(name, "spell:" + name.replace(".", "/"))
         except LLMSpellError:
