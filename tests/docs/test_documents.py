@@ -1,4 +1,4 @@
-"""Commands and spells in the pages are run, their output compared; links and generated pages hold."""
+"""Commands and spells in the pages run and print what is shown; links and generated pages hold."""
 
 from __future__ import annotations
 

@@ -23,6 +23,14 @@ NAMES_OF_THE_SEEDS = {
 """DEP-015, those that need no model."""
 
 
+SAYS_WHERE_IT_RUNS = {
+    "basic/hello_world.lua",
+    "basic/handling_denials.lua",
+    "advanced/parallel_fetch.js",
+}
+"""Their output names the profile, or what it denies."""
+
+
 def split_result(text: str) -> tuple[str, Any]:
     """What was printed, and the JSON value after it (None when there is none).
 
@@ -41,17 +49,21 @@ def spelled(example: Example) -> str:
     return example.spell
 
 
+def assert_prints_the_expected(example: Example, printed: str) -> None:
+    expected = example.expected.read_text("utf-8")
+    if example.spell.endswith(".lua"):
+        assert split_result(printed) == split_result(expected)
+    else:
+        assert printed == expected
+
+
 @pytest.mark.parametrize("example", LISTED, ids=spelled)
 def test_example_prints_what_is_expected(example: Example, tmp_path: Path) -> None:
     folder = copy_to(tmp_path)
     audit = tmp_path / "audit.jsonl"
     ended = run(example, folder, audit=audit)
     assert ended.returncode == 0, ended.stderr.decode()
-    printed, expected = ended.stdout.decode(), example.expected.read_text("utf-8")
-    if example.spell.endswith(".lua"):
-        assert split_result(printed) == split_result(expected)
-    else:
-        assert printed == expected
+    assert_prints_the_expected(example, ended.stdout.decode())
     for name in example.creates:
         assert (folder / name).stat().st_size > 0
     verified = command(["audit", "verify", str(audit)], folder)
@@ -68,6 +80,18 @@ def test_example_without_its_grants_is_denied(example: Example, tmp_path: Path) 
     assert "to allow it: --allow-" in message
     for name in example.creates:
         assert not (folder / name).exists()
+
+
+@pytest.mark.parametrize("profile", ["low", "medium"])
+@pytest.mark.parametrize(
+    "example", [one for one in LISTED if one.spell not in SAYS_WHERE_IT_RUNS], ids=spelled
+)
+def test_example_runs_unchanged_at_other_profiles(
+    example: Example, profile: str, tmp_path: Path
+) -> None:
+    ended = run(example._replace(profile=profile), copy_to(tmp_path))
+    assert ended.returncode == 0, ended.stderr.decode()
+    assert_prints_the_expected(example, ended.stdout.decode())
 
 
 def test_second_run_of_the_manifest_finds_what_changed(tmp_path: Path) -> None:
