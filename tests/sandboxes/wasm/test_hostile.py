@@ -1,4 +1,4 @@
-"""The worker's C under sanitizers: a guest that lies about pointers, a peer that lies about lengths."""
+"""The worker's C under sanitizers: guests lie about pointers, peers about lengths."""
 
 from __future__ import annotations
 
