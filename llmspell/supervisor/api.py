@@ -12,17 +12,24 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from llmspell.errors import UsageError
+from llmspell.errors import LimitExceeded, UsageError
+from llmspell.policies.resources import ResourceAmounts, SharedResources
 from llmspell.spells.spell import Spell
-from llmspell.supervisor.prepare import RunOptions, prepare
+from llmspell.supervisor.ending import number_of
+from llmspell.supervisor.prepare import Prepared, RunOptions, prepare
 from llmspell.supervisor.result import Result
 
 if TYPE_CHECKING:
     import asyncio
 
 OnOutput = Callable[[str], None]
+
+HOST_TOTAL: Final = ResourceAmounts(
+    memory=1 << 40, operations=256, connections=1_000, disk=1 << 40, cpu_percent=100_000
+)
+"""What one supervisor's runs may use together where the host says nothing else (RES-002)."""
 
 
 def run(
@@ -53,8 +60,10 @@ def run(
 class Supervisor:
     """Runs spells on the running event loop; leaving the `async with` ends those under way."""
 
-    def __init__(self) -> None:
+    def __init__(self, total: ResourceAmounts = HOST_TOTAL) -> None:
+        """`total` is what all runs together may use; a run that does not fit is refused."""
         self._running: set[asyncio.Task[Any]] = set()
+        self._shared = SharedResources(total)
         self._open = False
 
     async def __aenter__(self) -> Supervisor:
@@ -96,7 +105,14 @@ class Supervisor:
         options = _options(
             profile, grants, limits, params, args, policy_file, audit, allow_degraded
         )
-        task = asyncio.ensure_future(_run(_spell(spell), options, _Sink(on_output)))
+        prepared = prepare(_spell(spell), options)
+        try:
+            guard = self._shared.acquire(_needed(prepared))
+        except LimitExceeded:
+            prepared.close()
+            raise
+        task = asyncio.ensure_future(_run(prepared, _Sink(on_output)))
+        task.add_done_callback(lambda _: guard.release())
         self._running.add(task)
         task.add_done_callback(self._running.discard)
         try:
@@ -107,12 +123,16 @@ class Supervisor:
             raise
 
 
-async def _run(spell: Spell, options: RunOptions, sink: _Sink) -> Result:
+def _needed(prepared: Prepared) -> ResourceAmounts:
+    memory = number_of(prepared.plan.policy.limits.memory)
+    return ResourceAmounts(memory=0 if memory is None else memory, operations=1)
+
+
+async def _run(prepared: Prepared, sink: _Sink) -> Result:
     from llmspell.supervisor.crew import Crew
     from llmspell.supervisor.drivers.aio import AsyncDriver
     from llmspell.supervisor.runner import begin, launcher
 
-    prepared = prepare(spell, options)
     crew = Crew(launcher(prepared))
     try:
         session = begin(prepared, crew)

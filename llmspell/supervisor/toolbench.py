@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from llmspell.channel.framing import FrameError
 from llmspell.channel.jsontext import Callback, Malformed
 from llmspell.errors import InvalidInput, LimitExceeded, LlmspellError, OperationFailed, from_wire
+from llmspell.policies.breaker import CircuitBreaker
 from llmspell.policies.rate import RateLimiter
 from llmspell.supervisor.effects import StartTools
 from llmspell.supervisor.peers import Peer, ToolJob
@@ -24,6 +25,11 @@ if TYPE_CHECKING:
 TOOL_WORKERS_MAX: Final = 4
 """Tool workers of one run; further tool calls wait for one."""
 
+BREAKDOWNS_MAX: Final = 5
+"""Breakdowns of one tool in a row after which it rests: each costs a process and a time-out."""
+
+REST_SECONDS: Final = 60.0
+
 EXECUTE: Final = Callback(0)
 """The one function a tool worker offers: run the named tool on this input."""
 
@@ -31,7 +37,7 @@ EXECUTE: Final = Callback(0)
 class Toolbench:
     """Queue and workers. Holds no process: it asks for effects like the rest of the core."""
 
-    __slots__ = ("_idle", "_queue", "_rates", "_session", "_starting")
+    __slots__ = ("_breakers", "_idle", "_queue", "_rates", "_session", "_starting")
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -39,6 +45,7 @@ class Toolbench:
         self._idle: list[Peer] = []
         self._starting: list[Peer] = []
         self._rates: dict[str, RateLimiter] = {}
+        self._breakers: dict[str, CircuitBreaker] = {}
 
     def needs(self, peer: Peer) -> frozenset[str]:
         """What the tool at work in this worker declared; nothing when none is at work."""
@@ -54,6 +61,7 @@ class Toolbench:
         verdict = context.policy.tools.judge(tool.name, tool.needs, tool.category)
         context.judge(verdict, action="tool", target=tool.name)
         self._check_rate(tool.name, tool.calls_per_minute)
+        self._check_breaker(tool.name)
         job = ToolJob(peer.number, call, tool.name, tool.needs, args["input"], tool.seconds)
         self._queue.append(job)
         self._assign()
@@ -72,6 +80,24 @@ class Toolbench:
                 hint=f"wait {limiter.wait(now):.0f} s",
             )
 
+    def _check_breaker(self, tool: str) -> None:
+        breaker = self._breakers.get(tool)
+        if breaker is not None and not breaker.allow(self._session.now):
+            raise OperationFailed(
+                f"the tool {tool} broke down {BREAKDOWNS_MAX} times in a row and rests",
+                code=2007,
+                kind="unavailable",
+                rule="tool.breaker",
+                hint=f"try again in {REST_SECONDS:g} s",
+            )
+
+    def _broke_down(self, job: ToolJob) -> None:
+        breaker = self._breakers.get(job.tool)
+        if breaker is None:
+            breaker = CircuitBreaker(BREAKDOWNS_MAX, job.seconds + 1, REST_SECONDS)
+            self._breakers[job.tool] = breaker
+        breaker.failed(self._session.now)
+
     def ready(self, peer: Peer) -> None:
         """A tool worker said hello."""
         self._starting.remove(peer)
@@ -84,6 +110,7 @@ class Toolbench:
         if job is not None and job.deadline is not None and now >= job.deadline:
             peer.job = None
             self._session.end_peer(peer)
+            self._broke_down(job)
             error = OperationFailed(
                 f"the tool {job.tool} did not end within {job.seconds:g} s",
                 code=2008,
@@ -107,6 +134,7 @@ class Toolbench:
         peer.job = None
         self._session.end_peer(peer)
         if job is not None:
+            self._broke_down(job)
             self._answer(job, _loss(job, how))
         self._assign()
 
@@ -129,6 +157,9 @@ class Toolbench:
                 return
             peer.job = None
             peer.origin = "tools"
+            breaker = self._breakers.get(job.tool)
+            if breaker is not None:
+                breaker.succeeded(self._session.now)
             self._answer(job, value if error is None else from_wire(error))
             if not peer.ending:
                 self._idle.append(peer)

@@ -6,21 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmspell.errors import Denied, InternalError, LimitExceeded, UsageError
+from llmspell.errors import InternalError, LimitExceeded, UsageError
 from llmspell.policies.breaker import BreakerState, CircuitBreaker
-from llmspell.policies.permissions import (
-    Connect,
-    DirectoryList,
-    FileRead,
-    FileWrite,
-    PermissionSet,
-)
 from llmspell.policies.rate import RateLimiter
 from llmspell.policies.resources import ResourceAmounts, SharedResources
 from llmspell.policies.violations import ViolationKind, for_denied, violation
-from llmspell.profiles.context import PolicyContext
-from llmspell.profiles.grants import Grant
-from llmspell.profiles.loader import load_policy
 
 
 def test_SEC_037_the_breaker_opens_and_recovers() -> None:
@@ -76,21 +66,6 @@ def test_SEC_017_violations_carry_exactly_their_details() -> None:
     denied = for_denied("fs.write", "a")
     assert denied is not None and denied.kind is ViolationKind.UNAUTHORIZED_FILE_ACCESS
     assert for_denied("tools.execute", "x") is None
-
-
-def test_SEC_018_permissions_are_the_policys_verdicts() -> None:
-    context = PolicyContext.of("/srv/work")
-    held = PermissionSet(
-        load_policy("high", context=context, grants=[Grant("read", "data"), Grant("net", "a.io")])
-    )
-    assert FileRead("/srv/work/data/x") in held and DirectoryList("/srv/work/data") in held
-    assert FileWrite("/srv/work/data/x") not in held
-    assert Connect("a.io") in held and Connect("b.io") not in held
-    held.check(FileRead("/srv/work/data/x"))
-    with pytest.raises(Denied) as caught:
-        held.check(FileWrite("/srv/work/out/x"))
-    assert caught.value.rule == "high.files.write" and caught.value.code == 4008
-    assert held.judge("read").allowed is False  # type: ignore[arg-type]
 
 
 def test_RES_001_shared_resources_are_all_or_nothing() -> None:

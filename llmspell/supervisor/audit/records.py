@@ -1,8 +1,8 @@
 """One audit record as bytes: canonical JSON on one line, bounded, chained by SHA-256.
 
 `hash` is SHA-256 over the previous record's hash (hex) and the canonical JSON of this record
-without `hash`, which is its last field. Everything outside printable ASCII is escaped, so no field can forge a line, a
-terminal sequence or a reading direction (SL-06, SL-07).
+without `hash`, which is its last field. Everything outside printable ASCII is escaped, so no
+field can forge a line, a terminal sequence or a reading direction (SL-06, SL-07).
 """
 
 from __future__ import annotations
