@@ -1,7 +1,7 @@
 """Fenced blocks of Markdown pages, and the commands in them.
 
-A block in a spell's language or in Python whose first line is a comment with a file name is saved
-under that name. A `console` block holds commands (`$ …`) with their output, in which `…` stands for
+A block whose first line is a comment with a file name, or whose fence names one, is saved under
+that name. A `console` block holds commands (`$ …`) with their output, in which `…` stands for
 anything. A `bash` block holds commands without output.
 """
 
@@ -12,23 +12,24 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[2]
-FENCE = re.compile(r"^```(\w+)[ \t]*\n(.*?)^```[ \t]*$", re.MULTILINE | re.DOTALL)
+FENCE = re.compile(r"^```(\w+)(?: (\S+))?[ \t]*\n(.*?)^```[ \t]*$", re.MULTILINE | re.DOTALL)
 FILE_NAME = re.compile(r"(?:--|//|#) (\S+\.(?:lua|js|mjs|py|toml))\n")
 
 
 class Block(NamedTuple):
-    """One fenced block: its language, text and first line in the page."""
+    """One fenced block: its language, the name on its fence, its text and its line in the page."""
 
     page: str
     language: str
+    title: str | None
     text: str
     line: int
 
     @property
     def file_name(self) -> str | None:
-        """The name in the block's first comment."""
+        """The name on the fence, or in the first comment."""
         found = FILE_NAME.match(self.text)
-        return None if found is None else found.group(1)
+        return self.title if found is None else found.group(1)
 
 
 class Command(NamedTuple):
@@ -48,7 +49,7 @@ def blocks(page: str) -> list[Block]:
     """The fenced blocks of a page."""
     text = (ROOT / page).read_text("utf-8")
     return [
-        Block(page, match[1], match[2], text.count("\n", 0, match.start()) + 1)
+        Block(page, match[1], match[2], match[3], text.count("\n", 0, match.start()) + 1)
         for match in FENCE.finditer(text)
     ]
 

@@ -65,15 +65,20 @@ def place(tmp_path: Path) -> Place:
     return Place(tmp_path)
 
 
+def named(page: str) -> dict[str, str]:
+    """The files that a page's blocks make, by name."""
+    return {block.file_name: block.text for block in blocks(page) if block.file_name is not None}
+
+
 def with_commands(language: str) -> list[str]:
     return [page for page in pages() if any(block.language == language for block in blocks(page))]
 
 
 @pytest.mark.parametrize("page", with_commands("console"))
 def test_console_blocks_print_what_they_show(page: str, place: Place) -> None:
+    for name, text in named(page).items():
+        (place.folder / name).write_text(text, "utf-8")
     for block in blocks(page):
-        if block.file_name is not None:
-            (place.folder / block.file_name).write_text(block.text, "utf-8")
         if block.language != "console":
             continue
         for command in commands(block):
@@ -91,6 +96,40 @@ def test_bash_blocks_run(page: str, place: Place) -> None:
             for line in block.text.splitlines():
                 code, printed = place.run(line)
                 assert code == 0, f"{page}:{block.line}: {line}\n{printed}"
+
+
+PROGRAMS = ("lua", "js", "python")
+
+
+@pytest.mark.parametrize("page", pages())
+def test_every_shown_program_is_run(page: str) -> None:
+    shown = [command.words for block in blocks(page) for command in commands(block)]
+    programs = "\n".join([*shown, *named(page).values()])
+    for block in blocks(page):
+        if block.language in PROGRAMS:
+            assert block.file_name, f"{page}:{block.line}: no file name in the first comment"
+            uses = len(re.findall(rf"(?<![\w.]){re.escape(block.file_name)}", programs))
+            assert uses > 1, f"{page}:{block.line}: {block.file_name} is never run"
+
+
+def toml(page: str) -> list[Block]:
+    return [block for block in blocks(page) if block.language == "toml"]
+
+
+@pytest.mark.parametrize("page", [page for page in pages() if toml(page)])
+def test_shown_policies_and_settings_are_accepted(page: str, place: Place) -> None:
+    for block in toml(page):
+        file = place.folder / "shown.toml"
+        file.write_text(block.text, "utf-8")
+        if "[security]" in block.text:
+            words = f"LLMSPELL_CONFIG_PATH={file} llmspell explain"
+        else:
+            words = f"llmspell explain --policy {file}"
+        code, printed = place.run(words)
+        assert code == 0, f"{page}:{block.line}: {printed}"
+        file.write_text(f"{block.text}\nnonsense = 1\n", "utf-8")
+        code, printed = place.run(words)
+        assert code == 2, f"{page}:{block.line}: a wrong key passed\n{printed}"
 
 
 def bash(page: str) -> list[Block]:
