@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, NamedTuple, NoReturn, cast
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, NoReturn
 
-
-class Achieved(NamedTuple):
-    """What the kernel holds, as the C code found by trying."""
-
-    layers: list[str]
-    effects: dict[str, bool]
+    Achieved = tuple[list[str], dict[str, bool]]
+    """The layers and the effects that the kernel holds, as the C code found by trying."""
 
 
 class Confinement:
@@ -42,14 +40,15 @@ class Confinement:
         os._exit(70)
 
 
-NOTHING = Achieved([], {})
+NOTHING: Achieved = ([], {})
 
 
 def _parse(text: bytes) -> Achieved:
     from _json import make_scanner
 
-    report: dict[str, Any] = make_scanner(cast(Any, _ScannerSettings()))(text.decode("ascii"), 0)[0]
-    return Achieved(
+    settings: Any = _ScannerSettings()
+    report: dict[str, Any] = make_scanner(settings)(text.decode("ascii"), 0)[0]
+    return (
         [str(layer) for layer in report["layers"]],
         {str(name): held is True for name, held in report["effects"].items()},
     )
@@ -64,4 +63,6 @@ class _ScannerSettings:
     parse_float = float
     parse_int = int
     parse_constant = float
-    memo: ClassVar[dict[str, str]] = {}
+
+    def __init__(self) -> None:
+        self.memo: dict[str, str] = {}

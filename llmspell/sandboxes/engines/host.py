@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Final, Protocol
-
 from llmspell.sandboxes.engines.wire import Wire
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Final, Protocol
 
-class Host(Protocol):
-    """One engine with its prelude read and everything loaded that a spell may need."""
+    class Host(Protocol):
+        """One engine with its prelude read and everything loaded that a spell may need."""
 
-    def run(self) -> None:
-        """Evaluates the prelude, which drives one spell from `run` to its end."""
+        def run(self) -> None:
+            """Evaluates the prelude, which drives one spell from `run` to its end."""
 
-
-HostFactory = Callable[[Wire, str, "list[str] | None"], Host]
-"""(channel, path of the prelude, granted modules to load beforehand) → a host.
-
-Modules are None at the profile none: nothing is loaded for the spell, it imports for itself."""
+    HostFactory = Callable[[Wire, str, list[str] | None], Host]
+    """(channel, path of the prelude, modules to load beforehand or None) → a host."""
 
 OUT_OF_MEMORY: Final = (
     b'{"type":"failed","error":{"code":4005,"kind":"memory",'

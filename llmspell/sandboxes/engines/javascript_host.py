@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import time
-from typing import Any, Final
 
 from _quickjs import Context  # type: ignore[import-not-found]
 
 from llmspell.sandboxes.engines.host import OUT_OF_MEMORY
 from llmspell.sandboxes.engines.wire import Wire
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Final
 
 STACK_BYTES: Final = 1 << 20
 """The engine's own stack bound: an eighth of the process's stack, so it is met first."""

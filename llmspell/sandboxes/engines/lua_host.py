@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import time
-from typing import Any, NoReturn
 
 from lupa.lua54 import LuaMemoryError, LuaRuntime
 
 from llmspell.sandboxes.engines.host import OUT_OF_MEMORY
 from llmspell.sandboxes.engines.wire import Wire
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, NoReturn
 
 _OPEN_HOST = b"""
 local send, recv, clock, random, seed_a, seed_b = ...

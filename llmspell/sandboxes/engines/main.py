@@ -2,7 +2,8 @@
 
 Arguments: `--site DIR` (repeatable) where the engine is installed, `--prelude FILE`,
 `--confine LIBRARY` (then the first frame is a plan), `--profile NAME`, `--modules a,b` that were
-granted and are loaded before confinement.
+granted and are loaded before confinement. For Python `--needs a,b` are the safe modules to load
+(`safe_modules.named_in`); without it all are, which a zygote wants and a single run pays 40 ms for.
 Everything is loaded first; then the second stage of the confinement, `hello`, and the prelude,
 which waits for the spell.
 """
@@ -20,7 +21,7 @@ SUFFIXES = {"lua": "lua", "javascript": "js", "python": "py"}
 class Options:
     """The command line; a mistake in it is the supervisor's and ends the worker with 64."""
 
-    __slots__ = ("confine", "engine", "modules", "prelude", "profile", "sites")
+    __slots__ = ("confine", "engine", "modules", "needs", "prelude", "profile", "sites")
 
     def __init__(self, words: list[str]) -> None:
         self.engine = ""
@@ -29,6 +30,7 @@ class Options:
         self.confine = ""
         self.profile = ""
         self.modules: list[str] = []
+        self.needs: list[str] | None = None
         if len(words) % 2:
             sys.exit(64)
         for name, value in zip(words[::2], words[1::2], strict=True):
@@ -43,7 +45,9 @@ class Options:
             elif name == "--profile":
                 self.profile = value
             elif name == "--modules":
-                self.modules = [module for module in value.split(",") if module]
+                self.modules = _names(value)
+            elif name == "--needs":
+                self.needs = _names(value)
             else:
                 sys.exit(64)
         if not self.engine:
@@ -57,19 +61,36 @@ def main(words: list[str]) -> None:
     """Runs one worker; comes back only when the spell ended."""
     options = Options(words)
     sys.path.extend(path for path in [*options.sites, PACKAGE_PARENT] if path not in sys.path)
-    from llmspell.sandboxes.engines.host import Host, load_host
+    _skip_front_door()
+    from llmspell.sandboxes.engines.host import load_host
     from llmspell.sandboxes.engines.wire import Wire
 
     wire = Wire(CHANNEL)
-    host: Host = load_host(options.engine)(wire, options.prelude, _to_load(options))
+    host = load_host(options.engine)(wire, options.prelude, _to_load(options))
     achieved = _confine(wire, options.confine)
     wire.send(_hello(options.engine, achieved[0], achieved[1]))
     host.run()
 
 
+def _skip_front_door() -> None:
+    """The package's `__init__` serves applications; a worker would pay 10 ms for its imports."""
+    package = type(sys)("llmspell")
+    package.__path__ = [f"{PACKAGE_PARENT}/llmspell"]
+    sys.modules["llmspell"] = package
+
+
 def _to_load(options: Options) -> list[str] | None:
-    """The granted modules; None at the profile none, where the spell imports for itself."""
-    return None if options.profile == "none" else options.modules
+    """What a Python spell may import; None at the profile none, where it imports for itself."""
+    if options.profile == "none" or options.engine != "python":
+        return None
+    from llmspell.sandboxes.engines.safe_modules import INNER_MODULES, SAFE_MODULES
+
+    safe = [*SAFE_MODULES, *INNER_MODULES] if options.needs is None else options.needs
+    return [*safe, *options.modules]
+
+
+def _names(words: str) -> list[str]:
+    return [word for word in words.split(",") if word]
 
 
 def _confine(wire: object, library: str) -> tuple[list[str], dict[str, bool]]:

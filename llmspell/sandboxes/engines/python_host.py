@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from types import CodeType
-from typing import Any, Final
-
 from llmspell.sandboxes.engines.host import OUT_OF_MEMORY
-from llmspell.sandboxes.engines.safe_modules import INNER_MODULES, SAFE_MODULES
 from llmspell.sandboxes.engines.wire import Wire
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import CodeType
+    from typing import Any, Final
 
 CODECS: Final = ("ascii", "latin_1", "utf_16", "utf_32", "utf_8_sig", "unicode_escape")
 """Codecs that are looked up by name, from files, at their first use."""
@@ -40,9 +41,8 @@ class PythonHost:
         self._wire = wire
         self._code = _compile(prelude)
         _warm()
-        if modules is not None:
-            for name in (*SAFE_MODULES, *INNER_MODULES, *modules):
-                _load(name)
+        for name in modules or ():
+            _load(name)
 
     def run(self) -> None:
         """Runs the prelude; it ends the process itself."""
@@ -74,4 +74,5 @@ def _warm() -> None:
     """What CPython loads at its first use of a feature."""
     for name in CODECS:
         __import__(f"encodings.{name}")
-    exec(compile("import _ast, select", "warm", "exec"), {})
+    # What the prelude itself imports, some of it late; and the first compile costs 5 ms.
+    exec(compile("import _ast, binascii, io, json, select", "warm", "exec"), {})

@@ -6,7 +6,9 @@ a clear error early; the boundary is the kernel's.
 
 from __future__ import annotations
 
-from typing import Final
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
 
 SAFE_MODULES: Final[tuple[str, ...]] = (
     "__future__",
@@ -77,3 +79,25 @@ INNER_MODULES: Final[tuple[str, ...]] = (
 )
 """Modules that the interpreter or a safe module imports only when a function of theirs runs, under
 the spell's own import. They are loaded beforehand too: after confinement it is too late."""
+
+_LATE_IMPORTS: Final[dict[str, tuple[str, ...]]] = {
+    "datetime": ("_strptime",),
+    "time": ("_strptime",),
+    "html": ("html.entities",),
+    "traceback": ("linecache", "tokenize"),
+    "warnings": ("linecache", "tokenize"),
+}
+
+
+def named_in(source: str) -> tuple[str, ...]:
+    """The safe modules that a spell's text names, with what they import late, for `--needs`.
+
+    Every word counts, so it finds more than is imported and nothing less, except a name that is
+    put together at run time: importing that one raises 4007.
+    """
+    import re
+
+    words = set(re.findall(r"\w+", source))
+    named = [name for name in SAFE_MODULES if words.issuperset(name.split("."))]
+    late = {inner for name in named for inner in _LATE_IMPORTS.get(name, ())}
+    return (*named, *sorted(late))

@@ -309,3 +309,16 @@ def test_frames_of_the_prelude_are_not_shown(kind: str) -> None:
         '  File "spell.py", line 4, in g',
         '  File "spell.py", line 2, in f',
     ]
+
+
+def test_only_the_modules_that_the_source_names_need_be_loaded() -> None:
+    from llmspell.sandboxes.engines.safe_modules import named_in
+
+    source = "import datetime, json\nfrom urllib.parse import quote\n"
+    source += "[datetime.datetime.strptime('2026', '%Y').year, json.loads('1'), quote(' ')]"
+    needs = named_in(source)
+    assert set(needs) == {"datetime", "json", "urllib.parse", "_strptime"}
+    arguments = ("--needs", ",".join(needs))
+    assert value(source, kind="medium", arguments=arguments) == [2026, 1, "%20"]
+    composed = py("__import__('deci' + 'mal')", kind="medium", arguments=("--needs", "json"))
+    assert composed.error is not None and composed.error["code"] == 4007

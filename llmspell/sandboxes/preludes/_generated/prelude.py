@@ -13,19 +13,30 @@ import builtins
 import os
 import sys
 import time
-from collections.abc import Callable, Coroutine, Generator, Iterable, Mapping
-from typing import Any, NoReturn, Protocol, cast
 
 from _json import encode_basestring, make_encoder, make_scanner
 from _thread import allocate_lock
 
+# `typing` would cost every start more than the whole prelude.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Generator, Iterable, Mapping
+    from typing import Any, NoReturn, Protocol, cast
 
-class Host(Protocol):
-    """What carries frames."""
+    class Host(Protocol):
+        """What carries frames."""
 
-    def send(self, text: str) -> None: ...
+        def send(self, text: str) -> None: ...
 
-    def recv(self, timeout_ms: float | None) -> str | None: ...
+        def recv(self, timeout_ms: float | None) -> str | None: ...
+
+else:
+
+    def cast(_type, value):
+        return value
+
+    # Named at run time in `cast(Any, …)` and `dict[str, Any]` only.
+    Any = object
 
 
 class WasiHost:
@@ -1344,7 +1355,9 @@ def guarded_import(
             return real_import(name, globals, locals, fromlist, 0)
         except ImportError:
             if top not in RUN.modules:
-                raise
+                raise MissingModule(
+                    f"module {name[:80]} is not here", code=4007, kind="not_found"
+                ) from None
     if RUN.profile != "low" and top not in RUN.modules:
         raise denied_import(name)
     module = own_module(name)

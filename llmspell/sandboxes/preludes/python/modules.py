@@ -44,7 +44,9 @@ def guarded_import(
             return real_import(name, globals, locals, fromlist, 0)
         except ImportError:
             if top not in RUN.modules:
-                raise
+                raise MissingModule(
+                    f"module {name[:80]} is not here", code=4007, kind="not_found"
+                ) from None
     if RUN.profile != "low" and top not in RUN.modules:
         raise denied_import(name)
     module = own_module(name)
