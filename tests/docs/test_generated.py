@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import re
-import sys
 
 import pytest
 
+from docs.pages import api, cli, errors, profiles
 from llmspell.errors import CODES
 from llmspell.policies.limits import Limits
 from llmspell.spells.api import API, CALLS
 from llmspell.spells.api.model import camel
 from tests.docs.blocks import ROOT
 from tests.examples.programs import examples
-
-if str(ROOT) not in sys.path:
-    sys.path.insert(0, str(ROOT))
-
-from docs.pages import api, cli, errors, profiles  # noqa: E402
 
 MARKS = ("(kernel)", "(broker only)", "(worker only)")
 
