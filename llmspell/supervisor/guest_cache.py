@@ -51,6 +51,15 @@ def folder() -> Path:
     return Path(base, "llmspell", "guests")
 
 
+def as_path(descriptor: int, path: Path) -> str:
+    """A path that opens the very file of a descriptor; without /proc the file's own path.
+
+    The own path lies in a folder that only this user can change, so it names the same file.
+    """
+    direct = f"/proc/self/fd/{descriptor}"
+    return direct if os.path.isdir("/proc/self/fd") else str(path)
+
+
 def machine_code(order: Order) -> int:
     """A descriptor, open for reading, of the machine code; compiles at first use.
 
@@ -143,7 +152,8 @@ def _compile_and_keep(order: Order, directory: int) -> int:
 
 def _unnamed_file(directory: int) -> int:
     """A file without a name: it is gone when this process is killed."""
-    return os.open(f"/proc/self/fd/{directory}", os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    place = as_path(directory, folder())
+    return os.open(place, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600)
 
 
 def _publish(output: int, directory: int, name: str) -> None:
@@ -152,7 +162,22 @@ def _publish(output: int, directory: int, name: str) -> None:
         os.unlink(name, dir_fd=directory)  # there under the lock means: not to be trusted
     except FileNotFoundError:
         pass
-    os.link(f"/proc/self/fd/{output}", name, dst_dir_fd=directory, follow_symlinks=True)
+    if os.path.isdir("/proc/self/fd"):
+        os.link(f"/proc/self/fd/{output}", name, dst_dir_fd=directory, follow_symlinks=True)
+        return
+    # Only /proc gives an unnamed file a name; without it the content is written again.
+    passing = f"{name}.{os.getpid()}.tmp"
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    copy = os.open(passing, flags, 0o600, dir_fd=directory)
+    try:
+        size = os.fstat(output).st_size
+        sent = 0
+        while sent < size:
+            sent += os.sendfile(copy, output, sent, size - sent)
+        os.fsync(copy)
+        os.rename(passing, name, src_dir_fd=directory, dst_dir_fd=directory)
+    finally:
+        os.close(copy)
 
 
 def _compile_in_memory(order: Order) -> int:
@@ -173,7 +198,7 @@ def _compile(order: Order, output: int) -> None:
         _check_content(order, source)
         # The very file that was checked: the path could name another by now.
         command = [str(order.worker), "compile", "--wasmtime", str(order.library)]
-        command += ["--input", f"/proc/self/fd/{_INPUT_FD}", "--output-fd", str(_OUTPUT_FD)]
+        command += ["--input", as_path(_INPUT_FD, order.source), "--output-fd", str(_OUTPUT_FD)]
         passed = {_INPUT_FD: source, _OUTPUT_FD: output}
         process = spawn(command, channel=None, pass_fds=passed, stderr=tell)
         try:

@@ -62,9 +62,10 @@ def guest(engine: str) -> Guest:
     prelude = PRELUDES / f"prelude.{_SUFFIXES[engine]}"
     if not prelude.is_file():
         raise _incomplete(f"the {engine} prelude")
+    order = _order(engine, library)
     if engine not in _opened:
-        _opened[engine] = guest_cache.machine_code(_order(engine, library))
-    module = Path(f"/proc/self/fd/{_MODULE_FD}")
+        _opened[engine] = guest_cache.machine_code(order)
+    module = Path(guest_cache.as_path(_MODULE_FD, guest_cache.folder() / order.name))
     return Guest(engine, library, module, prelude, {_MODULE_FD: _opened[engine]})
 
 

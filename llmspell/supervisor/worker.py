@@ -77,9 +77,7 @@ def _wasm(policy: Policy, engine: str) -> Start:
 
     guest = guests.guest(engine)
     memory = number_of(policy.limits.memory)
-    plan = platform.plan(
-        _confinement("high", "wasm", policy)._replace(keep_fds=tuple(guest.pass_fds))
-    )
+    plan = platform.plan(_confinement("high", "wasm", policy))
     argv = (
         str(_built("llmspell-worker")),
         "run",

@@ -23,6 +23,9 @@ _FIRST_SAFE_FD: Final = 64
 """Copies for the child lie from here up, so that no dup2 in the child hits another's source."""
 
 
+_DESCRIPTORS_TRIED: Final = 1024
+
+
 class ExitStatus(NamedTuple):
     """How a process ended: exactly one of code and signal is a number.
 
@@ -232,10 +235,15 @@ def _handle(pid: int) -> int:
 def _inheritable() -> list[int]:
     """Descriptors that another library left open for children."""
     found = []
-    for name in os.listdir("/proc/self/fd"):
+    try:
+        numbers = [int(name) for name in os.listdir("/proc/self/fd")]
+    except OSError:
+        # A chroot without /proc: the launcher closes everything itself, so a bound is no leak.
+        numbers = list(range(3, _DESCRIPTORS_TRIED))
+    for number in numbers:
         try:
-            if os.get_inheritable(int(name)):
-                found.append(int(name))
+            if os.get_inheritable(number):
+                found.append(number)
         except OSError:
             continue  # the listing's own descriptor, or one that another thread just closed
     return found
