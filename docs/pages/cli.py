@@ -21,8 +21,10 @@ def render() -> str:
     parts = [
         "# Command line\n",
         "`llmspell COMMAND …`; `llmspell --version` prints the version, `llmspell COMMAND --help` "
-        "a command's flags. Scripts may begin with `#!/usr/bin/env llmspell-lua`, `llmspell-js` or "
-        "`llmspell-python`. Exit codes are in [errors.md](errors.md).\n",
+        "a command's flags. Exit codes are in [errors.md](errors.md).\n",
+        "Scripts may begin with `#!/usr/bin/env llmspell-lua`, `llmspell-js` or `llmspell-python` and "
+        "be run by name: then they run at the default profile, and every word after the name is "
+        "one of the spell's `args`.\n",
         "Words after `--` are the spell's own `args`. A value of `--param` that is JSON arrives "
         "as that value, anything else as text.\n",
     ]
