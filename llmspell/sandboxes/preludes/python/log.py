@@ -43,4 +43,8 @@ def json_encode(value: Any, **options: Any) -> str:
 def json_decode(text: str | bytes) -> Any:
     import json
 
-    return json.loads(text)
+    return json.loads(text, parse_constant=_refuse_constant)
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
