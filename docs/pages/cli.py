@@ -22,8 +22,8 @@ def render() -> str:
         "# Command line\n",
         "`llmspell COMMAND …`; `llmspell --version` prints the version, `llmspell COMMAND --help` "
         "a command's flags. Exit codes are in [errors.md](errors.md).\n",
-        "Scripts may begin with `#!/usr/bin/env llmspell-lua`, `llmspell-js` or `llmspell-python` and "
-        "be run by name: then they run at the default profile, and every word after the name is "
+        "Scripts may begin with `#!/usr/bin/env llmspell-lua`, `llmspell-js` or `llmspell-python` "
+        "and be run by name, at the default profile; then every word after the name is "
         "one of the spell's `args`.\n",
         "Words after `--` are the spell's own `args`. A value of `--param` that is JSON arrives "
         "as that value, anything else as text.\n",
