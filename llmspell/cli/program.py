@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Final, NoReturn
 
-from llmspell.errors import LlmspellError, UsageError
+from llmspell.errors import LlmspellError, Missing, UsageError
 
 EXIT_USAGE: Final = 2
 EXIT_INTERNAL: Final = 6
@@ -65,6 +65,9 @@ def _run(parser: argparse.ArgumentParser) -> None:
         "--output", choices=("text", "json"), default="text", help="how the result is printed"
     )
     parser.add_argument("--audit", metavar="FILE", help="where the audit record goes")
+    parser.add_argument(
+        "--check", action="store_true", help="only check the syntax: no line of the spell runs"
+    )
     parser.add_argument("--log-level", metavar="LEVEL", default="info", help="trace … error")
 
 
@@ -142,6 +145,10 @@ def dispatch(words: list[str]) -> int:
         code: int = command.main(chosen)
         return code
     except UsageError as error:
+        complain(error)
+        return EXIT_USAGE
+    except Missing as error:
+        # Something the user named is not there: a tool, a category.
         complain(error)
         return EXIT_USAGE
     except LlmspellError as error:

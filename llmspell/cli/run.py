@@ -36,7 +36,7 @@ def main(chosen: argparse.Namespace) -> int:
         spell = Spell.from_file(chosen.spell, language=chosen.engine, size=size)
     flush()
     sink = TerminalSink(quiet=as_json, level=chosen.log_level)
-    options = options._replace(keep_output=as_json)
+    options = options._replace(keep_output=as_json, check=chosen.check)
     with Interrupts() as interrupts:
         result = run_blocking(spell, options, sink, interrupts)
     if as_json:

@@ -44,8 +44,8 @@ def block_of(source: str, engine: str) -> str | None:
     """The text of the leading comment block, or None."""
     mark = _MARKS[engine]
     lines = source.split("\n", 400)
-    start = 1 if lines and lines[0].startswith("#!") else 0
-    if start >= len(lines) or lines[start].strip() != f"{mark} {_BEGIN}":
+    start = _first(lines, mark)
+    if start is None:
         return None
     found: list[str] = []
     for line in lines[start + 1 :]:
@@ -59,6 +59,17 @@ def block_of(source: str, engine: str) -> str | None:
     raise ConfigurationError(
         f"the spell's {_BEGIN!r} block has no end", hint=f"close it with `{mark} {_END}`"
     )
+
+
+def _first(lines: list[str], mark: str) -> int | None:
+    """The line that opens the block: among the leading comments and blank lines, nowhere else."""
+    for number, line in enumerate(lines):
+        text = line.strip()
+        if text == f"{mark} {_BEGIN}":
+            return number
+        if text and not text.startswith((mark, "#!")):
+            return None
+    return None
 
 
 def parse(text: str, where: str) -> Manifest:

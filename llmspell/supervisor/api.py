@@ -35,7 +35,7 @@ HOST_TOTAL: Final = ResourceAmounts(
 def run(
     spell: Spell | str | os.PathLike[str],
     *,
-    profile: str | None = None,
+    profile: str | Mapping[str, Any] | None = None,
     grants: Sequence[str] = (),
     limits: Mapping[str, str | int | float] | None = None,
     params: Mapping[str, Any] | None = None,
@@ -87,7 +87,7 @@ class Supervisor:
         self,
         spell: Spell | str | os.PathLike[str],
         *,
-        profile: str | None = None,
+        profile: str | Mapping[str, Any] | None = None,
         grants: Sequence[str] = (),
         limits: Mapping[str, str | int | float] | None = None,
         params: Mapping[str, Any] | None = None,
@@ -166,7 +166,7 @@ def _spell(spell: Spell | str | os.PathLike[str]) -> Spell:
 
 
 def _options(
-    profile: str | None,
+    profile: str | Mapping[str, Any] | None,
     grants: Sequence[str],
     limits: Mapping[str, str | int | float] | None,
     params: Mapping[str, Any] | None,

@@ -105,7 +105,14 @@ def failed(error: LlmspellError, denials: Iterable[Denial], limits: Limits) -> E
     if error.code in MEMORY_CODES or error.kind == "memory":
         return limit("memory", limits.memory)
     if error.kind == "denied" and any(item.rule == error.rule for item in denials):
-        denied = Denied(error.message, code=error.code, rule=error.rule, hint=error.hint)
+        denied = Denied(
+            error.message,
+            code=error.code,
+            rule=error.rule,
+            hint=error.hint,
+            line=error.line,
+            stack=error.stack,
+        )
         return Ending(Status.DENIED, error.rule or "denied", error=denied)
     if error.kind == "limit" and error.rule is not None and error.rule.startswith("limit."):
         return Ending(Status.LIMIT, error.rule.removeprefix("limit."), error=error)

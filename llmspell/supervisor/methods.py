@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from llmspell.errors import InternalError
-from llmspell.spells.api import CALLS
+from llmspell.spells.api import CALLS, Function, Param
 from llmspell.spells.api.schema import compile_params
 from llmspell.supervisor.broker import CallContext, Method
 
@@ -46,14 +46,24 @@ UNJUDGED: Final = frozenset(
 """Methods without any effect outside the run, so without a verdict of their own."""
 
 
-def method_table(services: Services) -> dict[str, Method]:
-    """Every described method with its check and its service.
+LOAD_MODULE: Final = Function(
+    "load",
+    "Whether the spell may load a module; the preludes ask before they refuse one.",
+    (Param("name", ("string",), "the module", required=True, minimum=1, maximum=256),),
+    "{own_folder}",
+    wire="modules.load",
+)
+"""Not part of the script API: `require` and `import` of each language call it."""
+
+
+def method_table(services: Services, engine: str) -> dict[str, Method]:
+    """Every described method with its check and its service, for a spell of this engine.
 
     Raises `InternalError` when a described method has no service: it would pretend to exist.
     """
-    functions = {**services.table, **_CATALOGUE}
+    functions = {**services.table, **_CATALOGUE, LOAD_MODULE.wire: _module_loader(engine)}
     table: dict[str, Method] = {}
-    for name, description in CALLS.items():
+    for name, description in {**CALLS, LOAD_MODULE.wire: LOAD_MODULE}.items():
         perform = functions.get(name)
         if perform is None:
             raise InternalError(f"{name} is described but has no service")
@@ -91,6 +101,15 @@ def _get(context: CallContext, args: dict[str, Any]) -> dict[str, Any]:
 
 def _execute(context: CallContext, args: dict[str, Any]) -> Any:
     raise InternalError("tools.execute is done by the tool bench")
+
+
+def _module_loader(engine: str) -> Callable[[CallContext, dict[str, Any]], dict[str, Any]]:
+    def load(context: CallContext, args: dict[str, Any]) -> dict[str, Any]:
+        rules = context.policy.modules
+        context.judge(rules.judge(args["name"], engine), action="load", target=args["name"])
+        return {"own_folder": rules.own_folder}
+
+    return load
 
 
 def _summary(entry: Entry) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from llmspell import __version__
 from llmspell.channel.messages import EFFECTS, Hello
 from llmspell.channel.states import Role
 from llmspell.errors import IsolationRefused, LlmspellError, WorkerViolation
@@ -36,6 +37,7 @@ class SessionPlan(NamedTuple):
     args: tuple[str, ...]
     env: Mapping[str, str]
     keep_output: bool
+    check: bool = False
 
     @property
     def audit_path(self) -> str | None:
@@ -57,7 +59,7 @@ class SessionPlan(NamedTuple):
 
     def run_fields(self) -> dict[str, Any]:
         """The `run` message: all that a worker is ever told about its run."""
-        return {
+        fields: dict[str, Any] = {
             "source": self.spell.source,
             "name": self.spell.name,
             "profile": self.policy.confinement.level,
@@ -67,12 +69,17 @@ class SessionPlan(NamedTuple):
             "modules": list(self.policy.modules.granted(self.spell.engine)),
             "globals": self._globals(),
         }
+        if self.check:
+            fields["check"] = True
+        return fields
 
     def _globals(self) -> dict[str, Any]:
         limits = self.policy.limits
         memory = number_of(limits.memory)
         wall = number_of(limits.wall)
         return {
+            "VERSION": __version__,
+            "PLATFORM": platform_name(),
             "SANDBOX_ENABLED": self.policy.confinement.level != "none",
             "MAX_MEMORY": None if memory is None else int(memory),
             "MAX_EXECUTION_TIME": wall,
@@ -129,3 +136,9 @@ class SessionPlan(NamedTuple):
             return False
         return not self.audit.failed()
 
+
+def platform_name() -> str:
+    """`linux`, `macos` or `windows`: what a spell sees as PLATFORM (API-023)."""
+    import sys
+
+    return {"darwin": "macos", "win32": "windows"}.get(sys.platform, sys.platform)

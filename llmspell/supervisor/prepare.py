@@ -38,10 +38,11 @@ class RunOptions(NamedTuple):
     """What a caller chooses about one run; everything has a safe default.
 
     `profile` None means: as the policy file, the configuration or the default (`medium`) says.
-    `stdin` is a descriptor the spell may read through its broker, or None.
+    `stdin` is a descriptor the spell may read through its broker, or None. `check` parses the spell
+    and runs no line of it (ENG-022).
     """
 
-    profile: str | None = None
+    profile: str | Mapping[str, Any] | None = None
     policy_file: str | None = None
     grants: tuple[tuple[str, str], ...] = ()
     grant_requested: bool = False
@@ -52,6 +53,7 @@ class RunOptions(NamedTuple):
     audit: str | None = None
     stdin: int | None = 0
     keep_output: bool = False
+    check: bool = False
 
     def script_size(self, default: int) -> int:
         """Bytes a spell's source may have, from the limits chosen. Raises `UsageError`."""
@@ -69,7 +71,6 @@ class Prepared(NamedTuple):
 
     plan: SessionPlan
     services: Services
-    modules: tuple[str, ...]
 
     def close(self) -> None:
         """Closes every handle the session held. Idempotent."""
@@ -148,7 +149,7 @@ def prepare(spell: Spell, options: RunOptions) -> Prepared:
     audit = AuditLog.open(options.audit, session, mask=masker.mask_record, rules=policy.audit)
     services = Services(policy, stdin=options.stdin)
     budget = Budget(policy.limits)
-    broker = Broker(method_table(services), policy, budget, audit, masker.mask)
+    broker = Broker(method_table(services, spell.engine), policy, budget, audit, masker.mask)
     plan = SessionPlan(
         session=session,
         spell=spell,
@@ -161,8 +162,9 @@ def prepare(spell: Spell, options: RunOptions) -> Prepared:
         args=options.args,
         env=_environment(policy),
         keep_output=options.keep_output,
+        check=options.check,
     )
-    return Prepared(plan, services, policy.modules.granted(spell.engine))
+    return Prepared(plan, services)
 
 
 def _environment(policy: Policy) -> dict[str, str]:

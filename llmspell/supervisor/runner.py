@@ -88,9 +88,7 @@ def launcher(prepared: Prepared) -> Launch:
     """How this run's workers are started."""
 
     def launch(role: Role, ours: socket.socket, theirs: int) -> Process:
-        described = worker.describe(
-            role, prepared.plan.policy, prepared.plan.spell.engine, prepared.modules
-        )
+        described = worker.describe(role, prepared.plan.policy, prepared.plan.spell)
         ours.send(described.preamble)
         return worker.start(described, theirs)
 

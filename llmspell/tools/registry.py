@@ -42,7 +42,7 @@ def entry(name: str) -> Entry:
         raise Missing(
             f"there is no tool {shown}",
             code=2001,
-            hint=near(name, TOOLS) or "llmspell tools list shows all",
+            hint=near(name, TOOLS) or "llmspell tool list shows all",
         )
     return found
 

@@ -55,7 +55,7 @@ def kind(c_type: str) -> tuple[str, int]:
 def bound_kind(bound: Any) -> tuple[str, int]:
     if bound is None:
         return ("value", 0)
-    pointers = (ctypes._Pointer, ctypes._CFuncPtr)
+    pointers = (ctypes._Pointer, ctypes._CFuncPtr)  # type: ignore[attr-defined]
     is_pointer = bound is ctypes.c_void_p or issubclass(bound, pointers)
     return ("pointer", 8) if is_pointer else ("value", ctypes.sizeof(bound))
 
