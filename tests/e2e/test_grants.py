@@ -132,12 +132,14 @@ def test_ENG_014_a_denied_module_loads_with_its_flag(
 ) -> None:
     source = {
         "lua": "local io = require('io') return type(io.open)",
-        "javascript": "const fs = require('fs'); return typeof fs.readFile",
+        "javascript": "const helper = await require('helper'); return typeof helper.help",
         "python": "import os\ntype(os.getpid).__name__ and 'function'",
     }[language]
     name = f"m{SUFFIXES[language]}"
     program.write(name, source)
-    _, granted = denied_then_granted(program, name, profile, f"{profile}.modules")
+    program.write("helper.js", "exports.help = () => 1")
+    more = ("--allow-read", ".") if language == "javascript" else ()
+    _, granted = denied_then_granted(program, name, profile, f"{profile}.modules", *more)
     assert granted.out == "function\n"
 
 

@@ -1,0 +1,193 @@
+"""EN: each mechanism taken away at the syscall layer; who refuses, who starts and says so."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any, NamedTuple
+
+import pytest
+
+from tests.adversarial.conftest import ATTACKERS
+from tests.e2e.program import Program
+
+ROOT = os.geteuid() == 0
+NAMESPACES = {"netns", "pidns", "ipcns", "utsns", "mntns", "cgroupns"}
+
+
+class Taken(NamedTuple):
+    """Calls refused; layers that must be missing then; effects that nothing else holds."""
+
+    calls: str
+    layers: frozenset[str]
+    open: frozenset[str] = frozenset()
+    low_open: frozenset[str] = frozenset()
+    root_only: bool = False
+
+
+def taken(calls: str, *layers: str, **more: Any) -> Taken:
+    return Taken(calls, frozenset(layers), **more)
+
+
+FILTER = frozenset({"network", "spawn", "privilege"})
+MACHINES = {
+    "EN_03_no_unshare": taken("unshare=EPERM", *NAMESPACES),
+    "EN_03_no_mount": taken("mount=EPERM", "empty_root"),
+    "EN_01_no_landlock": taken(
+        "landlock_create_ruleset=ENOSYS", "landlock", "landlock_scope",
+        low_open=frozenset({"files"}),
+    ),
+    "EN_01_landlock_not_applied": taken(
+        "landlock_restrict_self=EPERM", "landlock", "landlock_scope",
+        low_open=frozenset({"files"}),
+    ),
+    "EN_02_no_filter": taken("seccomp=EPERM", "seccomp", open=FILTER, low_open=FILTER),
+    "EN_02_no_new_privs": taken(
+        # An ordinary user needs it for the very filter that would take it away.
+        "prctl:38=EINVAL", "no_new_privs", open=frozenset({"privilege"}),
+        low_open=frozenset({"privilege"}), root_only=True,
+    ),
+    "EN_04_root_stays": taken(
+        "setresuid=EPERM", "uid", open=frozenset({"privilege"}), root_only=True
+    ),
+    "EN_04_capabilities_stay": taken(
+        # At `low` they are gone all the same: by the bounding set, when the worker is executed.
+        "capset=EPERM", open=frozenset({"privilege"}), root_only=True,
+    ),
+    "EN_no_parent_death": taken("prctl:1=EINVAL", "parent_death"),
+}  # fmt: skip
+
+
+def machine(name: str) -> tuple[tuple[str, ...], Taken]:
+    what = MACHINES[name]
+    if what.root_only and not ROOT:
+        pytest.skip("only root has this to lose")
+    return (sys.executable, str(ATTACKERS / "refusing.py"), what.calls, "--"), what
+
+
+@pytest.mark.parametrize("name", MACHINES)
+@pytest.mark.parametrize("profile", ["medium", "high"])
+def test_EN_01_EN_02_EN_03_EN_04_a_profile_holds_or_refuses(
+    program: Program, profile: str, name: str
+) -> None:
+    wrapper, what = machine(name)
+    result = program.result("return 'ran'", ".lua", "--profile", profile, wrapper=wrapper)
+    isolation = result["isolation"]
+    assert not what.layers & set(isolation["layers"]), isolation
+    if not what.open:
+        assert (result["exit"], result["value"]) == (0, "ran"), result
+        assert all(isolation["effects"].values()) and isolation["achieved"] == profile
+        return
+    assert (result["exit"], result["status"]) == (5, "isolation_refused"), result
+    assert result["value"] is None and what.open <= set(isolation["missing"])
+    assert result["error"]["rule"] == f"{profile}.isolation" and result["error"]["hint"]
+    ended = program.run("return 'ran'", ".lua", "--profile", profile, wrapper=wrapper)
+    assert ended.code == 5 and ended.out == "" and "llmspell doctor" in ended.err
+    degraded = program.result(
+        "return 'ran'", ".lua", "--profile", profile, "--allow-degraded", wrapper=wrapper
+    )
+    if profile == "high":
+        assert degraded["exit"] == 5 and degraded["value"] is None, degraded
+    else:
+        assert (degraded["exit"], degraded["value"]) == (0, "ran"), degraded
+        assert what.open <= set(degraded["isolation"]["missing"])
+
+
+@pytest.mark.parametrize("name", MACHINES)
+def test_EN_17_low_starts_and_says_what_is_missing(program: Program, name: str) -> None:
+    wrapper, what = machine(name)
+    result = program.result("return 'ran'", ".lua", "--profile", "low", wrapper=wrapper)
+    assert (result["exit"], result["value"]) == (0, "ran"), result
+    assert what.low_open <= set(result["isolation"]["missing"]), result["isolation"]
+    ended = program.run(
+        "return 'ran'", ".lua", "--profile", "low", "--audit", "low.jsonl", wrapper=wrapper
+    )
+    assert (ended.code, ended.out) == (0, "ran\n")
+    if what.low_open:
+        assert "isolation is degraded" in ended.err
+        for effect in what.low_open:
+            assert effect in ended.err
+    (line,) = [
+        line for line in (program.folder / "low.jsonl").read_text().splitlines()
+        if '"event":"isolation"' in line
+    ]  # fmt: skip
+    for effect in what.low_open:
+        assert f'"{effect}":false' in line
+
+
+@pytest.mark.parametrize("name", MACHINES)
+def test_EN_03_doctor_names_what_is_taken(program: Program, name: str) -> None:
+    wrapper, what = machine(name)
+    ended = program("doctor", "--output", "json", wrapper=wrapper)
+    report = ended.json()
+    for layer in what.layers:
+        assert report["mechanisms"].get(layer, "refused").startswith("refused"), report
+    for profile in ("medium", "high"):
+        assert report["profiles"][profile]["starts"] is (not what.open), report
+    assert ended.code == (5 if what.open else 0)
+    if what.open:
+        assert report["advice"]
+    told = program("doctor", wrapper=wrapper)
+    for layer in what.layers & set(report["mechanisms"]):
+        assert layer in told.out
+
+
+@pytest.mark.parametrize("profile", ["low", "medium", "high"])
+def test_RS_16_limits_that_can_not_be_set_do_not_pass_in_silence(
+    program: Program, profile: str
+) -> None:
+    """A worker without its memory limit must not run as if it had one."""
+    wrapper = (sys.executable, str(ATTACKERS / "refusing.py"), "prlimit64=EPERM", "--")
+    source = "x = 'x' * 900_000_000\nlen(x)"
+    flags = ("--profile", profile, "--limit", "memory=64MiB")
+    result = program.result(source, ".py", *flags, wrapper=wrapper)
+    assert result["exit"] in (4, 5), result
+    assert result["status"] in ("limit", "isolation_refused")
+
+
+@pytest.mark.parametrize("calls", ["setsid=EPERM", "pidfd_open=ENOSYS", "clone3=ENOSYS",
+                                   "close_range=ENOSYS", "memfd_create=ENOSYS", "setgroups=EPERM"])
+def test_EN_other_refusals_end_in_words(program: Program, calls: str) -> None:
+    wrapper = (sys.executable, str(ATTACKERS / "refusing.py"), calls, "--")
+    program.write("s.lua", "return 'ran'")
+    ended = program("run", "--profile", "high", "s.lua", wrapper=wrapper)
+    if ended.code == 0:
+        assert ended.out == "ran\n"
+    else:
+        assert ended.code in (5, 6) and ended.err.startswith("llmspell: "), ended
+        assert ended.out == "" and len(ended.err) < 1000
+
+
+def test_EN_04_EN_18_the_worker_is_no_root_and_has_one_thread(program: Program) -> None:
+    """Seen from outside while the spell waits."""
+    import subprocess
+    from pathlib import Path
+
+    from tests.e2e.program import descendants
+
+    for profile in ("medium", "high"):
+        program.write("w.lua", "print('up') Async.sleep(60000)")
+        running = program.start("run", "--profile", profile, "w.lua", stdout=subprocess.PIPE)
+        try:
+            assert running.stdout is not None and running.stdout.read(3) == b"up\n"
+            leaves = [pid for pid in descendants(running.pid) if not descendants(pid)]
+            (worker,) = leaves
+            status = Path(f"/proc/{worker}/status").read_text()
+            fields = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
+            assert "0" not in fields["Uid"].split() and "0" not in fields["Gid"].split()
+            for kind in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"):
+                # An ordinary user can't empty the bounding set; no-new-privs makes it harmless.
+                if kind != "CapBnd" or ROOT:
+                    assert int(fields[kind], 16) == 0, (kind, fields[kind])
+            assert fields["NoNewPrivs"] == "1" and fields["Seccomp"] == "2"
+            if ROOT:
+                assert fields["Groups"].strip() == ""
+            assert fields["Threads"] == "1"
+            if ROOT:
+                links = [os.readlink(f"/proc/{worker}/fd/{fd}")
+                         for fd in os.listdir(f"/proc/{worker}/fd")]
+                assert sum("socket:" in link for link in links) == 1, links
+                assert {link for link in links if "socket:" not in link} <= {"/dev/null"}, links
+        finally:
+            running.terminate()
+            running.communicate()
