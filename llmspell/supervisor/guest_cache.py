@@ -11,6 +11,7 @@ from __future__ import annotations
 import fcntl
 import os
 import stat
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -65,14 +66,27 @@ def machine_code(order: Order) -> int:
 
     Raises IsolationRefused when the guest is not the expected one or can't be compiled.
     """
+
+    def make(output: int) -> None:
+        _compile(order, output)
+
+    return kept(order.name, make, f"compiling the {order.engine} guest")
+
+
+def kept(name: str, make: Callable[[int], None], what: str | None = None) -> int:
+    """A descriptor, open for reading, of the file of this name; `make` writes it at first use.
+
+    `what` is said on stderr while it is made. Raises what `make` raises.
+    """
     try:
         directory = _open_folder()
     except _UnusableError as reason:
-        _say(f"the compile cache {reason}; compiling the {order.engine} guest for this run only")
-        return _compile_in_memory(order)
+        if what is not None:
+            _say(f"the compile cache {reason}; {what} for this run only")
+        return _make_in_memory(make)
     try:
-        found = _open_kept(directory, order.name)
-        return found if found is not None else _compile_and_keep(order, directory)
+        found = _open_kept(directory, name)
+        return found if found is not None else _make_and_keep(name, make, what, directory)
     finally:
         os.close(directory)
 
@@ -121,29 +135,33 @@ def _open_kept(directory: int, name: str) -> int | None:
     return descriptor
 
 
-def _compile_and_keep(order: Order, directory: int) -> int:
+def _make_and_keep(
+    name: str, make: Callable[[int], None], what: str | None, directory: int
+) -> int:
     try:
         lock = os.open(
             "lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=directory
         )
         output = _unnamed_file(directory)
     except OSError as error:
-        _say(
-            f"the compile cache {folder()} can't be written ({error.strerror}); "
-            f"compiling the {order.engine} guest for this run only"
-        )
-        return _compile_in_memory(order)
+        if what is not None:
+            _say(
+                f"the compile cache {folder()} can't be written ({error.strerror}); "
+                f"{what} for this run only"
+            )
+        return _make_in_memory(make)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        found = _open_kept(directory, order.name)  # someone else may have been faster
+        found = _open_kept(directory, name)  # someone else may have been faster
         if found is not None:
             return found
-        _say(f"compiling the {order.engine} guest, once for this machine")
-        _compile(order, output)
+        if what is not None:
+            _say(f"{what}, once for this machine")
+        make(output)
         try:
-            _publish(output, directory, order.name)
+            _publish(output, directory, name)
         except OSError as error:
-            _say(f"the compiled {order.engine} guest could not be kept ({error.strerror})")
+            _say(f"{name} could not be kept ({error.strerror})")
         return os.dup(output)
     finally:
         os.close(output)
@@ -180,12 +198,12 @@ def _publish(output: int, directory: int, name: str) -> None:
         os.close(copy)
 
 
-def _compile_in_memory(order: Order) -> int:
+def _make_in_memory(make: Callable[[int], None]) -> int:
     try:
         output = os.memfd_create("llmspell-guest", os.MFD_CLOEXEC | _MFD_EXEC)
     except OSError:
         output = os.memfd_create("llmspell-guest", os.MFD_CLOEXEC)  # a kernel before 6.3
-    _compile(order, output)
+    make(output)
     return output
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from llmspell.errors import IsolationRefused
-from llmspell.supervisor import guest_cache
+from llmspell.supervisor import guest_cache, guest_prelude
 
 WASMTIME: Final = "50.0.1"
 """The one version whose C interface the worker knows (sandboxes/wasm/worker/wasmtime.h)."""
@@ -66,7 +66,10 @@ def guest(engine: str) -> Guest:
     if engine not in _opened:
         _opened[engine] = guest_cache.machine_code(order)
     module = Path(guest_cache.as_path(_MODULE_FD, guest_cache.folder() / order.name))
-    return Guest(engine, library, module, prelude, {_MODULE_FD: _opened[engine]})
+    found = Guest(engine, library, module, prelude, {_MODULE_FD: _opened[engine]})
+    if engine == "python":
+        return guest_prelude.precompiled(found, order)
+    return found
 
 
 def find_wasmtime() -> Path:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from llmspell.platform import Process
     from llmspell.policies.policy import Policy
     from llmspell.spells.spell import Spell
+    from llmspell.supervisor.guests import Guest
 
 PACKAGE: Final = Path(__file__).resolve().parent.parent
 BUILT: Final = PACKAGE / "sandboxes" / "_built"
@@ -80,11 +81,17 @@ def _wasm(policy: Policy, engine: str) -> Start:
     guest = guests.guest(engine)
     memory = number_of(policy.limits.memory)
     plan = platform.plan(_confinement("high", "wasm", policy))
-    argv = (
+    amount = int(memory) if memory is not None else WASM_MEMORY_MAX
+    return Start(wasm_command(guest, amount), frame(plan.stage1), dict(guest.pass_fds))
+
+
+def wasm_command(guest: Guest, memory: int) -> tuple[str, ...]:
+    """The command that runs a guest in the native worker, with so many bytes of its own memory."""
+    return (
         str(_built("llmspell-worker")),
         "run",
         "--engine",
-        engine,
+        guest.engine,
         "--wasmtime",
         str(guest.wasmtime),
         "--module",
@@ -92,9 +99,8 @@ def _wasm(policy: Policy, engine: str) -> Start:
         "--prelude",
         str(guest.prelude_path),
         "--memory",
-        str(int(memory) if memory is not None else WASM_MEMORY_MAX),
+        str(memory),
     )
-    return Start(argv, frame(plan.stage1), dict(guest.pass_fds))
 
 
 def _native(role: Role, level: str, policy: Policy, spell: Spell) -> Start:

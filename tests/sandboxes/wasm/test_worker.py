@@ -138,7 +138,7 @@ def test_a_plan_that_is_none_is_refused_before_anything_runs(tmp_path: Path) -> 
     import llmspell.platform as platform
 
     original = platform.plan
-    platform.plan = lambda *_: platform.Plan(b"nonsense", b"")  # type: ignore[assignment]
+    platform.plan = lambda *_: platform.Plan(b"nonsense", b"")
     try:
         with Worker(broken, "lua", ECHO["lua"]) as worker:
             assert worker.rest() == []
