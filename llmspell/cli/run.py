@@ -82,7 +82,7 @@ def _complaint(result: Result, name: str) -> list[str]:
         return [f"the run was ended: {result.reason}"]
     where = f"{name}:{error.line}: " if error.line is not None else ""
     lines = [f"{where}{error.sentence()} ({error.code})"]
-    if error.stack is not None:
+    if error.stack is not None and result.status is Status.SPELL_ERROR:
         lines += [f"  {line}" for line in error.stack.splitlines()[:20] if line.strip()]
     return lines
 
