@@ -22,18 +22,18 @@ class Connection:
     """State, order and rate of one worker's messages. Raises `WorkerViolation`; then it is dead."""
 
     __slots__ = (
-        "role",
-        "state",
-        "_reader",
-        "_parts",
-        "_parts_size",
         "_last_call",
         "_next_invoke",
+        "_parts",
+        "_parts_size",
+        "_reader",
         "_started",
         "_window",
         "_window_bytes",
         "_window_frames",
         "bytes_received",
+        "role",
+        "state",
     )
 
     def __init__(self, role: Role) -> None:
@@ -79,7 +79,7 @@ class Connection:
             result.append(message)
         if not (self._parts or self._reader.waiting):
             self._started = None
-        elif frames and not self._parts or self._started is None:
+        elif (frames and not self._parts) or self._started is None:
             self._started = now
         return result
 

@@ -32,6 +32,9 @@ from llmspell.policies.verdict import Verdict, allow, allow_flag, deny
 
 __all__ = ["FileRule", "FileRules", "Roots", "SpellPath", "parse_spell_path"]
 
+VERDICTS_KEPT: Final = 1024
+"""Verdicts remembered: at 4 KiB a path at most, a few megabytes at the worst."""
+
 OPERATIONS: Final = frozenset({"read", "write", "list", "stat"})
 """`write` covers creating, appending, making folders, removing and moving."""
 
@@ -94,6 +97,7 @@ class FileRules:
         "_allows",
         "_denials",
         "_own",
+        "_verdicts",
         "own_folders",
         "profile",
         "protects",
@@ -108,6 +112,7 @@ class FileRules:
     _allows: tuple[FileRule, ...]
     _denials: tuple[_Denial, ...]
     _own: tuple[tuple[str, ...], ...]
+    _verdicts: dict[tuple[str, str, str | None], Verdict]
 
     def __init__(
         self,
@@ -131,6 +136,7 @@ class FileRules:
                 if not rule.allowed
             ),
             "_own": tuple(fold_all(split(folder)) for folder in own_folders),
+            "_verdicts": {},
         }
         for name, value in fixed.items():
             object.__setattr__(self, name, value)
@@ -144,6 +150,16 @@ class FileRules:
         `operation` is one of `OPERATIONS`. `spelled` is the path in the spell's own words: give
         it when `path` was resolved, so that the hint names no host path the spell doesn't know.
         """
+        # The rules never change, so neither does a verdict: a call asks up to three times.
+        key = (operation, path, spelled)
+        known = self._verdicts.get(key)
+        if known is None:
+            if len(self._verdicts) >= VERDICTS_KEPT:
+                self._verdicts.clear()
+            known = self._verdicts[key] = self._judge(operation, path, spelled)
+        return known
+
+    def _judge(self, operation: str, path: str, spelled: str | None) -> Verdict:
         if operation not in OPERATIONS:
             return deny(f"{self.profile}.files.operation", f"there is no file right {operation!r}")
         if not _is_normal(path):

@@ -14,16 +14,13 @@ from typing import Any, Final
 from llmspell.errors import OperationFailed
 from llmspell.policies.policy import AuditRules
 from llmspell.supervisor.audit import places
-from llmspell.supervisor.audit.records import END, FIRST, Clock, make_record, seal
+from llmspell.supervisor.audit.records import END, FIRST, OUR_WORDS, Clock, make_record, seal
 
 RECORDS_MAX: Final = 100_000
 BYTES_MAX: Final = 64 * 2**20
 """Records and bytes a session may have; later ones are counted and dropped (SL-14)."""
 
 ALWAYS_KEPT: Final = frozenset({END, "violation", "override", "session_start"})
-
-OUR_WORDS: Final = frozenset({"origin", "method", "action", "allowed", "rule", "code"})
-"""Fields whose values are llmspell's own words: nothing in them can be a secret."""
 
 MaskText = Callable[[Any], Any]
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping
+from hashlib import sha256
 from typing import Any, Final
 
 FIRST: Final = "0" * 64
@@ -43,6 +44,9 @@ DEPTH_MAX: Final = 4
 LINE_MAX: Final = 65_536
 """Bytes of the longest line; details that don't fit are dropped and said to be."""
 
+OUR_WORDS: Final = frozenset({"origin", "method", "action", "allowed", "rule", "code"})
+"""Fields whose values are llmspell's own words: short, and nothing in them can be a secret."""
+
 _KEYS: Final = frozenset(ORDER[4:])
 
 
@@ -58,7 +62,10 @@ def make_record(
     }
     details: dict[str, Any] = {}
     for name, value in fields.items():
-        if name in _KEYS:
+        if name in OUR_WORDS:
+            if value is not None:
+                record[name] = value
+        elif name in _KEYS:
             if value is not None:
                 record[name] = bounded(value)
         elif len(details) < ITEMS_MAX:
@@ -68,17 +75,16 @@ def make_record(
     return record
 
 
-def seal(record: Mapping[str, Any], previous: str) -> tuple[bytes, str]:
+def seal(record: dict[str, Any], previous: str) -> tuple[bytes, str]:
     """The record's line, with newline, and its hash; spelled once, the hash put in at its end.
 
     Details that make the line too long are dropped and said to be.
     """
-    from hashlib import sha256
-
-    body = canonical({**record, "prev": previous})
+    record["prev"] = previous
+    body = canonical(record)
     if len(body) > LINE_MAX - 256:
-        shorter = {**record, "details": {"dropped": "too long for a record"}}
-        body = canonical({**shorter, "prev": previous})
+        record["details"] = {"dropped": "too long for a record"}
+        body = canonical(record)
     digest = sha256(previous.encode("ascii") + body).hexdigest()
     return b'%b,"hash":"%b"}\n' % (body[:-1], digest.encode("ascii")), digest
 

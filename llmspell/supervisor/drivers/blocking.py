@@ -1,8 +1,7 @@
-"""The driver of the command line: selectors, one thread, no asyncio until a call needs it."""
+"""The driver of the command line: poll, one thread, no asyncio until a call needs it."""
 
 from __future__ import annotations
 
-import selectors
 from collections.abc import Coroutine
 from time import monotonic
 from types import CoroutineType
@@ -13,6 +12,7 @@ from llmspell.channel.states import Role
 from llmspell.errors import InternalError, LlmspellError
 from llmspell.supervisor import effects as effect_types
 from llmspell.supervisor.crew import Crew, Worker
+from llmspell.supervisor.drivers.poller import READ, WRITE, Poller
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,11 +48,11 @@ class BlockingDriver:
         self._session = session
         self._crew = crew
         self._sink = sink
-        self._selector = selectors.DefaultSelector()
+        self._poller: Poller[tuple[int, Worker | None]] = Poller()
         self._finished = False
         self._handover: Handover | None = None
         if wake is not None:
-            self._selector.register(wake, selectors.EVENT_READ, (WAKE, None))
+            self._poller.watch(wake, READ, (WAKE, None))
 
     def drive(self, interrupted: list[str]) -> Handover | None:
         """Runs until the session has its result, or until a call needs asyncio.
@@ -62,32 +62,32 @@ class BlockingDriver:
         """
         for worker in self._crew.workers.values():
             self._watch(worker)
-        try:
-            while True:
-                self._apply()
-                if self._finished or self._handover is not None:
-                    return self._handover
-                self._wait()
-                if interrupted:
-                    self._session.interrupt(interrupted[0])
-        finally:
-            self._selector.close()
+        while True:
+            self._apply()
+            if self._finished and self._handover is not None:
+                # The run ended in the very batch that asked for it: nobody waits for the call.
+                self._handover.coroutine.close()
+                return None
+            if self._finished or self._handover is not None:
+                return self._handover
+            self._wait()
+            if interrupted:
+                self._session.interrupt(interrupted[0])
 
     def _wait(self) -> None:
         session = self._session
         deadline = session.next_deadline()
-        timeout = None if deadline is None else max(0.0, deadline - monotonic())
-        for key, mask in self._selector.select(timeout):
-            what, worker = key.data
-            if what == WAKE:
+        timeout = None if deadline is None else deadline - monotonic()
+        for (what, worker), events in self._poller.wait(timeout):
+            if worker is None:
                 continue
             if what == PROCESS:
                 self._ended(worker)
             elif worker.open:
-                if mask & selectors.EVENT_WRITE:
+                if events & WRITE:
                     worker.flush()
                     self._update(worker)
-                if mask & selectors.EVENT_READ:
+                if events & READ:
                     self._read(worker)
         now = monotonic()
         if deadline is not None and now >= deadline:
@@ -100,8 +100,7 @@ class BlockingDriver:
         if data:
             self._session.receive(worker.number, data, monotonic())
         else:
-            self._selector.unregister(worker.channel)
-            worker.close()
+            self._shut(worker)
             self._session.closed(worker.number, monotonic())
 
     def _ended(self, worker: Worker) -> None:
@@ -111,24 +110,25 @@ class BlockingDriver:
             if data:
                 self._session.receive(worker.number, data, monotonic())
                 continue
-            self._selector.unregister(worker.channel)
-            worker.close()
-        self._selector.unregister(worker.process.pidfd)
+            self._shut(worker)
+        self._poller.forget(worker.process.pidfd)
         self._session.exited(worker.number, worker.reap(), monotonic())
 
+    def _shut(self, worker: Worker) -> None:
+        self._poller.forget(worker.channel.fileno())
+        worker.close()
+
     def _watch(self, worker: Worker) -> None:
-        self._selector.register(worker.process.pidfd, selectors.EVENT_READ, (PROCESS, worker))
+        self._poller.watch(worker.process.pidfd, READ, (PROCESS, worker))
         if worker.open:
-            self._selector.register(worker.channel, selectors.EVENT_READ, (CHANNEL, worker))
-            if worker.outbox:
-                self._update(worker)
+            self._update(worker)
 
     def _update(self, worker: Worker) -> None:
         waiting = len(worker.outbox)
-        events = selectors.EVENT_WRITE if waiting else 0
+        events = WRITE if waiting else 0
         if waiting <= OUTBOX_PAUSE:
-            events |= selectors.EVENT_READ
-        self._selector.modify(worker.channel, events, (CHANNEL, worker))
+            events |= READ
+        self._poller.watch(worker.channel.fileno(), events, (CHANNEL, worker))
 
     def _apply(self) -> None:
         session = self._session
