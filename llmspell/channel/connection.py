@@ -23,17 +23,18 @@ class Connection:
 
     __slots__ = (
         "_last_call",
+        "_may_send",
         "_next_invoke",
         "_parts",
         "_parts_size",
         "_reader",
         "_started",
+        "_state",
         "_window",
         "_window_bytes",
         "_window_frames",
         "bytes_received",
         "role",
-        "state",
     )
 
     def __init__(self, role: Role) -> None:
@@ -49,6 +50,16 @@ class Connection:
         self._window_bytes = 0
         self._window_frames = 0
         self.bytes_received = 0
+
+    @property
+    def state(self) -> State:
+        """Where the worker is in its life."""
+        return self._state
+
+    @state.setter
+    def state(self, state: State) -> None:
+        self._state = state
+        self._may_send = MAY_SEND[self.role, state]
 
     def receive(self, data: bytes, now: float) -> list[messages.Message]:
         """The messages that `data` completes; `now` is monotonic seconds."""
@@ -136,7 +147,7 @@ class Connection:
         return whole
 
     def _check_turn(self, message: messages.Message) -> None:
-        if type(message) not in MAY_SEND[self.role, self.state]:
+        if type(message) not in self._may_send:
             name = type(message).__name__.lower()
             raise Malformed(f"{name} from a worker that is {self.state.value}")
 
@@ -150,7 +161,9 @@ class Connection:
                 f"the worker speaks protocol {message.version}, this supervisor "
                 f"{messages.PROTOCOL_VERSION}: reinstall llmspell"
             )
-        self.state = AFTER.get((self.state, type(message)), self.state)
+        after = AFTER.get((self._state, type(message)))
+        if after is not None:
+            self.state = after
 
     def _check_rate(self, size: int, frames: int, now: float) -> None:
         if now - self._window >= 1.0:

@@ -18,6 +18,9 @@ SECRET_MIN: Final = 4
 
 DEPTH_MAX: Final = 128
 
+KEY_MIN: Final = 15
+"""Characters below which no text can hold a key of a known form, but for a password in a URL."""
+
 _ENCODED_MIN: Final = 8
 _PLAIN: Final = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~")
 
@@ -68,7 +71,7 @@ class Masker:
         """One text, masked."""
         if self._text is not None:
             text = self._text.sub(MASK, text)
-        if patterns:
+        if patterns and (len(text) >= KEY_MIN or "@" in text):
             if self._keys is None:
                 self._keys = re.compile(_KEYS)
             text = self._keys.sub(MASK, text)
