@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import json
-import os
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -12,6 +10,7 @@ from typing import Any
 import pytest
 
 import tests.attackers
+from llmspell.supervisor.audit.verify import verify
 from tests.adversarial.targets import Targets
 from tests.attackers import build
 from tests.e2e.program import LONGEST, Orphanage, Program
@@ -63,20 +62,9 @@ def impostor(program: Program) -> Impostor:
         assert not left, (left, result)
         assert program.litter() == before
         assert result["leaked"] <= 1, "descriptors; one is the compiled guest, kept on purpose"
-        verified = program("audit", "verify", "impostor.jsonl")
-        assert verified.code == 0, verified
-        (program.folder / "impostor.jsonl").unlink()
+        record = program.folder / "impostor.jsonl"
+        assert verify(record).ok, verify(record)
+        record.unlink()
         return result
 
     return run
-
-
-@pytest.fixture(scope="session")
-def loopback() -> Iterator[socket.socket]:
-    """A listener that nobody may reach; kept for the whole session."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        yield listener
-
-
-def as_root() -> bool:
-    return os.geteuid() == 0

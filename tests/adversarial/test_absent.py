@@ -145,8 +145,17 @@ def test_RS_16_limits_that_can_not_be_set_do_not_pass_in_silence(
     assert result["status"] in ("limit", "isolation_refused")
 
 
-@pytest.mark.parametrize("calls", ["setsid=EPERM", "pidfd_open=ENOSYS", "clone3=ENOSYS",
-                                   "close_range=ENOSYS", "memfd_create=ENOSYS", "setgroups=EPERM"])
+@pytest.mark.parametrize(
+    "calls",
+    [
+        "setsid=EPERM",
+        "pidfd_open=ENOSYS",
+        "clone3=ENOSYS",
+        "close_range=ENOSYS",
+        "memfd_create=ENOSYS",
+        "setgroups=EPERM",
+    ],
+)
 def test_EN_other_refusals_end_in_words(program: Program, calls: str) -> None:
     wrapper = (sys.executable, str(ATTACKERS / "refusing.py"), calls, "--")
     program.write("s.lua", "return 'ran'")
@@ -184,8 +193,10 @@ def test_EN_04_EN_18_the_worker_is_no_root_and_has_one_thread(program: Program) 
                 assert fields["Groups"].strip() == ""
             assert fields["Threads"] == "1"
             if ROOT:
-                links = [os.readlink(f"/proc/{worker}/fd/{fd}")
-                         for fd in os.listdir(f"/proc/{worker}/fd")]
+                links = [
+                    os.readlink(f"/proc/{worker}/fd/{fd}")
+                    for fd in os.listdir(f"/proc/{worker}/fd")
+                ]
                 assert sum("socket:" in link for link in links) == 1, links
                 assert {link for link in links if "socket:" not in link} <= {"/dev/null"}, links
         finally:

@@ -28,9 +28,17 @@ def test_IP_19_an_honest_worker_in_its_place_is_served(impostor: Impostor, drive
     assert (result["status"], result["value"]) == ("done", "fine"), result
 
 
-@pytest.mark.parametrize("driver", DRIVERS)
-@pytest.mark.parametrize("act", channel.VIOLATIONS)
-def test_IP_a_violation_ends_the_worker(impostor: Impostor, act: str, driver: str) -> None:
+BY_BOTH = ("IP_01_length_all_ones", "IP_13_spoofed_reply", "IP_02_noise", "IP_18_closes")
+"""The violations are found by the core that both drivers feed; a few show that each feeds it."""
+
+
+@pytest.mark.parametrize(
+    ("act", "driver"),
+    [(act, "blocking") for act in channel.VIOLATIONS] + [(act, "asyncio") for act in BY_BOTH],
+)
+def test_IP_01_IP_02_IP_03_IP_04_IP_06_IP_07_IP_08_IP_09_IP_11_IP_13_IP_18_ends_the_worker(
+    impostor: Impostor, act: str, driver: str
+) -> None:
     result = attack(impostor, act, driver, limits={"wall": "20s", "calls": "unlimited"})
     assert (result["status"], result["reason"]) == ("violation", "protocol"), result
     assert result["error"]["code"] == 4006

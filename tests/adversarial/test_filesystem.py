@@ -16,8 +16,8 @@ ATTEMPT = """
 local out = {}
 for _, a in ipairs(params.attempts) do
   local ok, e = pcall(fs[a[1]], table.unpack(a, 2))
-  local text = ok and "worked" or (type(e) == "table" and (e.kind .. ":" .. tostring(e.rule)) or "raw")
-  out[#out + 1] = text
+  local refused = type(e) == "table" and e.kind .. ":" .. tostring(e.rule) or "raw"
+  out[#out + 1] = ok and "worked" or refused
 end
 return out
 """
@@ -94,7 +94,10 @@ def test_FS_01_FS_14_FS_16_FS_24_FS_34_nothing_outside_the_grant(
     found = attempts(granted, [[operation, path] for path in OUTSIDE], *FLAGS)
     for path, what in zip(OUTSIDE, found, strict=True):
         # A folder called "~" inside the working folder would be absent, not forbidden.
-        assert what.startswith(("denied:high.files", "denied:protected", "validation:")), (path, what)
+        assert what.startswith(("denied:high.files", "denied:protected", "validation:")), (
+            path,
+            what,
+        )
     assert len(denied_ones(granted)) >= len(OUTSIDE) - 2
     assert (granted.folder / "outside.txt").read_text() == "outside"
     allowed = {"mkdir": "proj/new", "list": "proj", "remove": "proj/in.txt"}
@@ -115,8 +118,8 @@ def test_FS_03_FS_04_links_never_lead_out(granted: Program) -> None:
 
 
 def test_FS_02_FS_39_FS_41_spellings_that_are_no_path(granted: Program) -> None:
-    bad = ["proj/in.txt\0.png", "\0", "C:\\x", "\\\\?\\C:\\x", "\\\\.\\pipe\\x", "proj/" + "a" * 256,
-           "a/" * 2048 + "b", "", "proj/\x1b[2J"]  # fmt: skip
+    bad = ["proj/in.txt\0.png", "\0", "C:\\x", "\\\\?\\C:\\x", "\\\\.\\pipe\\x",
+           "proj/" + "a" * 256, "a/" * 2048 + "b", "", "proj/\x1b[2J"]  # fmt: skip
     for operation in ("read", "stat", "list", "remove"):
         found = attempts(granted, [[operation, path] for path in bad], *FLAGS)
         assert "worked" not in found and "raw" not in found, list(zip(bad, found, strict=True))
@@ -179,10 +182,12 @@ def test_FS_29_what_becomes_code_later_is_not_written(granted: Program, profile:
 def test_FS_32_llmspells_own_folders_are_never_reached(granted: Program, profile: str) -> None:
     own = [str(granted.place.root / kind / "llmspell") for kind in ("state", "config")]
     own.append(granted.place.environ["XDG_CACHE_HOME"] + "/llmspell")
-    tries = [[op, f"{folder}/{name}", *more] for folder in own
-             for op, name, more in (("read", "x", ()), ("write", "y", ("z",)), ("list", "", ()))]
-    flags = [word for folder in own
-             for word in ("--allow-read", folder, "--allow-write", folder)]
+    tries = [
+        [op, f"{folder}/{name}", *more]
+        for folder in own
+        for op, name, more in (("read", "x", ()), ("write", "y", ("z",)), ("list", "", ()))
+    ]
+    flags = [word for folder in own for word in ("--allow-read", folder, "--allow-write", folder)]
     found = attempts(granted, tries, *flags, profile=profile)
     assert not {"worked", "raw"} & set(found), list(zip(tries, found, strict=True))
 
@@ -196,8 +201,9 @@ def test_FS_33_the_most_specific_rule_wins_in_both_orders(granted: Program) -> N
     )
     for table in tables:
         granted.write("p.toml", f'extends = "high"\n[files]\n{table}\n')
-        given = json.dumps([["read", f"proj/{name}"] for name in
-                            ("in.txt", "deny/s.txt", "deny/open/o.txt")])
+        given = json.dumps(
+            [["read", f"proj/{name}"] for name in ("in.txt", "deny/s.txt", "deny/open/o.txt")]
+        )
         granted.write("s.lua", ATTEMPT)
         ended: Ended = granted(
             "run", "--policy", "p.toml", "--output", "json", "--param", f"attempts={given}", "s.lua"

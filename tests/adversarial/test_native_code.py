@@ -15,8 +15,11 @@ from tests.attackers import build
 from tests.e2e.program import Program
 
 ALL = {"tcp", "unix", "file", "victim"}
-MACHINES = {"as it is": "", "docker": "unshare=EPERM,mount=EPERM", "no landlock":
-            "landlock_create_ruleset=ENOSYS"}
+MACHINES = {
+    "as it is": "",
+    "docker": "unshare=EPERM,mount=EPERM",
+    "no landlock": "landlock_create_ruleset=ENOSYS",
+}
 ROOT = os.geteuid() == 0
 
 
@@ -133,8 +136,9 @@ def raw_result(
         "created": str(targets.created),
         "victim": targets.victim.pid,
     }
-    words = [word for name, value in given.items()
-             for word in ("--param", f"{name}={json.dumps(value)}")]
+    words = [
+        word for name, value in given.items() for word in ("--param", f"{name}={json.dumps(value)}")
+    ]
     return program.result(RAW % WAYS[way], ".py", *words, *flags, wrapper=wrapper)
 
 
@@ -165,8 +169,9 @@ def test_PY_06_the_same_calls_work_at_none(program: Program, targets: Targets) -
         "created": str(targets.created),
         "victim": targets.victim.pid,
     }
-    words = [word for name, value in given.items()
-             for word in ("--param", f"{name}={json.dumps(value)}")]
+    words = [
+        word for name, value in given.items() for word in ("--param", f"{name}={json.dumps(value)}")
+    ]
     result = program.result(acts % WAYS["ctypes"], ".py", *words, "--profile", "none")
     assert result["status"] == "done", result
     for act in ("open", "create", "stat", "socket", "unix", "kill", "memfd"):

@@ -19,7 +19,8 @@ for _, a in ipairs(params.tries) do
     url = a.url, method = a.method, headers = a.headers, body = a.body,
     timeout = a.timeout or 5, max_bytes = a.max_bytes,
   })
-  out[#out + 1] = ok and ("worked:" .. r.status) or (type(r) == "table" and r.kind or "raw:" .. tostring(r))
+  local text = ok and "worked:" .. r.status or type(r) == "table" and r.kind
+  out[#out + 1] = text or "raw:" .. tostring(r)
 end
 return out
 """
@@ -83,7 +84,7 @@ class Host:
                     self.end_headers()
                     self.wfile.write(b"ok")
 
-            do_POST = do_GET
+            do_POST = do_GET  # noqa: N815  the name that http.server looks for
 
             def log_message(self, *_: Any) -> None:
                 pass
@@ -140,8 +141,18 @@ def test_NW_11_NW_12_NW_13_loopback_by_any_name_is_denied(
 
 @pytest.mark.parametrize("profile", ["low", "medium", "high"])
 def test_NW_11_metadata_and_private_addresses_are_denied(program: Program, profile: str) -> None:
-    names = ("169.254.169.254", "10.0.0.1", "192.168.1.1", "172.16.0.1", "100.64.0.1",
-             "[fd00::1]", "[fe80::1]", "metadata.google.internal", "224.0.0.1", "255.255.255.255")
+    names = (
+        "169.254.169.254",
+        "10.0.0.1",
+        "192.168.1.1",
+        "172.16.0.1",
+        "100.64.0.1",
+        "[fd00::1]",
+        "[fe80::1]",
+        "metadata.google.internal",
+        "224.0.0.1",
+        "255.255.255.255",
+    )
     found = tried(program, [{"url": f"https://{name}/"} for name in names], profile=profile)
     for name, what in zip(names, found, strict=True):
         assert what == "denied" or (name.startswith("metadata") and what != "worked:200"), found
@@ -200,8 +211,12 @@ def test_NW_17_NW_24_headers_can_not_be_forged(program: Program, host: Host) -> 
 
 def test_NW_28_NW_29_answers_are_bounded(program: Program, host: Host) -> None:
     base = f"http://127.0.0.1:{host.port}"
-    tries = [{"url": f"{base}/endless"}, {"url": f"{base}/bomb"},
-             {"url": f"{base}/drip", "timeout": 1}, {"url": f"{base}/x", "max_bytes": 1}]
+    tries: list[dict[str, Any]] = [
+        {"url": f"{base}/endless"},
+        {"url": f"{base}/bomb"},
+        {"url": f"{base}/drip", "timeout": 1},
+        {"url": f"{base}/x", "max_bytes": 1},
+    ]
     found = tried(program, tries, *grant(host))
     assert not any(what.startswith(("worked", "raw")) for what in found), found
 

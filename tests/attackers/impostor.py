@@ -12,13 +12,14 @@ import json
 import os
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 import llmspell
 from llmspell.supervisor import worker
 
 
-def put_in_place(argv: list[str], confined: bool) -> None:
+def put_in_place(argv: list[str], engine: str, confined: bool) -> None:
     """From now on every worker is `argv`, with the plan that the real one would get."""
     real = worker.describe
 
@@ -28,7 +29,7 @@ def put_in_place(argv: list[str], confined: bool) -> None:
         names = {
             "@plan": "native" if native else "wasm",
             "@lib": str(worker.BUILT / "libconfine.so"),
-            "@engine": given[2],
+            "@engine": engine,
             "@supervisor": str(os.getpid()),
         }
         words = [names.get(word, word) for word in argv]
@@ -41,8 +42,8 @@ def put_in_place(argv: list[str], confined: bool) -> None:
 
 def main() -> None:
     order = json.loads(sys.argv[1])
-    put_in_place(order["argv"], order.get("confined", True))
     spell = llmspell.Spell.from_source("return 1", language=order.get("language", "lua"))
+    put_in_place(order["argv"], spell.engine, order.get("confined", True))
     chosen: dict[str, Any] = {
         "profile": order.get("profile", "high"),
         "limits": order.get("limits", {"wall": "10s"}),
@@ -61,7 +62,7 @@ def main() -> None:
     else:
         result = llmspell.run(spell, **chosen)
     seconds = time.monotonic() - begun
-    status = open(f"/proc/{os.getpid()}/status", encoding="ascii").read()
+    status = Path("/proc/self/status").read_text(encoding="ascii")
     peak = int(status.partition("VmHWM:")[2].split()[0]) // 1024
     after = len(os.listdir("/proc/self/fd"))
     found = result.to_json() | {"leaked": after - before, "seconds": seconds, "peak_mib": peak}

@@ -50,8 +50,10 @@ def concurrent() -> None:
         async with llmspell.Supervisor() as supervisor:
             spell = llmspell.Spell.from_source("print(args[1]) return args[1]", language="lua")
             results = await asyncio.gather(
-                *(supervisor.run(spell, profile="high", args=[str(n)], on_output=heard.append)
-                  for n in range(6))
+                *(
+                    supervisor.run(spell, profile="high", args=[str(n)], on_output=heard.append)
+                    for n in range(6)
+                )
             )
         assert [result.value for result in results] == list("012345")
         assert sorted(heard) == [f"{n}\n" for n in range(6)]

@@ -95,8 +95,12 @@ def test_PR_29_two_runs_at_once_share_a_workspace(program: Program) -> None:
     )
     running = [
         program.start(
-            "run", "--param", f"who={who}", "shared.lua",
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            "run",
+            "--param",
+            f"who={who}",
+            "shared.lua",
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
         )
         for who in "ab"
     ]
@@ -123,8 +127,14 @@ def test_SL_18_the_next_run_finds_nothing_of_the_one_before(program: Program) ->
 def test_a_pipe_that_closes_ends_the_run(program: Program) -> None:
     program.write("flood.lua", "while true do print(('x'):rep(1000)) end")
     process = program.start(
-        "run", "--profile", "none", "--limit", "wall=20s", "flood.lua",
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        "run",
+        "--profile",
+        "none",
+        "--limit",
+        "wall=20s",
+        "flood.lua",
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
     )
     assert process.stdout is not None
     process.stdout.read(10)

@@ -92,9 +92,7 @@ def test_a_denied_write_writes_nothing_and_works_with_its_flag(
 
 
 @pytest.mark.parametrize("profile", ["medium", "high"])
-def test_a_denied_host_is_reached_with_its_flag(
-    program: Program, profile: str, port: int
-) -> None:
+def test_a_denied_host_is_reached_with_its_flag(program: Program, profile: str, port: int) -> None:
     program.write("get.lua", f"return http.get('http://127.0.0.1:{port}/').body")
     refused = program("run", "--profile", profile, "--audit", "no.jsonl", "get.lua")
     assert refused.code == 3 and "rule " in refused.err, refused
@@ -177,7 +175,7 @@ def test_a_manifest_only_requests(program: Program) -> None:
 def test_a_manifest_never_loosens_a_limit_by_itself(program: Program) -> None:
     program.write(
         "loose.lua",
-        "-- /// spell\n-- [limits]\n-- wall = \"unlimited\"\n-- ///\nreturn MAX_EXECUTION_TIME",
+        '-- /// spell\n-- [limits]\n-- wall = "unlimited"\n-- ///\nreturn MAX_EXECUTION_TIME',
     )
     ended = program("run", "--profile", "high", "loose.lua")
     assert (ended.code, ended.out) == (0, "60\n"), ended

@@ -101,9 +101,7 @@ def test_an_error_of_the_spell_names_its_line(
 
 @pytest.mark.parametrize("profile", ["none", "high"])
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_a_syntax_error_names_file_and_line(
-    program: Program, language: str, profile: str
-) -> None:
+def test_a_syntax_error_names_file_and_line(program: Program, language: str, profile: str) -> None:
     source = {
         "lua": "local x = 1\nlocal = 2",
         "javascript": "const x = 1\nconst = 2",

@@ -58,9 +58,7 @@ def test_RS_06_an_output_flood_is_cut_at_its_limit(
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_RS_06_a_flood_goes_to_the_terminal_as_it_happens(
-    program: Program, language: str
-) -> None:
+def test_RS_06_a_flood_goes_to_the_terminal_as_it_happens(program: Program, language: str) -> None:
     flags = ("--profile", "high", "--limit", "output=50KiB")
     ended = program.run(spells.FLOODS[language], SUFFIXES[language], *flags)
     assert ended.code == 4 and 50 * 1024 <= len(ended.out) < 51 * 1024
