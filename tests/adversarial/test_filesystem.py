@@ -16,8 +16,8 @@ ATTEMPT = """
 local out = {}
 for _, a in ipairs(params.attempts) do
   local ok, e = pcall(fs[a[1]], table.unpack(a, 2))
-  local refused = type(e) == "table" and e.kind .. ":" .. tostring(e.rule) or "raw"
-  out[#out + 1] = ok and "worked" or refused
+  local typed = not ok and type(e) == "table"
+  out[#out + 1] = ok and "worked" or typed and e.kind .. ":" .. tostring(e.rule) or "raw"
 end
 return out
 """
