@@ -159,6 +159,39 @@ CASES: dict[str, Case] = {
         '[JSON.encode([1, "é"]), JSON.decode(\'{"a":[1,2.5,"\\\\ud83d\\\\ude00"]}\')]',
         ['[1,"é"]', {"a": [1, 2.5, "😀"]}],
     ),
+    "sleep": Case(
+        "local t = os.clock() local r = Async.sleep(20) return {r == nil, os.clock() - t >= 0.02}",
+        "const t = Date.now(); const r = await Async.sleep(20);"
+        " return [r === undefined, Date.now() - t >= 19]",
+        "import time\nt = time.monotonic()\nr = await Async.sleep(20)\n"
+        "[r is None, time.monotonic() - t >= 0.019]",
+        [True, True],
+    ),
+    "race ends with the first error too": Case(
+        "local _, e = pcall(Async.race, {function() Async.sleep(9000) end,"
+        " function() fs.stat('x') end}) return e.code",
+        "try { await Async.race([Async.sleep(9000), fs.stat('x')]) } catch (e) { return e.code }",
+        "try:\n    await Async.race([Async.sleep(9000), fs.stat('x')])\n"
+        "except LLMSpellError as e:\n    result = e.code",
+        4008,
+    ),
+    "retry gives up with the last error": Case(
+        "local n = 0 local _, e = pcall(Async.retry, function() n = n + 1 fs.stat('x') end,"
+        " {attempts=2, delay=1}) return {n, e.code}",
+        "let n = 0; try { await Async.retry(() => { n++; return fs.stat('x') },"
+        " {attempts: 2, delay: 1}) } catch (e) { return [n, e.code] }",
+        "n = []\ndef work():\n    n.append(1)\n    return fs.stat('x')\n"
+        "try:\n    await Async.retry(work, attempts=2, delay=1)\n"
+        "except LLMSpellError as e:\n    result = [len(n), e.code]",
+        [2, 4008],
+    ),
+    "a wrong time to sleep": Case(
+        "local _, e = pcall(Async.sleep, -1) return {e.code, e.kind}",
+        "try { await Async.sleep(-1) } catch (e) { return [e.code, e.kind] }",
+        "try:\n    await Async.sleep(-1)\n"
+        "except LLMSpellError as e:\n    result = [e.code, e.kind]",
+        [2002, "validation"],
+    ),
     "standard input": Case(
         "local t = {} for line in stdin.lines() do t[#t+1] = line end return t",
         "const t = []; for await (const line of stdin.lines()) t.push(line); return t",
@@ -239,3 +272,46 @@ def test_log_records(language: str, kind: str) -> None:
         ("error", "e", {"b": "x"}),
         ("info", "i", {}),
     ]
+
+
+CHECKED = Case(
+    'print("ran") fs.write("p", "x")\nreturn 1',
+    'print("ran"); await fs.write("p", "x")\nreturn 1',
+    'print("ran")\nawait fs.write("p", "x")',
+)
+BROKEN = Case('print("ran")\nx = (', 'print("ran")\nlet x = 1 +* 2', 'print("ran")\nx = (')
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_check_compiles_and_runs_nothing(language: str, kind: str) -> None:
+    good = run(language, getattr(CHECKED, language), ANSWERS, kind=kind, check=True)
+    assert (good.value, good.error, good.stdout, good.calls) == (None, None, "", [])
+    bad = run(language, getattr(BROKEN, language), ANSWERS, kind=kind, check=True)
+    assert bad.error is not None
+    assert (bad.error["code"], bad.error["kind"], bad.error["line"]) == (4001, "syntax", 2)
+    assert bad.stdout == ""
+    ran = run(language, getattr(CHECKED, language), ANSWERS, kind=kind)
+    assert (ran.stdout, len(ran.calls)) == ("ran\n", 1)
+
+
+def test_a_check_runs_not_even_what_ends_the_wrapper() -> None:
+    for source in ('}); print("ran"); (() => {', '})(), print("ran"), (function () {'):
+        assert run("javascript", source, check=True).stdout == ""
+
+
+SORTED = Case(
+    'local t = {} for _, k in ipairs{"z", "a", "é", "A", "m1", "m10", "m2"} do t[k] = 1 end'
+    " t.a = {y = 1, x = 2} return JSON.encode(t)",
+    "",
+    "",
+    '{"A":1,"a":{"x":2,"y":1},"m1":1,"m10":1,"m2":1,"z":1,"é":1}',
+)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_keys_of_a_lua_object_are_in_order(kind: str) -> None:
+    for _ in range(2):
+        assert run("lua", SORTED.lua, kind=kind).value == SORTED.value
+    ended = run("lua", "return {z = 1, b = 2, a = 3}", kind=kind)
+    assert list(ended.value) == ["a", "b", "z"]

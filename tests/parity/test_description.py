@@ -126,8 +126,9 @@ def _first_name(language: str) -> str:
     return "[1].name" if language == "lua" else "[0].name"
 
 
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_constants_of_the_run(language: str) -> None:
+def test_constants_of_the_run(language: str, kind: str) -> None:
     fields = {
         "params": {"who": "moon", "n": 3},
         "args": ["a", "b"],
@@ -139,7 +140,7 @@ def test_constants_of_the_run(language: str) -> None:
     listed = "{" + names + "}" if language == "lua" else "[" + names + "]"
     if language == "python":
         listed = listed.replace("params.who, params.n", 'params["who"], params["n"]')
-    ended = ended_with(language, listed, **fields)
+    ended = ended_with(language, listed, kind=kind, **fields)
     assert ended.error is None
     assert ended.value == [
         "moon",

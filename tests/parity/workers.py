@@ -256,9 +256,23 @@ DENIAL: Final[Mapping[str, Any]] = {
 }
 
 
+def module_denial(name: str) -> dict[str, Any]:
+    """What the broker says of a module that no rule allows."""
+    return {
+        "code": 4008,
+        "kind": "denied",
+        "message": f"denied load {name}",
+        "rule": "medium.modules",
+        "hint": f"to allow it: --allow-module {name}",
+        "recoverable": True,
+    }
+
+
 def answer(one: Worker, answers: Mapping[str, Answer], call: messages.Call) -> bytes:
     """The reply to a call: the answer's value, its error, or a denial where there is none."""
     action = answers.get(call.method)
+    if action is None and call.method == "modules.load":
+        return one.connection.refuse(call.id, module_denial(call.args["name"]))
     if action is None:
         return one.connection.refuse(call.id, DENIAL)
     try:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
+import resource
 import time
 
 from _quickjs import Context  # type: ignore[import-not-found]
 
 from llmspell.sandboxes.engines.host import OUT_OF_MEMORY
+from llmspell.sandboxes.engines.rejections import report_rejections
 from llmspell.sandboxes.engines.wire import Wire
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any, Final
 
 STACK_BYTES: Final = 1 << 20
@@ -28,7 +31,8 @@ _OPEN_HOST: Final = """(function () {
   const evaluate = eval, random = take("__random"), runJobs = take("__run_jobs");
   // The binding can't convert a string that the engine still holds in pieces; a slice is whole.
   const whole = Function.prototype.call.bind(String.prototype.slice), send = take("__send");
-  let pool = "";
+  let pool = "", listener = () => {};
+  globalThis.__rejected = (promise, reason, handled) => listener(promise, reason, handled);
   // The engine's generator starts from the clock, which a spell could predict.
   Math.random = function random_() {
     if (pool === "") pool = random(%d);
@@ -40,6 +44,7 @@ _OPEN_HOST: Final = """(function () {
   globalThis.__host = {
     send: (text) => send(whole(text, 0)), recv: take("__recv"), clock: take("__clock"), random,
     compile: (source, name) => evaluate(source), run_jobs: () => runJobs(),
+    on_rejection: (action) => { listener = action }, out_of_memory: take("__out_of_memory"),
     compiled_name: "<input>", prelude_line: %d,
   };
 })()"""
@@ -48,7 +53,7 @@ _OPEN_HOST: Final = """(function () {
 class JavaScriptHost:
     """One QuickJS context and the prelude's text."""
 
-    __slots__ = ("_context", "_prelude", "_wire")
+    __slots__ = ("_context", "_prelude", "_tracker", "_wire")
 
     def __init__(self, wire: Wire, prelude: str, modules: list[str] | None) -> None:
         self._wire = wire
@@ -62,9 +67,12 @@ class JavaScriptHost:
             ("__clock", _clock),
             ("__random", _random),
             ("__run_jobs", self._run_jobs),
+            ("__out_of_memory", _memory_watch()),
         ):
             context.add_callable(name, action)
         context.eval("\n" * PRELUDE_LINE + _OPEN_HOST % (13 * _RANDOM_NUMBERS, PRELUDE_LINE))
+        self._tracker = report_rejections(context, "__rejected")
+        context.eval("delete globalThis.__rejected")
         self._context = context
 
     def run(self) -> None:
@@ -107,3 +115,20 @@ def _random(digits: Any) -> str:
     """`digits` random hexadecimal digits."""
     count = int(digits)
     return os.urandom(count // 2 + 1).hex()[:count]
+
+
+def _memory_watch() -> Callable[[], bool]:
+    """A function that tells whether the process was ever near its limit.
+
+    Only then is a thrown null the engine's own: it throws one when small allocations fail, and
+    those are memory that was written to. The limits are read now; confined, they can't be.
+    """
+    limits = [resource.getrlimit(kind)[0] for kind in (resource.RLIMIT_AS, resource.RLIMIT_DATA)]
+    bounds = [limit for limit in limits if limit != resource.RLIM_INFINITY]
+    half = min(bounds) / 2 if bounds else None
+
+    def was_near() -> bool:
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        return half is not None and peak > half
+
+    return was_near

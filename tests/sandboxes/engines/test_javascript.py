@@ -124,6 +124,25 @@ def test_JS_08_no_module_of_the_engine_or_the_host(kind: str) -> None:
         assert ended.calls == []
     ended = js("import fs from 'fs'", kind=kind)
     assert ended.error is not None and ended.error["code"] == 4001
+    assert "await require" in ended.error["hint"]
+    ended = js("const fs = await require('fs')", kind=kind)
+    assert ended.error is not None and ended.error["code"] == 4008
+    assert ended.error["hint"] == "to allow it: --allow-module fs"
+    assert [(call.method, call.args) for call in ended.calls] == [("modules.load", {"name": "fs"})]
+    ended = js("await require('fs')", {"modules.load": lambda args: {}}, kind=kind)
+    assert ended.error is not None and ended.error["code"] == 4007
+    assert ended.error["message"] == "module fs is not part of this engine"
+
+
+@pytest.mark.parametrize(
+    "source", ["import x from 'y'", "// c\nimport { a } from './b.js'", "export const x = 1"]
+)
+def test_static_import_says_what_to_do(source: str) -> None:
+    ended = js(source)
+    assert ended.error is not None and ended.error["code"] == 4001
+    assert "static import" in ended.error["message"] and "await require" in ended.error["hint"]
+    plain = js("important = (")
+    assert plain.error is not None and "hint" not in plain.error
 
 
 def test_JS_08_low_requires_from_the_spells_folder_through_the_broker() -> None:
@@ -134,6 +153,10 @@ def test_JS_08_low_requires_from_the_spells_folder_through_the_broker() -> None:
 
     source = "const u = await require('./lib/util'); return [u.twice(4), u.fs]"
     assert value(source, {"fs.read": read}, profile="low") == [8, "object"]
+    missing = js("await require('absent')", {"fs.read": read}, profile="low")
+    assert missing.error is not None and missing.error["code"] == 4008
+    assert missing.error["hint"] == "to allow it: --allow-module absent"
+    assert [call.method for call in missing.calls] == ["fs.read"] * 3 + ["modules.load"]
     for bad in ("../x", "/etc/passwd/../x"):
         ended = js(f"await require('{bad}')", {"fs.read": read}, profile="low")
         assert ended.error is not None and ended.error["code"] == 2002
@@ -209,6 +232,83 @@ def test_line_and_stack_are_the_spells_own(kind: str) -> None:
     assert ended.error["line"] == 3
     assert "inner (spell.js:3" in ended.error["stack"]
     assert "llmspell" not in ended.error["stack"] and "<input>" not in ended.error["stack"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_columns_of_the_first_line_are_the_spells_own(kind: str) -> None:
+    for source in ("throw new Error('x')", "\nthrow new Error('x')"):
+        ended = js(source, kind=kind)
+        assert ended.error is not None
+        assert ended.error["stack"].endswith(f"(spell.js:{ended.error['line']}:11)")
+
+
+REJECTIONS = {
+    "Promise.reject(new TypeError('no')); await Async.sleep(9); print('late')": "TypeError: no",
+    "async function f() { throw new Error('boom') }\nf(); return 1": "boom",
+    "new Promise((_, no) => no('boom')); return 1": "boom",
+    "Promise.resolve().then(() => { throw new Error('boom') }); await Async.sleep(20)": "boom",
+    "setTimeout(async () => { throw new Error('boom') }, 1); return 1": "boom",
+    "Async.all([Promise.reject(new Error('boom'))]); await Async.sleep(20)": "boom",
+    "Promise.reject(null); await Async.sleep(20)": "the spell threw null",
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("source", REJECTIONS)
+def test_a_rejection_that_nobody_handles_fails_the_run(source: str, kind: str) -> None:
+    ended = js(source, kind=kind)
+    assert ended.error is not None, ended.value
+    assert (ended.error["code"], ended.error["kind"]) == (4002, "unhandled_rejection")
+    assert ended.error["message"] == REJECTIONS[source]
+    assert ended.stdout == ""
+    if "new" in source and "Promise((" not in source:
+        assert ended.error["line"] == 1 and "spell.js:1" in ended.error["stack"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_rejected_call_in_a_function_nobody_awaits_keeps_its_fields(kind: str) -> None:
+    ended = js("(async () => { await fs.read('x') })(); await Async.sleep(500)", kind=kind)
+    assert ended.error is not None
+    assert (ended.error["code"], ended.error["rule"]) == (4008, "medium.test")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_rejection_that_is_handled_is_no_failure(kind: str) -> None:
+    source = """
+    const p = Promise.reject(new Error("x")); p.catch(() => {});
+    const q = Promise.reject(new Error("y")); let got; try { await q } catch (e) { got = e.message }
+    const settled = await Promise.allSettled([Promise.reject(1), Promise.resolve(2)]);
+    await Async.race([async () => 1, async () => { await Async.sleep(1); throw new Error("z") }]);
+    let timed; try { await Async.timeout(async () => { await Async.sleep(5); throw 1 }, 1) }
+    catch (e) { timed = e.kind }
+    await Async.sleep(30);
+    return [got, settled[0].status, timed];
+    """
+    assert value(source, kind=kind) == ["y", "rejected", "timeout"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_flood_of_rejections_is_withstood(kind: str) -> None:
+    handled = "for (let i = 0; i < 20000; i++) try { await Promise.reject(i) } catch {} return 1"
+    assert value(handled, kind=kind) == 1
+    spoilt = "Map.prototype.set = Map.prototype.delete = () => { throw 1 };"
+    ended = js(spoilt + "for (let i = 0; i < 20000; i++) Promise.reject(i)", kind=kind)
+    assert ended.error is not None and ended.error["kind"] == "unhandled_rejection"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_thrown_null_is_no_lack_of_memory(kind: str) -> None:
+    for word in ("null", "undefined"):
+        ended = js(f"throw {word}", kind=kind)
+        assert ended.error is not None
+        assert (ended.error["code"], ended.error["message"]) == (4002, f"the spell threw {word}")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_small_objects_without_end_are_a_lack_of_memory(kind: str) -> None:
+    ended = js("let a = null; for (;;) a = { a }", kind=kind, memory=200 << 20, timeout=40)
+    assert ended.error is not None
+    assert (ended.error["code"], ended.error["kind"]) == (4005, "memory")
 
 
 def test_KX_18_random_numbers_do_not_repeat() -> None:

@@ -225,10 +225,30 @@ def test_low_imports_from_the_spells_folder_through_the_broker() -> None:
     ended = py("import util\nutil.six()", {"fs.read": read}, profile="low")
     assert (ended.value, ended.error) == (6, None)
     missing = py("import absent", {"fs.read": read}, profile="low")
-    assert missing.error is not None and missing.error["code"] == 4007
+    assert missing.error is not None and missing.error["code"] == 4008
+    assert missing.error["hint"] == "to allow it: --allow-module absent"
+    assert [call.method for call in missing.calls] == ["fs.read", "fs.read", "modules.load"]
+    files["spell:outer.py"] = "import absent"
+    nested = py("import outer", {"fs.read": read}, profile="low")
+    assert nested.error is not None and "absent" in nested.error["hint"]
     refused = py("import util", {"fs.read": read})
     assert refused.error is not None and refused.error["code"] == 4008
-    assert refused.calls == []
+    assert [(call.method, call.args) for call in refused.calls] == [
+        ("modules.load", {"name": "util"})
+    ]
+    allowed = py("import util", {"fs.read": read, "modules.load": lambda args: {}})
+    assert allowed.error is not None and allowed.error["code"] == 4007
+    assert allowed.error["message"] == "module util is not part of this engine"
+    own = {"fs.read": read, "modules.load": lambda args: {"own_folder": True}}
+    assert value("import util\nutil.six()", own) == 6
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_refused_import_is_asked_of_the_broker_and_can_be_caught(kind: str) -> None:
+    source = "try:\n    import os\nexcept ImportError as e:\n    result = [e.code, e.rule, e.hint]"
+    ended = py(source, kind=kind)
+    assert ended.value == [4008, "medium.modules", "to allow it: --allow-module os"]
+    assert [(call.method, call.args) for call in ended.calls] == [("modules.load", {"name": "os"})]
 
 
 def test_open_where_io_was_granted() -> None:
@@ -256,7 +276,7 @@ with open("a.txt", "rb") as f: raw = f.read()
     assert disk["b.txt"].decode() == "é\nx\nend"
     refused = py("open('a.txt')", answers)
     assert refused.error is not None and refused.error["code"] == 4008
-    assert refused.calls == []
+    assert refused.called("modules.load") == [{"name": "io"}] and len(refused.calls) == 1
 
 
 def test_the_profile_none_is_all_of_python(tmp_path: Path) -> None:

@@ -80,13 +80,21 @@ const printable = (text) => (isWellFormed(text) ? text : toWellFormed(text));
 P.printable = printable;
 const clip = (text) => printable(text.length <= MAX_TEXT ? text : slice(text, 0, MAX_TEXT));
 
-const PLACE = /\(?([^()\s]*):(\d+):\d+\)?$/;
+const PLACE = /\(?([^()\s]*):(\d+):(\d+)\)?$/;
 // `compiled` is how the engine calls what it compiled for us; a native engine takes no file name,
 // so there the prelude starts at a line that no spell reaches.
 const compiled = host.compiled_name ?? null;
 const firstLine = host.prelude_line ?? Infinity;
 
 const isOurs = (file, line) => (compiled === null ? file === "llmspell" || file === "=llmspell" : line >= firstLine);
+
+// On a source's first line our wrapper stands before the spell's text.
+const withColumn = (text, place) => {
+  const column = makeNumber(place[3]) - P.wrapperWidth;
+  if (column < 1) return text;
+  const closed = text[text.length - 1] === ")" ? ")" : "";
+  return slice(text, 0, text.length - closed.length - place[3].length) + column + closed;
+};
 
 // The spell's frames, under the spell's name, and the line of the innermost.
 const spellFrames = (stack) => {
@@ -98,7 +106,7 @@ const spellFrames = (stack) => {
     if (place === null) continue;
     const number = makeNumber(place[2]);
     if (isOurs(place[1], number)) continue;
-    let text = lines[index];
+    let text = number === 1 ? withColumn(lines[index], place) : lines[index];
     if (place[1] === compiled) {
       const start = indexOf(text, compiled + ":");
       text = slice(text, 0, start) + P.name + slice(text, start + compiled.length);
@@ -122,13 +130,19 @@ const readText = (value, name) => {
 const isObject = (value) => (typeof value === "object" && value !== null) || typeof value === "function";
 
 const MEMORY = "the spell used more memory than it may";
+// Made beforehand: when it is needed there may be no memory left to make it.
+P.memoryError = freeze(new LLMSpellError({ __proto__: null, code: 4005, kind: "memory", message: MEMORY }));
+
 P.describe = (value, kind) => {
-  // QuickJS throws null when it has not even the memory for an error object.
-  if (value === null) return { __proto__: null, code: 4005, kind: "memory", message: MEMORY };
+  // QuickJS throws null when it has not even the memory for an error object; so may a spell.
+  if (value === null && host.out_of_memory()) {
+    return { __proto__: null, code: 4005, kind: "memory", message: MEMORY };
+  }
   const wire = { __proto__: null, code: 4002, kind: kind ?? "runtime", message: "the spell failed" };
+  if (kind === "unhandled_rejection") wire.hint = "await the promise, or give it a catch";
   if (!isObject(value)) {
     try {
-      wire.message = clip(makeText(value));
+      wire.message = value === null || value === undefined ? "the spell threw " + value : clip(makeText(value));
     } catch {
       wire.message = "an error that is no text";
     }
@@ -339,7 +353,7 @@ P.api = [{name:"fs",names:["fs"],functions:[{name:"read",camel:"read",wire:"fs.r
 const PART_SIZE = 87000, STEP = 87000, MESSAGE_MAX = 16777216;
 
 const rawSend = (text) => {
-  if (host.send(text) !== true) throw null;
+  if (host.send(text) !== true) throw P.memoryError;
 };
 
 // Lengths here are in UTF-16 units, of which each is at most three bytes on the channel.
@@ -377,7 +391,7 @@ P.receive = (timeout) => {
   for (;;) {
     let text = host.recv(timeout);
     if (text === null || text === undefined) return null;
-    if (text === false) throw null;
+    if (text === false) throw P.memoryError;
     let message = setPrototypeOf(P.decode(text), null);
     if (message.type !== "part") return message;
     parts += message.data;
@@ -570,6 +584,23 @@ P.unheardFailure = () => {
     if (!weakHas(observed, P.failures[index].promise)) return P.failures[index];
   }
   return null;
+};
+
+// Promises of the spell's own, rejected and not yet heard, as the engine reports them.
+const unheard = new NativeMap();
+host.on_rejection?.((promise, error, isHandled) => {
+  if (isHandled) mapDelete(unheard, promise);
+  else mapSet(unheard, promise, error);
+});
+
+// Asked when no promise reaction is left to run: who listens later listens too late, as elsewhere.
+P.unhandledRejection = () => {
+  if (mapSize(unheard) === 0) return null;
+  let first = null;
+  mapEach(unheard, (error) => {
+    first ??= { __proto__: null, failed: true, error, kind: "unhandled_rejection" };
+  });
+  return first;
 };
 
 P.call = (method, args, finish) => {
@@ -978,47 +1009,61 @@ const loaded = new NativeMap();
 const NAME = /^(?:\.\/)?[\w.\/-]+$/;
 const testName = uncurry(RegExp.prototype.test);
 
-const denied = (name) => {
-  const shown = slice(P.printable(name), 0, 80);
-  P.fail(4008, "denied", "denied module " + shown, P.run.profile + ".modules", "to allow it: --allow-module " + shown);
+// Asks the broker, which records the answer and raises the denial; tells whether files of the
+// spell's own folder may be loaded.
+const ask = async (name) => {
+  const shown = slice(P.printable(name), 0, 256);
+  const verdict = await P.call("modules.load", { __proto__: null, name: shown });
+  return verdict?.own_folder === true;
 };
 
-const mayRequire = (name) => {
-  if (P.run.profile === "none" || P.run.profile === "low") return true;
-  const granted = P.run.modules ?? [];
-  for (let index = 0; index < granted.length; index++) if (granted[index] === name) return true;
-  return false;
+const checkName = (name) => {
+  if (!testName(NAME, name) || indexOf(name, "..") >= 0) {
+    P.fail(2002, "validation", "a module's name has letters, digits, _, -, / and dots");
+  }
+};
+
+// The text of a module in the spell's own folder and its path; null where there is none.
+const ownSource = async (name) => {
+  checkName(name);
+  const path = "spell:" + (startsWith(name, "./") ? slice(name, 2) : name);
+  const candidates = slice(path, -3) === ".js" || slice(path, -4) === ".mjs"
+    ? [path] : [path + ".js", path + ".mjs", path + "/index.js"];
+  for (let index = 0; index < candidates.length; index++) {
+    const candidate = candidates[index];
+    try {
+      const text = await P.call("fs.read", { __proto__: null, path: candidate });
+      return { __proto__: null, path: slice(candidate, 6), text };
+    } catch (error) {
+      if (error.kind !== "not_found") throw error;
+    }
+  }
+  return null;
 };
 
 const sourceOf = async (name) => {
-  const path = "spell:" + (startsWith(name, "./") ? slice(name, 2) : name);
-  let refusal;
-  for (const candidate of [path, path + ".js", path + "/index.js"]) {
-    if (candidate === path && slice(path, -3) !== ".js") continue;
-    try {
-      return { __proto__: null, path: slice(candidate, 6), text: await P.call("fs.read", { __proto__: null, path: candidate }) };
-    } catch (error) {
-      if (error.code === 4008 || error.kind !== "not_found") throw error;
-      refusal = error;
-    }
-  }
-  throw refusal;
+  const ownFirst = P.run.profile === "low" || P.run.profile === "none";
+  let found = ownFirst ? await ownSource(name) : null;
+  if (found === null && (await ask(name)) && !ownFirst) found = await ownSource(name);
+  if (found === null) P.fail(4007, "not_found", "module " + slice(P.printable(name), 0, 80) + " is not part of this engine");
+  return found;
 };
 
 const load = async (name) => {
   const { path, text } = await sourceOf(name);
-  const body = P.compile("(async function (module, exports, require) {" + text + "\n})", path);
+  let body;
+  try {
+    body = P.compile(text, path);
+  } catch (error) {
+    throw P.syntaxError(error, text, path + ": ");
+  }
   const module = { exports: {} };
   await applyFunction(body, undefined, [module, module.exports, P.require]);
   return module.exports;
 };
 
 P.require = async (name) => {
-  if (typeof name !== "string") P.fail(2002, "validation", "require takes a name");
-  if (!mayRequire(name)) denied(name);
-  if (!testName(NAME, name) || indexOf(name, "..") >= 0) {
-    P.fail(2002, "validation", "a module's name has letters, digits, _, -, / and dots");
-  }
+  if (typeof name !== "string" || name === "") P.fail(2002, "validation", "require takes a name");
   if (!mapHas(loaded, name)) mapSet(loaded, name, load(name));
   return mapGet(loaded, name);
 };
@@ -1033,7 +1078,42 @@ P.describeImport = (wire, message) => {
   wire.hint = "modules of the spell's own folder come by `await require(name)`; to allow it: --allow-module " + slice(name, 0, 80);
 };
 
-P.compile = (source, name) => host.compile(source, name);
+// A statement that only a module may have, at the line the engine complained of or above it.
+const STATIC = /^\s*(?:import(?:\s+[\w$]|\s*[*{"'])|export(?:\s+\w|\s*[*{]))/;
+
+const isStaticImport = (source, line) => {
+  const lines = split(source, "\n");
+  for (let index = 0; index < lines.length && index < (line ?? 1); index++) {
+    if (execPattern(STATIC, lines[index]) !== null) return true;
+  }
+  return false;
+};
+
+P.syntaxError = (error, source, where) => {
+  const { kind, message, line } = P.describe(error);
+  if (kind === "memory") return P.memoryError;
+  const fields = { __proto__: null, code: 4001, kind: "syntax", message: where + message, line };
+  if (isStaticImport(source, line)) {
+    fields.message = where + message + ": static import and export are not available in a spell";
+    fields.hint = "load a module with: const name = await require(\"name\")";
+  }
+  return new P.LLMSpellError(fields);
+};
+
+// On the first line, so that line numbers stay the spell's own; columns there are put right by
+// P.wrapperWidth. Modules and the spell have the same wrapper, so the width is one.
+const BEFORE = "(async function (module, exports, require) {", BEFORE_SPELL = "(async function (                        ) {";
+P.wrapperWidth = BEFORE.length;
+P.compile = (source, name) => host.compile(BEFORE + source + "\n})", name);
+P.compileSpell = (source, name) => host.compile(BEFORE_SPELL + source + "\n})", name);
+// `throw` comes first, so that not even text that ends the function early is run.
+P.checkSyntax = (source, name) => {
+  try {
+    host.compile("throw 0;" + BEFORE_SPELL + source + "\n})", name);
+  } catch (error) {
+    if (error !== 0) throw error;
+  }
+};
 }
 { // environment
 // The world a spell sees: the API as frozen objects on the global object.
@@ -1129,6 +1209,8 @@ P.report = (ending) => {
 const verdict = (main) => {
   if (main.failed) return main;
   if (P.uncaught) return { __proto__: null, failed: true, error: P.uncaught.error };
+  const rejected = P.unhandledRejection();
+  if (rejected !== null) return rejected;
   const busy = P.outstanding() > 0 || P.liveTasks() > 0;
   if (main.done) {
     if (busy || P.timersHold()) return null;
@@ -1151,23 +1233,22 @@ const loop = (main) => {
   }
 };
 
-const compileSpell = (source) => {
-  if (startsWith(source, "#!")) source = "//" + slice(source, 2);
-  // On the first line, so that line numbers stay the spell's own.
-  return P.compile("(async function () {" + source + "\n})", P.name);
-};
-
 const drive = () => {
   do {
     P.run = P.receive(null);
   } while (P.run === null || P.run.type !== "run");
   P.name = P.run.name ?? "spell.js";
   P.makeEnvironment();
-  let body;
+  let body, { source } = P.run;
+  if (startsWith(source, "#!")) source = "//" + slice(source, 2);
   try {
-    body = compileSpell(P.run.source);
+    if (P.run.check === true) {
+      P.checkSyntax(source, P.name);
+      return { __proto__: null, failed: false, value: null };
+    }
+    body = P.compileSpell(source, P.name);
   } catch (error) {
-    return { __proto__: null, failed: true, error: syntaxError(error) };
+    return { __proto__: null, failed: true, error: P.syntaxError(error, source, "") };
   }
   const main = { __proto__: null, done: false, failed: false, value: undefined, error: undefined };
   then(applyFunction(body, undefined, []), (value) => {
@@ -1178,12 +1259,6 @@ const drive = () => {
     main.error = error;
   });
   return loop(main);
-};
-
-const syntaxError = (error) => {
-  const described = P.describe(error);
-  const fields = { __proto__: null, code: 4001, kind: "syntax", message: described.message, line: described.line };
-  return described.kind === "memory" ? null : new P.LLMSpellError(fields);
 };
 
 let end;

@@ -257,23 +257,33 @@ local function is_array(value)
   return keys == length
 end
 
-local function write_object(value, depth)
-  add("{")
-  local first, keys = true, 0
-  for key, item in next, value do
+-- In the order of their bytes: the same value is the same text in every run.
+local function sorted_keys(value)
+  local keys, total = {}, 0
+  for key in next, value do
     if type(key) ~= "string" then
       refuse("a table key that is no text (" .. type(key) .. "), or a list with gaps, has no form in JSON")
     end
-    if not utf8_len(key) then refuse("a key that is not UTF-8 has no form in JSON") end
-    keys = keys + 1
-    add((first and "" or ",") .. quote(key) .. ":")
-    first = false
-    write(item, depth)
-    if wire and keys == 1 and (key == "$bytes" or key == "$callback") and next(value, key) == nil then
-      refuse("an object with the only key " .. key .. " means something else on the channel")
-    end
+    total = total + 1
+    keys[total] = key
   end
-  if wire and keys > WIRE_KEYS then refuse("an object has over " .. WIRE_KEYS .. " keys") end
+  if wire and total > WIRE_KEYS then refuse("an object has over " .. WIRE_KEYS .. " keys") end
+  sort(keys)
+  return keys, total
+end
+
+local function write_object(value, depth)
+  local keys, total = sorted_keys(value)
+  if wire and total == 1 and (keys[1] == "$bytes" or keys[1] == "$callback") then
+    refuse("an object with the only key " .. keys[1] .. " means something else on the channel")
+  end
+  add("{")
+  for index = 1, total do
+    local key = keys[index]
+    if not utf8_len(key) then refuse("a key that is not UTF-8 has no form in JSON") end
+    add((index == 1 and "" or ",") .. quote(key) .. ":")
+    write(rawget(value, key), depth)
+  end
   add("}")
 end
 
@@ -1504,42 +1514,109 @@ function P.text_load(env)
   end
 end
 
-local function may_require(name)
-  return P.run.profile == "low" or P.granted[name]
+-- Asks the broker, which records the answer and raises the denial; tells whether files of the
+-- spell's own folder may be loaded.
+local function ask(name)
+  local shown = P.printable(sub(name, 1, 256))
+  local verdict = P.await(P.call("modules.load", { name = shown }))
+  return type(verdict) == "table" and verdict.own_folder == true
 end
 
+local function not_part(name, hint)
+  P.fail(4007, "not_found", name .. " is not part of this engine", nil, hint)
+end
+
+-- The text of a module in the spell's own folder and its path; nil where there is none.
 function P.source_of(name)
   local path = "spell:" .. gsub(name, "%.", "/")
-  local refusal
   for _, candidate in ipairs({ path .. ".lua", path .. "/init.lua" }) do
     local done, text = pcall(P.await, P.call("fs.read", { path = candidate }))
     if done then return text, candidate end
-    if P.is_error(text) and text.code == 4008 then error(text, 0) end
-    refusal = refusal or text
+    if not P.is_error(text) or text.kind ~= "not_found" then error(text, 0) end
   end
-  if P.is_error(refusal) and refusal.kind ~= "not_found" then error(refusal, 0) end
-  P.fail(4007, "not_found", "module '" .. name .. "' is not in the spell's folder")
+end
+
+local function check_name(name)
+  if not find(name, "^[%w_.-]+$") or find(name, "..", 1, true) then
+    P.fail(2002, "validation", "a module's name has letters, digits, _, - and dots")
+  end
+end
+
+local function find_source(name)
+  if P.run.profile == "low" then
+    check_name(name)
+    local text, path = P.source_of(name)
+    if text then return text, path end
+    ask(name)
+  elseif ask(name) then
+    check_name(name)
+    local text, path = P.source_of(name)
+    if text then return text, path end
+  end
+  not_part("module " .. P.printable(sub(name, 1, 80)))
 end
 
 function P.make_require(env)
   return function(name)
-    if type(name) ~= "string" then P.fail(2002, "validation", "require takes a name") end
+    if type(name) ~= "string" or name == "" then P.fail(2002, "validation", "require takes a name") end
     if loaded[name] ~= nil then return loaded[name] end
     if P.provided[name] then return P.provided[name] end
-    if not may_require(name) then
-      P.fail(4008, "denied", "denied module " .. P.printable(sub(name, 1, 80)), P.run.profile .. ".modules",
-        "to allow it: --allow-module " .. P.printable(sub(name, 1, 80)))
-    end
-    if not find(name, "^[%w_.-]+$") or find(name, "..", 1, true) then
-      P.fail(2002, "validation", "a module's name has letters, digits, _, - and dots")
-    end
-    local text, path = P.source_of(name)
+    local text, path = find_source(name)
     local chunk, problem = load(text, "@" .. sub(path, 7), "t", env)
     if not chunk then P.fail(4001, "syntax", problem) end
     local value = chunk(name, path)
     loaded[name] = value == nil and true or value
     return loaded[name]
   end
+end
+
+-- A library that was not granted: each use of it is asked of the broker, whose denial says how to
+-- get it. Nothing is behind the name, whatever the broker says.
+function P.absent_library(name)
+  return setmetatable({}, {
+    __name = name,
+    __metatable = false,
+    __index = function(_, field)
+      ask(name)
+      not_part(name .. "." .. P.printable(tostring(field)))
+    end,
+  })
+end
+
+-- What no grant brings back: asked, so that the attempt is on record, then refused with other words
+-- than "allow it", which would not help.
+function P.refuse_for_good(what, hint)
+  local allowed, verdict = pcall(ask, what)
+  if allowed then not_part(what, hint) end
+  if not P.is_error(verdict) or verdict.code ~= 4008 then error(verdict, 0) end
+  P.fail(4008, "denied", "denied " .. what, verdict.rule, hint)
+end
+
+local NO_PROGRAMS = "a spell starts no programs; Tools.list() names the tools it has instead"
+local NO_SEARCH = "require(name) finds modules; load(fs.read(path)) compiles a file"
+local NO_DEBUG = "of debug there is debug.traceback"
+P.for_good = {
+  io = { popen = NO_PROGRAMS, tmpfile = "fs.write(\"scratch:name\", text) keeps a file for the run" },
+  os = { execute = NO_PROGRAMS, tmpname = "files below scratch: are the run's own" },
+  debug = setmetatable({}, { __index = function() return NO_DEBUG end }),
+  package = setmetatable({}, { __index = function() return NO_SEARCH end }),
+}
+
+-- For the `__index` of a library: fields that are never there, and those that a grant brings.
+function P.missing_field(library, granted_fields)
+  return function(_, field)
+    if type(field) ~= "string" then return nil end
+    local hint = P.for_good[library][field]
+    if hint then P.refuse_for_good(library .. "." .. P.printable(sub(field, 1, 80)), hint) end
+    if granted_fields and granted_fields[field] then
+      ask(library)
+      not_part(library .. "." .. field)
+    end
+  end
+end
+
+function P.absent_function(name)
+  return function() P.refuse_for_good(name, NO_SEARCH) end
 end
 end
 do -- environment
@@ -1550,7 +1627,8 @@ local PLAIN = { "assert", "error", "getmetatable", "ipairs", "next", "pairs", "p
 
 local protected = setmetatable({}, { __mode = "k" })
 
-local function read_only(name, content, call)
+local function read_only(name, content, call, missing)
+  if missing then setmetatable(content, { __index = missing }) end
   local proxy = setmetatable({}, {
     __index = content,
     __newindex = function() error(name .. " can't be changed", 2) end,
@@ -1589,7 +1667,8 @@ local function add_api(env)
     for _, name in ipairs(module.names) do env[name] = proxy end
   end
   for _, level in ipairs({ "trace", "info", "warn" }) do env[level] = P.modules.log[level] end
-  env.debug = read_only("debug", { traceback = host.traceback }, function(_, message) P.log("debug", message) end)
+  env.debug = read_only("debug", { traceback = host.traceback },
+    function(_, message) P.log("debug", message) end, P.missing_field("debug"))
   -- The seeds' older spellings (API-014, API-015).
   env.json = env.JSON
   env.util = read_only("util", { sleep = P.modules.async.sleep })
@@ -1618,7 +1697,7 @@ local function unrestricted(env)
   if searchers then
     searchers[#searchers + 1] = function(name)
       local done, text, path = pcall(P.source_of, name)
-      if not done then return "\n\tno module '" .. name .. "' in the spell's folder" end
+      if not done or not text then return "\n\tno module '" .. name .. "' in the spell's folder" end
       local chunk, problem = load(text, "@" .. sub(path, 7), "t", env)
       return chunk or error(problem, 0), path
     end
@@ -1634,6 +1713,20 @@ local function constants(env)
   env.SECURITY_LEVEL = run.profile
   env.ENGINE = "lua"
   for name, value in pairs(run.globals or {}) do env[name] = value end
+end
+
+-- io, the files of os, and the names of what a spell never gets.
+local function add_system(env)
+  if P.granted.io then
+    env.io = setmetatable(P.make_io(), { __index = P.missing_field("io") })
+    P.provided.io = env.io
+  else
+    env.io = P.absent_library("io")
+  end
+  if P.granted.os then P.os_files(env.os) end
+  setmetatable(env.os, { __index = P.missing_field("os", { remove = true, rename = true }) })
+  env.package = setmetatable({}, { __index = P.missing_field("package"), __metatable = false, __name = "package" })
+  env.dofile, env.loadfile = P.absent_function("dofile"), P.absent_function("loadfile")
 end
 
 function P.make_environment()
@@ -1652,11 +1745,7 @@ function P.make_environment()
   end
   P.provided = { os = env.os }
   for _, name in ipairs(LIBRARIES) do P.provided[name] = env[name] end
-  if P.granted.io then
-    env.io = P.make_io()
-    P.provided.io = env.io
-  end
-  if P.granted.os then P.os_files(env.os) end
+  add_system(env)
   env.require = P.make_require(env)
   original, P.original = {}, nil
   constants(env)
@@ -1707,6 +1796,10 @@ local function drive()
   local run = receive_run()
   local chunk = compile(run.source, P.make_environment())
   if not chunk then return end
+  if run.check then
+    P.ending = { value = nil }
+    return
+  end
   local main = P.run_until_done(P.spawn(chunk, unpack(run.args or EMPTY)))
   if P.ending or not main then return end
   P.ending = main.ok and { value = main.value } or { failure = main.value }

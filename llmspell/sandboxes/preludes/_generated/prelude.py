@@ -120,6 +120,10 @@ class DeniedImport(LLMSpellError, ImportError):
 class MissingModule(LLMSpellError, ImportError):
     """A module that may be imported and is not there (4007)."""
 
+    def __init__(self, missing: str, message: str) -> None:
+        super().__init__(message, code=4007, kind="not_found")
+        self.missing = missing
+
 
 # The module of the spell's own code: tracebacks then read as people expect.
 for _error in (LLMSpellError, DeniedImport, MissingModule):
@@ -1309,12 +1313,19 @@ class BrokeredBytes(builtins.__import__("io").BytesIO):  # type: ignore[misc]
 
 def refuse_open(*_given: Any, **_named: Any) -> NoReturn:
     """The built-in `open` where the module io was not granted."""
+    rule, hint = f"{RUN.profile}.modules", "to allow it: --allow-module io"
+    try:
+        judge_module("io")
+    except LLMSpellError as error:
+        if error.code != 4008:
+            raise
+        rule, hint = error.rule or rule, error.hint or hint
     raise LLMSpellError(
         "denied open: this spell has fs.read and fs.write",
         code=4008,
         kind="denied",
-        rule=f"{RUN.profile}.modules",
-        hint="to allow it: --allow-module io",
+        rule=rule,
+        hint=hint,
     )
 
 
@@ -1331,14 +1342,41 @@ def is_safe(name: str, fromlist: tuple[str, ...]) -> bool:
     return bool(inner) and all(f"{name}.{item}" in inner for item in fromlist)
 
 
-def denied_import(name: str) -> DeniedImport:
-    return DeniedImport(
-        f"denied module {name[:80]}",
-        code=4008,
-        kind="denied",
-        rule=f"{RUN.profile}.modules",
-        hint=f"to allow it: --allow-module {name.split('.')[0][:80]}",
-    )
+def judge_module(name: str) -> bool:
+    """Asks the broker for a module: it records the answer and its denial is raised.
+
+    Tells whether the spell's own folder may be looked into.
+    """
+    verdict = Call("modules.load", {"name": printable(name[:256])}, None).result()
+    return isinstance(verdict, dict) and verdict.get("own_folder") is True
+
+
+def ask(name: str) -> bool:
+    """The same for an import, whose refusal is an ImportError too."""
+    try:
+        return judge_module(name)
+    except LLMSpellError as error:
+        if error.code != 4008:
+            raise
+        fields = {field: getattr(error, field) for field in ERROR_FIELDS}
+        raise DeniedImport(**fields) from None
+
+
+def foreign_module(name: str) -> Any:
+    """A module that is not of the safe list: of the spell's folder, or refused."""
+    if name.split(".")[0] in spell_modules:
+        return own_module(name)
+    if RUN.profile == "low":
+        try:
+            return own_module(name)
+        except MissingModule as missing:
+            # A module of the folder may itself import what is missing: that is told as it is.
+            if not f"{name}.".startswith(f"{missing.missing}."):
+                raise
+        ask(name)
+    elif ask(name):
+        return own_module(name)
+    raise MissingModule(name, f"module {printable(name[:80])} is not part of this engine")
 
 
 def guarded_import(
@@ -1359,12 +1397,8 @@ def guarded_import(
             return real_import(name, globals, locals, fromlist, 0)
         except ImportError:
             if top not in RUN.modules:
-                raise MissingModule(
-                    f"module {name[:80]} is not here", code=4007, kind="not_found"
-                ) from None
-    if RUN.profile != "low" and top not in RUN.modules:
-        raise denied_import(name)
-    module = own_module(name)
+                raise MissingModule(name, f"module {name[:80]} is not here") from None
+    module = foreign_module(name)
     for item in fromlist or ():
         if item != "*" and not hasattr(module, item) and hasattr(module, "__path__"):
             setattr(module, item, own_module(f"{name}.{item}"))
@@ -1408,9 +1442,9 @@ def own_source(name: str, path: str) -> tuple[str, str]:
         try:
             return FS["read"](candidate).result(), candidate.removeprefix("spell:")
         except LLMSpellError as error:
-            if error.code == 4008 or error.kind != "not_found":
+            if error.kind != "not_found":
                 raise
-    raise MissingModule(f"no module {name} in the spell's folder", code=4007, kind="not_found")
+    raise MissingModule(name, f"no module {name} in the spell's folder")
 
 
 class OwnFinder:
@@ -1660,6 +1694,8 @@ def drive(run: Any) -> Any:
         code = compile_spell(run["source"], RUN.name)
     except (SyntaxError, ValueError) as error:
         raise syntax_error(error) from None
+    if run.get("check") is True:
+        return None
     if code.co_flags & COROUTINE:
         main = Task(eval(code, world))
         main._observed = True

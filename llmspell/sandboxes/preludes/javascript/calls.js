@@ -51,6 +51,23 @@ P.unheardFailure = () => {
   return null;
 };
 
+// Promises of the spell's own, rejected and not yet heard, as the engine reports them.
+const unheard = new NativeMap();
+host.on_rejection?.((promise, error, isHandled) => {
+  if (isHandled) mapDelete(unheard, promise);
+  else mapSet(unheard, promise, error);
+});
+
+// Asked when no promise reaction is left to run: who listens later listens too late, as elsewhere.
+P.unhandledRejection = () => {
+  if (mapSize(unheard) === 0) return null;
+  let first = null;
+  mapEach(unheard, (error) => {
+    first ??= { __proto__: null, failed: true, error, kind: "unhandled_rejection" };
+  });
+  return first;
+};
+
 P.call = (method, args, finish) => {
   const text = P.encode(args, "call");
   P.flush();

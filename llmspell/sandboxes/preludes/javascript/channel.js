@@ -2,7 +2,7 @@
 const PART_SIZE = 87000, STEP = 87000, MESSAGE_MAX = 16777216;
 
 const rawSend = (text) => {
-  if (host.send(text) !== true) throw null;
+  if (host.send(text) !== true) throw P.memoryError;
 };
 
 // Lengths here are in UTF-16 units, of which each is at most three bytes on the channel.
@@ -40,7 +40,7 @@ P.receive = (timeout) => {
   for (;;) {
     let text = host.recv(timeout);
     if (text === null || text === undefined) return null;
-    if (text === false) throw null;
+    if (text === false) throw P.memoryError;
     let message = setPrototypeOf(P.decode(text), null);
     if (message.type !== "part") return message;
     parts += message.data;

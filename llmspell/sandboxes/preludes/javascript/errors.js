@@ -27,13 +27,21 @@ const printable = (text) => (isWellFormed(text) ? text : toWellFormed(text));
 P.printable = printable;
 const clip = (text) => printable(text.length <= MAX_TEXT ? text : slice(text, 0, MAX_TEXT));
 
-const PLACE = /\(?([^()\s]*):(\d+):\d+\)?$/;
+const PLACE = /\(?([^()\s]*):(\d+):(\d+)\)?$/;
 // `compiled` is how the engine calls what it compiled for us; a native engine takes no file name,
 // so there the prelude starts at a line that no spell reaches.
 const compiled = host.compiled_name ?? null;
 const firstLine = host.prelude_line ?? Infinity;
 
 const isOurs = (file, line) => (compiled === null ? file === "llmspell" || file === "=llmspell" : line >= firstLine);
+
+// On a source's first line our wrapper stands before the spell's text.
+const withColumn = (text, place) => {
+  const column = makeNumber(place[3]) - P.wrapperWidth;
+  if (column < 1) return text;
+  const closed = text[text.length - 1] === ")" ? ")" : "";
+  return slice(text, 0, text.length - closed.length - place[3].length) + column + closed;
+};
 
 // The spell's frames, under the spell's name, and the line of the innermost.
 const spellFrames = (stack) => {
@@ -45,7 +53,7 @@ const spellFrames = (stack) => {
     if (place === null) continue;
     const number = makeNumber(place[2]);
     if (isOurs(place[1], number)) continue;
-    let text = lines[index];
+    let text = number === 1 ? withColumn(lines[index], place) : lines[index];
     if (place[1] === compiled) {
       const start = indexOf(text, compiled + ":");
       text = slice(text, 0, start) + P.name + slice(text, start + compiled.length);
@@ -69,13 +77,19 @@ const readText = (value, name) => {
 const isObject = (value) => (typeof value === "object" && value !== null) || typeof value === "function";
 
 const MEMORY = "the spell used more memory than it may";
+// Made beforehand: when it is needed there may be no memory left to make it.
+P.memoryError = freeze(new LLMSpellError({ __proto__: null, code: 4005, kind: "memory", message: MEMORY }));
+
 P.describe = (value, kind) => {
-  // QuickJS throws null when it has not even the memory for an error object.
-  if (value === null) return { __proto__: null, code: 4005, kind: "memory", message: MEMORY };
+  // QuickJS throws null when it has not even the memory for an error object; so may a spell.
+  if (value === null && host.out_of_memory()) {
+    return { __proto__: null, code: 4005, kind: "memory", message: MEMORY };
+  }
   const wire = { __proto__: null, code: 4002, kind: kind ?? "runtime", message: "the spell failed" };
+  if (kind === "unhandled_rejection") wire.hint = "await the promise, or give it a catch";
   if (!isObject(value)) {
     try {
-      wire.message = clip(makeText(value));
+      wire.message = value === null || value === undefined ? "the spell threw " + value : clip(makeText(value));
     } catch {
       wire.message = "an error that is no text";
     }

@@ -21,6 +21,8 @@ P.report = (ending) => {
 const verdict = (main) => {
   if (main.failed) return main;
   if (P.uncaught) return { __proto__: null, failed: true, error: P.uncaught.error };
+  const rejected = P.unhandledRejection();
+  if (rejected !== null) return rejected;
   const busy = P.outstanding() > 0 || P.liveTasks() > 0;
   if (main.done) {
     if (busy || P.timersHold()) return null;
@@ -43,23 +45,22 @@ const loop = (main) => {
   }
 };
 
-const compileSpell = (source) => {
-  if (startsWith(source, "#!")) source = "//" + slice(source, 2);
-  // On the first line, so that line numbers stay the spell's own.
-  return P.compile("(async function () {" + source + "\n})", P.name);
-};
-
 const drive = () => {
   do {
     P.run = P.receive(null);
   } while (P.run === null || P.run.type !== "run");
   P.name = P.run.name ?? "spell.js";
   P.makeEnvironment();
-  let body;
+  let body, { source } = P.run;
+  if (startsWith(source, "#!")) source = "//" + slice(source, 2);
   try {
-    body = compileSpell(P.run.source);
+    if (P.run.check === true) {
+      P.checkSyntax(source, P.name);
+      return { __proto__: null, failed: false, value: null };
+    }
+    body = P.compileSpell(source, P.name);
   } catch (error) {
-    return { __proto__: null, failed: true, error: syntaxError(error) };
+    return { __proto__: null, failed: true, error: P.syntaxError(error, source, "") };
   }
   const main = { __proto__: null, done: false, failed: false, value: undefined, error: undefined };
   then(applyFunction(body, undefined, []), (value) => {
@@ -70,12 +71,6 @@ const drive = () => {
     main.error = error;
   });
   return loop(main);
-};
-
-const syntaxError = (error) => {
-  const described = P.describe(error);
-  const fields = { __proto__: null, code: 4001, kind: "syntax", message: described.message, line: described.line };
-  return described.kind === "memory" ? null : new P.LLMSpellError(fields);
 };
 
 let end;

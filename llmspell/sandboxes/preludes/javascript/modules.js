@@ -3,47 +3,61 @@ const loaded = new NativeMap();
 const NAME = /^(?:\.\/)?[\w.\/-]+$/;
 const testName = uncurry(RegExp.prototype.test);
 
-const denied = (name) => {
-  const shown = slice(P.printable(name), 0, 80);
-  P.fail(4008, "denied", "denied module " + shown, P.run.profile + ".modules", "to allow it: --allow-module " + shown);
+// Asks the broker, which records the answer and raises the denial; tells whether files of the
+// spell's own folder may be loaded.
+const ask = async (name) => {
+  const shown = slice(P.printable(name), 0, 256);
+  const verdict = await P.call("modules.load", { __proto__: null, name: shown });
+  return verdict?.own_folder === true;
 };
 
-const mayRequire = (name) => {
-  if (P.run.profile === "none" || P.run.profile === "low") return true;
-  const granted = P.run.modules ?? [];
-  for (let index = 0; index < granted.length; index++) if (granted[index] === name) return true;
-  return false;
+const checkName = (name) => {
+  if (!testName(NAME, name) || indexOf(name, "..") >= 0) {
+    P.fail(2002, "validation", "a module's name has letters, digits, _, -, / and dots");
+  }
+};
+
+// The text of a module in the spell's own folder and its path; null where there is none.
+const ownSource = async (name) => {
+  checkName(name);
+  const path = "spell:" + (startsWith(name, "./") ? slice(name, 2) : name);
+  const candidates = slice(path, -3) === ".js" || slice(path, -4) === ".mjs"
+    ? [path] : [path + ".js", path + ".mjs", path + "/index.js"];
+  for (let index = 0; index < candidates.length; index++) {
+    const candidate = candidates[index];
+    try {
+      const text = await P.call("fs.read", { __proto__: null, path: candidate });
+      return { __proto__: null, path: slice(candidate, 6), text };
+    } catch (error) {
+      if (error.kind !== "not_found") throw error;
+    }
+  }
+  return null;
 };
 
 const sourceOf = async (name) => {
-  const path = "spell:" + (startsWith(name, "./") ? slice(name, 2) : name);
-  let refusal;
-  for (const candidate of [path, path + ".js", path + "/index.js"]) {
-    if (candidate === path && slice(path, -3) !== ".js") continue;
-    try {
-      return { __proto__: null, path: slice(candidate, 6), text: await P.call("fs.read", { __proto__: null, path: candidate }) };
-    } catch (error) {
-      if (error.code === 4008 || error.kind !== "not_found") throw error;
-      refusal = error;
-    }
-  }
-  throw refusal;
+  const ownFirst = P.run.profile === "low" || P.run.profile === "none";
+  let found = ownFirst ? await ownSource(name) : null;
+  if (found === null && (await ask(name)) && !ownFirst) found = await ownSource(name);
+  if (found === null) P.fail(4007, "not_found", "module " + slice(P.printable(name), 0, 80) + " is not part of this engine");
+  return found;
 };
 
 const load = async (name) => {
   const { path, text } = await sourceOf(name);
-  const body = P.compile("(async function (module, exports, require) {" + text + "\n})", path);
+  let body;
+  try {
+    body = P.compile(text, path);
+  } catch (error) {
+    throw P.syntaxError(error, text, path + ": ");
+  }
   const module = { exports: {} };
   await applyFunction(body, undefined, [module, module.exports, P.require]);
   return module.exports;
 };
 
 P.require = async (name) => {
-  if (typeof name !== "string") P.fail(2002, "validation", "require takes a name");
-  if (!mayRequire(name)) denied(name);
-  if (!testName(NAME, name) || indexOf(name, "..") >= 0) {
-    P.fail(2002, "validation", "a module's name has letters, digits, _, -, / and dots");
-  }
+  if (typeof name !== "string" || name === "") P.fail(2002, "validation", "require takes a name");
   if (!mapHas(loaded, name)) mapSet(loaded, name, load(name));
   return mapGet(loaded, name);
 };
@@ -58,4 +72,39 @@ P.describeImport = (wire, message) => {
   wire.hint = "modules of the spell's own folder come by `await require(name)`; to allow it: --allow-module " + slice(name, 0, 80);
 };
 
-P.compile = (source, name) => host.compile(source, name);
+// A statement that only a module may have, at the line the engine complained of or above it.
+const STATIC = /^\s*(?:import(?:\s+[\w$]|\s*[*{"'])|export(?:\s+\w|\s*[*{]))/;
+
+const isStaticImport = (source, line) => {
+  const lines = split(source, "\n");
+  for (let index = 0; index < lines.length && index < (line ?? 1); index++) {
+    if (execPattern(STATIC, lines[index]) !== null) return true;
+  }
+  return false;
+};
+
+P.syntaxError = (error, source, where) => {
+  const { kind, message, line } = P.describe(error);
+  if (kind === "memory") return P.memoryError;
+  const fields = { __proto__: null, code: 4001, kind: "syntax", message: where + message, line };
+  if (isStaticImport(source, line)) {
+    fields.message = where + message + ": static import and export are not available in a spell";
+    fields.hint = "load a module with: const name = await require(\"name\")";
+  }
+  return new P.LLMSpellError(fields);
+};
+
+// On the first line, so that line numbers stay the spell's own; columns there are put right by
+// P.wrapperWidth. Modules and the spell have the same wrapper, so the width is one.
+const BEFORE = "(async function (module, exports, require) {", BEFORE_SPELL = "(async function (                        ) {";
+P.wrapperWidth = BEFORE.length;
+P.compile = (source, name) => host.compile(BEFORE + source + "\n})", name);
+P.compileSpell = (source, name) => host.compile(BEFORE_SPELL + source + "\n})", name);
+// `throw` comes first, so that not even text that ends the function early is run.
+P.checkSyntax = (source, name) => {
+  try {
+    host.compile("throw 0;" + BEFORE_SPELL + source + "\n})", name);
+  } catch (error) {
+    if (error !== 0) throw error;
+  }
+};

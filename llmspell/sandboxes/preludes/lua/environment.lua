@@ -5,7 +5,8 @@ local PLAIN = { "assert", "error", "getmetatable", "ipairs", "next", "pairs", "p
 
 local protected = setmetatable({}, { __mode = "k" })
 
-local function read_only(name, content, call)
+local function read_only(name, content, call, missing)
+  if missing then setmetatable(content, { __index = missing }) end
   local proxy = setmetatable({}, {
     __index = content,
     __newindex = function() error(name .. " can't be changed", 2) end,
@@ -44,7 +45,8 @@ local function add_api(env)
     for _, name in ipairs(module.names) do env[name] = proxy end
   end
   for _, level in ipairs({ "trace", "info", "warn" }) do env[level] = P.modules.log[level] end
-  env.debug = read_only("debug", { traceback = host.traceback }, function(_, message) P.log("debug", message) end)
+  env.debug = read_only("debug", { traceback = host.traceback },
+    function(_, message) P.log("debug", message) end, P.missing_field("debug"))
   -- The seeds' older spellings (API-014, API-015).
   env.json = env.JSON
   env.util = read_only("util", { sleep = P.modules.async.sleep })
@@ -73,7 +75,7 @@ local function unrestricted(env)
   if searchers then
     searchers[#searchers + 1] = function(name)
       local done, text, path = pcall(P.source_of, name)
-      if not done then return "\n\tno module '" .. name .. "' in the spell's folder" end
+      if not done or not text then return "\n\tno module '" .. name .. "' in the spell's folder" end
       local chunk, problem = load(text, "@" .. sub(path, 7), "t", env)
       return chunk or error(problem, 0), path
     end
@@ -89,6 +91,20 @@ local function constants(env)
   env.SECURITY_LEVEL = run.profile
   env.ENGINE = "lua"
   for name, value in pairs(run.globals or {}) do env[name] = value end
+end
+
+-- io, the files of os, and the names of what a spell never gets.
+local function add_system(env)
+  if P.granted.io then
+    env.io = setmetatable(P.make_io(), { __index = P.missing_field("io") })
+    P.provided.io = env.io
+  else
+    env.io = P.absent_library("io")
+  end
+  if P.granted.os then P.os_files(env.os) end
+  setmetatable(env.os, { __index = P.missing_field("os", { remove = true, rename = true }) })
+  env.package = setmetatable({}, { __index = P.missing_field("package"), __metatable = false, __name = "package" })
+  env.dofile, env.loadfile = P.absent_function("dofile"), P.absent_function("loadfile")
 end
 
 function P.make_environment()
@@ -107,11 +123,7 @@ function P.make_environment()
   end
   P.provided = { os = env.os }
   for _, name in ipairs(LIBRARIES) do P.provided[name] = env[name] end
-  if P.granted.io then
-    env.io = P.make_io()
-    P.provided.io = env.io
-  end
-  if P.granted.os then P.os_files(env.os) end
+  add_system(env)
   env.require = P.make_require(env)
   original, P.original = {}, nil
   constants(env)

@@ -75,23 +75,33 @@ local function is_array(value)
   return keys == length
 end
 
-local function write_object(value, depth)
-  add("{")
-  local first, keys = true, 0
-  for key, item in next, value do
+-- In the order of their bytes: the same value is the same text in every run.
+local function sorted_keys(value)
+  local keys, total = {}, 0
+  for key in next, value do
     if type(key) ~= "string" then
       refuse("a table key that is no text (" .. type(key) .. "), or a list with gaps, has no form in JSON")
     end
-    if not utf8_len(key) then refuse("a key that is not UTF-8 has no form in JSON") end
-    keys = keys + 1
-    add((first and "" or ",") .. quote(key) .. ":")
-    first = false
-    write(item, depth)
-    if wire and keys == 1 and (key == "$bytes" or key == "$callback") and next(value, key) == nil then
-      refuse("an object with the only key " .. key .. " means something else on the channel")
-    end
+    total = total + 1
+    keys[total] = key
   end
-  if wire and keys > WIRE_KEYS then refuse("an object has over " .. WIRE_KEYS .. " keys") end
+  if wire and total > WIRE_KEYS then refuse("an object has over " .. WIRE_KEYS .. " keys") end
+  sort(keys)
+  return keys, total
+end
+
+local function write_object(value, depth)
+  local keys, total = sorted_keys(value)
+  if wire and total == 1 and (keys[1] == "$bytes" or keys[1] == "$callback") then
+    refuse("an object with the only key " .. keys[1] .. " means something else on the channel")
+  end
+  add("{")
+  for index = 1, total do
+    local key = keys[index]
+    if not utf8_len(key) then refuse("a key that is not UTF-8 has no form in JSON") end
+    add((index == 1 and "" or ",") .. quote(key) .. ":")
+    write(rawget(value, key), depth)
+  end
   add("}")
 end
 

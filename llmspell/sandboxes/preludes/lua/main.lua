@@ -41,6 +41,10 @@ local function drive()
   local run = receive_run()
   local chunk = compile(run.source, P.make_environment())
   if not chunk then return end
+  if run.check then
+    P.ending = { value = nil }
+    return
+  end
   local main = P.run_until_done(P.spawn(chunk, unpack(run.args or EMPTY)))
   if P.ending or not main then return end
   P.ending = main.ok and { value = main.value } or { failure = main.value }

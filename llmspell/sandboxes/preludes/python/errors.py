@@ -54,6 +54,10 @@ class DeniedImport(LLMSpellError, ImportError):
 class MissingModule(LLMSpellError, ImportError):
     """A module that may be imported and is not there (4007)."""
 
+    def __init__(self, missing: str, message: str) -> None:
+        super().__init__(message, code=4007, kind="not_found")
+        self.missing = missing
+
 
 # The module of the spell's own code: tracebacks then read as people expect.
 for _error in (LLMSpellError, DeniedImport, MissingModule):

@@ -77,10 +77,17 @@ class BrokeredBytes(builtins.__import__("io").BytesIO):  # type: ignore[misc]
 
 def refuse_open(*_given: Any, **_named: Any) -> NoReturn:
     """The built-in `open` where the module io was not granted."""
+    rule, hint = f"{RUN.profile}.modules", "to allow it: --allow-module io"
+    try:
+        judge_module("io")
+    except LLMSpellError as error:
+        if error.code != 4008:
+            raise
+        rule, hint = error.rule or rule, error.hint or hint
     raise LLMSpellError(
         "denied open: this spell has fs.read and fs.write",
         code=4008,
         kind="denied",
-        rule=f"{RUN.profile}.modules",
-        hint="to allow it: --allow-module io",
+        rule=rule,
+        hint=hint,
     )

@@ -51,6 +51,8 @@ def drive(run: Any) -> Any:
         code = compile_spell(run["source"], RUN.name)
     except (SyntaxError, ValueError) as error:
         raise syntax_error(error) from None
+    if run.get("check") is True:
+        return None
     if code.co_flags & COROUTINE:
         main = Task(eval(code, world))
         main._observed = True

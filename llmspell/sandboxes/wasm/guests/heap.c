@@ -29,7 +29,12 @@ static uint32_t first_map;
 static uint32_t second_map[FIRST];
 static struct block *lists[FIRST][SECOND];
 static struct block *end_block; /* size 0 and never free: merging stops at it */
+static bool exhausted;
 extern unsigned char __heap_base;
+
+/* Declared in host.h, which this file must not need: it is tested by itself. */
+bool heap_was_exhausted(void);
+bool heap_was_exhausted(void) { return exhausted; }
 
 static uint32_t size_of(const struct block *block) { return block->header & ~(uint32_t)FLAGS; }
 
@@ -220,6 +225,7 @@ void *malloc(size_t wanted) {
     block = find(size);
   }
   if (block == NULL) {
+    exhausted = exhausted || size <= PAGE;
     errno = ENOMEM;
     return NULL;
   }

@@ -3,6 +3,7 @@
 #ifndef LLMSPELL_GUEST_HOST_H
 #define LLMSPELL_GUEST_HOST_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define HOST_IMPORT(name) __attribute__((import_module("llmspell"), import_name(name)))
@@ -25,5 +26,8 @@ HOST_IMPORT("exit") _Noreturn void host_exit(int32_t status);
 /* Reports an error nobody caught. Written into static memory, so that it also works when the
  * guest has none left. `kind` must be a plain JSON word. */
 void guest_fail(const char *kind, const char *message, uint32_t message_length);
+
+/* Whether an allocation of at most a page was ever refused (heap.c). */
+bool heap_was_exhausted(void);
 
 #endif

@@ -130,6 +130,43 @@ static JSValue js_run_jobs(JSContext *js, JSValueConst self, int count, JSValueC
   }
 }
 
+/* The prelude's listener of rejections; one context lives as long as the guest. */
+static JSValue rejection_listener = JS_UNDEFINED;
+
+/* Called when a promise is rejected that has no handler, and again when such a one gets it. The
+ * listener is the prelude's and only writes the promise down: no code of the spell runs here. */
+static void track_rejection(JSContext *js, JSValueConst promise, JSValueConst reason,
+                            bool is_handled, void *nothing) {
+  (void)nothing;
+  JSValueConst arguments[] = {promise, reason, JS_NewBool(js, is_handled)};
+  JSValue result = JS_Call(js, rejection_listener, JS_UNDEFINED, 3, arguments);
+  if (JS_IsException(result)) {
+    JS_FreeValue(js, JS_GetException(js)); /* no memory: that is about to be told anyway */
+  }
+  JS_FreeValue(js, result);
+}
+
+/* __host.on_rejection(listener): calls listener(promise, reason, is_handled) from now on. */
+static JSValue js_on_rejection(JSContext *js, JSValueConst self, int count,
+                               JSValueConst *arguments) {
+  (void)self;
+  (void)count;
+  JS_FreeValue(js, rejection_listener);
+  rejection_listener = JS_DupValue(js, arguments[0]);
+  JS_SetHostPromiseRejectionTracker(JS_GetRuntime(js), track_rejection, NULL);
+  return JS_UNDEFINED;
+}
+
+/* __host.out_of_memory(): whether a small allocation ever failed. Then the engine throws null, as
+ * it has no room for an error object, and only so can that be told from a spell's `throw null`. */
+static JSValue js_out_of_memory(JSContext *js, JSValueConst self, int count,
+                                JSValueConst *arguments) {
+  (void)self;
+  (void)count;
+  (void)arguments;
+  return JS_NewBool(js, heap_was_exhausted());
+}
+
 /* Math.random from real randomness: the engine's own starts from the clock, which a spell could
  * predict (KX-18). 53 bits, as the language asks. */
 static JSValue js_math_random(JSContext *js, JSValueConst self, int count,
@@ -163,6 +200,7 @@ static bool open_host(JSContext *js) {
   static const struct function functions[] = {
       {"send", js_send, 1},   {"recv", js_recv, 1},       {"clock", js_clock, 1},
       {"random", js_random, 1}, {"compile", js_compile, 2}, {"run_jobs", js_run_jobs, 0},
+      {"on_rejection", js_on_rejection, 1}, {"out_of_memory", js_out_of_memory, 0},
   };
   static const struct function math_random = {"random", js_math_random, 0};
   JSValue global = JS_GetGlobalObject(js);
