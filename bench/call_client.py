@@ -32,7 +32,7 @@ def main() -> None:
             buffer += data
 
     effects = dict.fromkeys(("files", "network", "processes", "spawn", "privilege"), True)
-    achieved = {"layers": [], "effects": effects}
+    achieved = {"layers": ["rlimits"], "effects": effects}
     send({"type": "hello", "version": 1, "engine": "lua", "achieved": achieved})
     order = json.loads(receive())["params"]
     for number in range(1, order["calls"] + 1):

@@ -35,9 +35,9 @@ def main(chosen: argparse.Namespace) -> int:
     else:
         spell = Spell.from_file(chosen.spell, language=chosen.engine, size=size)
     flush()
-    sink = TerminalSink(quiet=as_json, level=chosen.log_level)
     options = options._replace(keep_output=as_json, check=chosen.check)
     with Interrupts() as interrupts:
+        sink = TerminalSink(quiet=as_json, level=chosen.log_level, on_closed=interrupts.add)
         result = run_blocking(spell, options, sink, interrupts)
     if as_json:
         choices.print_json(result.to_json() | {"output": result.output})

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 LEVELS: Final = ("trace", "debug", "info", "warn", "error")
@@ -32,11 +32,13 @@ def _code(character: str) -> str:
 class TerminalSink:
     """Where a run's output goes on the command line; written as it happens, never buffered."""
 
-    def __init__(self, *, quiet: bool, level: str) -> None:
+    def __init__(self, *, quiet: bool, level: str, on_closed: Callable[[str], None]) -> None:
+        """`on_closed` is told once when whoever reads the output went away."""
+        self._on_closed = on_closed
         self._quiet = quiet
         self._level = LEVELS.index(level)
         self._escape = {1: os.isatty(1), 2: os.isatty(2)}
-        self.broken = False
+        self._closed = False
 
     def show(self, stream: str, text: str) -> None:
         """The spell's own output; with `--output json` it goes into the result instead."""
@@ -60,7 +62,9 @@ class TerminalSink:
             while data:
                 data = data[os.write(descriptor, data) :]
         except BrokenPipeError:
-            self.broken = True
+            if not self._closed:
+                self._closed = True
+                self._on_closed("output closed")
         except BlockingIOError:
             # Whoever gave us a non-blocking terminal gets a blocking one.
             os.set_blocking(descriptor, True)

@@ -87,7 +87,8 @@ def _invoke(chosen: argparse.Namespace) -> int:
     spell = Spell.from_source(INVOCATION, "lua", name=f"tool invoke {name}")
     flush()
     with Interrupts() as interrupts:
-        result = run_blocking(spell, options, TerminalSink(quiet=True, level="warn"), interrupts)
+        sink = TerminalSink(quiet=True, level="warn", on_closed=interrupts.add)
+        result = run_blocking(spell, options, sink, interrupts)
     if chosen.output == "json":
         choices.print_json(result.to_json())
     elif result.ok:

@@ -133,3 +133,47 @@ def refuse_conflicts(grants: Sequence[Grant]) -> None:
                 else f"{grant.kind} of {grant.value!r} is both denied ({other.source}) and granted "
                 f"({grant.source}): drop one"
             )
+
+
+DENY_KEYS: Final[Mapping[tuple[str, str], str]] = {
+    ("files", "read"): "deny_read",
+    ("files", "write"): "deny_write",
+    ("net", "allow"): "deny",
+    ("tools", "allow"): "deny",
+    ("models", "allow"): "deny",
+    ("env", "allow"): "deny",
+    ("modules", "allow"): "deny",
+}
+"""The list that denies what another list of the same table allows."""
+
+
+def refuse_contradictions(
+    table: Mapping[str, Mapping[str, object]], grants: Sequence[Grant], source: str
+) -> None:
+    """Raises `UsageError` when a profile's own lists, or a grant and a list, contradict each other.
+
+    Only the very same words contradict: a narrower denial inside a wider grant is a rule.
+    """
+    for (name, key), denying in DENY_KEYS.items():
+        rows = table.get(name, {})
+        denied = _words(rows.get(denying))
+        both = _words(rows.get(key)) & denied
+        if both:
+            raise UsageError(
+                f"{source}: {sorted(both)[0]!r} is both allowed ({name}.{key}) and denied "
+                f"({name}.{denying})",
+                hint="drop one",
+            )
+        for grant in grants:
+            if grant.allowed and KINDS[grant.kind] == (name, key):
+                if (grant.value.rstrip("/") or "/") in denied:
+                    raise UsageError(
+                        f"{grant.kind} of {grant.value!r} is granted ({grant.source}) and denied "
+                        f"({source}, {name}.{denying}): drop one"
+                    )
+
+
+def _words(value: object) -> set[str]:
+    if not isinstance(value, (list, tuple)):
+        return set()
+    return {word.rstrip("/") or "/" for word in value if isinstance(word, str)}

@@ -9,7 +9,7 @@ from llmspell.errors import UsageError
 from llmspell.policies.policy import Override, Policy
 from llmspell.profiles.assemble import build
 from llmspell.profiles.grants import KINDS as GRANT_KINDS
-from llmspell.profiles.grants import Grant, refuse_conflicts
+from llmspell.profiles.grants import Grant, refuse_conflicts, refuse_contradictions
 from llmspell.profiles.recipe import Recipe, builtin, merged
 
 if TYPE_CHECKING:
@@ -70,6 +70,8 @@ def load_policy(
         notes += override.records(with_profile=implied)
         origin.append(f"override for {override.script} ({override.source})")
     refuse_conflicts(grants)
+    told = f"profile {name}" if policy_file is None else f"policy {policy_file}"
+    refuse_contradictions(recipe, grants, told)
     granted = _with_grants(recipe, grants)
     origin += [f"{grant} ({grant.source})" for grant in grants]
     if limits:

@@ -125,15 +125,18 @@ class Broker:
         self.denials: list[Denial] = []
         self.calls = 0
 
+    def count(self) -> None:
+        """Charges one call, whatever becomes of it. Raises `LimitExceeded`."""
+        self.calls += 1
+        self._budget.reserve("calls", 1)
+
     def admit(
         self, method_name: str, args: Mapping[str, Any], origin: str, needs: frozenset[str] | None
     ) -> tuple[Method, CallContext, dict[str, Any]]:
-        """Everything before the verdict. Raises the typed error that the caller gets.
+        """Everything between the count and the verdict. Raises the typed error that the caller gets.
 
         `needs` is None for the spell itself, or the rights that the calling tool declared.
         """
-        self.calls += 1
-        self._budget.reserve("calls", 1)
         method = self._methods.get(method_name)
         if method is None:
             raise Missing(

@@ -12,6 +12,7 @@ from llmspell.errors import (
     IsolationRefused,
     LimitExceeded,
     LlmspellError,
+    OperationFailed,
     SpellError,
     WorkerViolation,
 )
@@ -28,8 +29,16 @@ LIMIT_VIOLATIONS: Final = {
     "wall": ViolationKind.EXECUTION_TIME_EXCEEDED,
     "cpu": ViolationKind.EXECUTION_TIME_EXCEEDED,
 }
-CPU_SLACK: Final = 0.1
+CPU_SLACK: Final = 0.3
 """Seconds below the cpu limit at which a SIGKILL still counts as the kernel's own cpu kill."""
+
+REFUSED_CODES: Final = {
+    64: "its library, guest or limits can't be used",
+    70: "its confinement failed",
+    71: "its confinement failed",
+    77: "it could not be confined",
+}
+"""Exit codes by which our own programs say before their hello that they will not go on."""
 
 MEMORY_SHARE: Final = 0.8
 """Share of the memory limit a crashed worker must have reached for memory to be the reason."""
@@ -136,6 +145,17 @@ def by_error(error: LlmspellError) -> Ending:
     return internal(error)
 
 
+def not_started(error: LlmspellError) -> Ending:
+    """The system would not start the worker: nothing was run, and nothing could be held."""
+    if isinstance(error, OperationFailed):
+        error = IsolationRefused(
+            error.message,
+            rule="worker.start",
+            hint=error.hint or "llmspell doctor says what this machine can't do",
+        )
+    return by_error(error)
+
+
 def by_exit(status: ExitStatus, limits: Limits, started: bool) -> Ending:
     """What a worker's exit means that nobody asked for.
 
@@ -157,6 +177,14 @@ def by_exit(status: ExitStatus, limits: Limits, started: bool) -> Ending:
     full = memory is not None and status.max_rss_bytes >= MEMORY_SHARE * memory
     if full and status.signal in (signal.SIGKILL, signal.SIGSEGV, signal.SIGABRT):
         return limit("memory", limits.memory, float(status.max_rss_bytes))
+    if not started and status.code in REFUSED_CODES:
+        error = IsolationRefused(
+            f"the worker refused to start here (exit code {status.code}: "
+            f"{REFUSED_CODES[status.code]})",
+            rule="worker.start",
+            hint="llmspell doctor says what this machine can't do",
+        )
+        return by_error(error)
     if not started:
         what = _exit_words(status)
         error = InternalError(f"the worker ended before it was ready ({what})")

@@ -97,9 +97,11 @@ class SessionPlan(NamedTuple):
         from llmspell import platform
 
         level = level_for(role, self.policy)
-        missing = tuple(
-            sorted(platform.missing_effects(level, {name: hello.effects[name] for name in EFFECTS}))
-        )
+        held = {name: hello.effects[name] for name in EFFECTS}
+        missing = tuple(sorted(platform.missing_effects(level, held)))
+        if level != "none" and "rlimits" not in hello.layers:
+            # Not an act that is refused but a promise all the same: memory and cpu are bounded.
+            missing = (*missing, "limits")
         achieved = level if not missing else platform.achieved_level(hello.effects)
         isolation = Isolation(level, achieved, hello.layers, dict(hello.effects), missing)
         if hello.engine != engine_name(role, self.spell.engine):

@@ -95,6 +95,9 @@ class Session:
         except LlmspellError as error:
             # Records that can't be kept and our own mistakes end the run closed.
             self.stop(ending.internal(error))
+        except Exception as error:
+            what = type(error).__name__
+            self.stop(ending.internal(InternalError(f"the session failed unexpectedly ({what})")))
 
     def closed(self, number: int, now: float) -> None:
         """A worker's channel came to its end."""
@@ -126,7 +129,7 @@ class Session:
         peer.exited = True
         peer.start_deadline = None
         if number == MAIN:
-            self.stop(ending.by_error(error))
+            self.stop(ending.not_started(error))
         else:
             self._tools.lost(peer, ending.by_error(error))
         self._conclude()
@@ -294,15 +297,15 @@ class Session:
             self._tools.ready(peer)
 
     def _call(self, peer: Peer, message: messages.Call) -> None:
-        if len(peer.calls) >= OUTSTANDING_MAX:
-            error: LlmspellError = LimitExceeded(
-                "outstanding", f"over {OUTSTANDING_MAX} calls are under way: wait for some"
-            )
-            self._refuse(peer.number, message.id, message.method, peer.origin, error)
-            return
+        full = len(peer.calls) >= OUTSTANDING_MAX
         peer.calls[message.id] = None
         needs = None if peer.number == MAIN else self._tools.needs(peer)
         try:
+            self.broker.count()
+            if full:
+                raise LimitExceeded(
+                    "outstanding", f"over {OUTSTANDING_MAX} calls are under way: wait for some"
+                )
             method, context, args = self.broker.admit(
                 message.method, message.args, peer.origin, needs
             )

@@ -50,7 +50,7 @@ def hello(**changes: Any) -> dict[str, Any]:
         "type": "hello",
         "version": 1,
         "engine": sys.argv[2] if len(sys.argv) > 2 else "lua",
-        "achieved": {"layers": ["seccomp"], "effects": dict.fromkeys(EFFECTS, True)},
+        "achieved": {"layers": ["rlimits", "seccomp"], "effects": dict.fromkeys(EFFECTS, True)},
         **changes,
     }
 
@@ -250,12 +250,12 @@ EARLY: dict[str, Callable[[], None]] = {
     "IP_13_done_before_hello": before_hello(DONE),
     "IP_13_call_before_hello": before_hello(call(1)),
     "EN_effects_as_words": before_hello(
-        hello(achieved={"layers": [], "effects": dict.fromkeys(EFFECTS, "true")})
+        hello(achieved={"layers": ["rlimits"], "effects": dict.fromkeys(EFFECTS, "true")})
     ),
     "IP_13_hello_and_done": before_hello(text(hello()) + text(DONE)),
 }
 UNHELD = before_hello(
-    hello(achieved={"layers": [], "effects": {**dict.fromkeys(EFFECTS, True), "files": False}})
+    hello(achieved={"layers": ["rlimits"], "effects": {**dict.fromkeys(EFFECTS, True), "files": False}})
 )
 OTHERS: dict[str, Callable[[], None]] = {
     "honest": honest,

@@ -36,7 +36,7 @@ PLAYER = Path(__file__).with_name("player.py")
 EFFECTS = dict.fromkeys(("files", "network", "processes", "spawn", "privilege"), True)
 HELLO = [
     ["send", {"type": "hello", "version": 1, "engine": "lua",
-              "achieved": {"layers": [], "effects": EFFECTS}}],
+              "achieved": {"layers": ["rlimits"], "effects": EFFECTS}}],
     ["recv"],
 ]  # fmt: skip
 

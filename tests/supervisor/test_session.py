@@ -78,7 +78,7 @@ class Run:
         return self.session.take_effects()
 
     def hello(self, effects: Mapping[str, Any] = HELD, engine: str = "lua") -> list[Any]:
-        achieved = {"layers": ["seccomp"], "effects": effects}
+        achieved = {"layers": ["rlimits", "seccomp"], "effects": effects}
         return self.say({"type": "hello", "version": 1, "engine": engine, "achieved": achieved})
 
     def call(self, method: str, **args: Any) -> list[Any]:

@@ -34,7 +34,7 @@ class Bench(Run):
         return self.session.take_effects()
 
     def tool_hello(self, peer: int, now: float = 1.0) -> list[Any]:
-        achieved = {"layers": [], "effects": HELD}
+        achieved = {"layers": ["rlimits"], "effects": HELD}
         hello = {"type": "hello", "version": 1, "engine": "tools", "achieved": achieved}
         return self.tool_says(peer, hello, now=now)
 

@@ -33,6 +33,7 @@ _HELD_BY: Final[Mapping[str, tuple[str, ...]]] = {
     "processes": ("seccomp",),
     "spawn": ("seccomp",),
     "privilege": ("seccomp", "no_new_privs", "caps", "uid"),
+    "limits": ("rlimits",),
 }
 """The mechanisms that hold an effect; for advice only, the probes alone decide."""
 
@@ -44,6 +45,7 @@ _USER_NAMESPACES: Final = (
 )
 
 CHANGES: Final[Mapping[str, str]] = {
+    "rlimits": "use a container profile that allows prlimit64(2) and setrlimit(2)",
     "seccomp": "use a kernel with CONFIG_SECCOMP_FILTER, and a container profile "
     "that allows seccomp(2)",
     "landlock": "use Linux 5.13 or newer with `landlock` in the kernel's lsm= list, and a "
