@@ -1,18 +1,18 @@
 """The error tree and the 60 numeric codes of the inventory (COD-001 … COD-060).
 
-    LlmspellError                 everything this package raises on purpose
-     ├─ UsageError                the user gave something that can't be used (exit code 2)
-     │   └─ ConfigurationError    a policy, profile or configuration file says something wrong
-     ├─ SpellError                the spell is wrong
-     │   ├─ SpellSyntaxError      it can't be parsed
-     │   ├─ InvalidInput          an argument has the wrong type or is out of bounds
-     │   └─ Missing               it asked for something that is not there
-     ├─ Denied                    the policy said no; carries rule and hint
-     ├─ LimitExceeded             a budget ran out; carries the limit's name
-     ├─ OperationFailed           a permitted operation failed (disk, network, time-out)
-     ├─ WorkerViolation           the worker broke the protocol; it is ended
-     ├─ IsolationRefused          the machine can't hold what the profile promises (exit code 5)
-     └─ InternalError             our own mistake
+LlmspellError                 everything this package raises on purpose
+ ├─ UsageError                the user gave something that can't be used (exit code 2)
+ │   └─ ConfigurationError    a policy, profile or configuration file says something wrong
+ ├─ SpellError                the spell is wrong
+ │   ├─ SpellSyntaxError      it can't be parsed
+ │   ├─ InvalidInput          an argument has the wrong type or is out of bounds
+ │   └─ Missing               it asked for something that is not there
+ ├─ Denied                    the policy said no; carries rule and hint
+ ├─ LimitExceeded             a budget ran out; carries the limit's name
+ ├─ OperationFailed           a permitted operation failed (disk, network, time-out)
+ ├─ WorkerViolation           the worker broke the protocol; it is ended
+ ├─ IsolationRefused          the machine can't hold what the profile promises (exit code 5)
+ └─ InternalError             our own mistake
 """
 
 from __future__ import annotations
@@ -302,7 +302,7 @@ def from_wire(error: Mapping[str, Any]) -> LlmspellError:
     if not isinstance(code, int) or code not in CODES:
         code = 4002
     line = error.get("line")
-    result = SpellError(
+    return SpellError(
         message if isinstance(message, str) else "the spell failed",
         code=code,
         kind=kind[:40] if isinstance(kind, str) else "runtime",
@@ -313,7 +313,6 @@ def from_wire(error: Mapping[str, Any]) -> LlmspellError:
         line=line if isinstance(line, int) and not isinstance(line, bool) else None,
         stack=_text(error.get("stack")),
     )
-    return result
 
 
 def _text(value: object) -> str | None:

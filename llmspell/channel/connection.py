@@ -112,7 +112,7 @@ class Connection:
         return frames_of(encode({"type": "run", **fields}))
 
     def reply(self, call: int, value: Any) -> bytes:
-        """The good answer to a call. Raises `Malformed` or `FrameError` when it can't be carried."""
+        """The good answer to a call. Raises `Malformed` or `FrameError` if it can't be carried."""
         return frames_of(encode({"type": "reply", "id": call, "ok": True, "value": value}))
 
     def refuse(self, call: int, error: Mapping[str, Any]) -> bytes:

@@ -74,9 +74,7 @@ def frames_of(message: bytes) -> bytes:
     step = PART_SIZE // 2
     pieces = [text[start : start + step] for start in range(0, len(text), step)]
     last = len(pieces) - 1
-    return b"".join(
-        _part(piece, is_last=index == last) for index, piece in enumerate(pieces)
-    )
+    return b"".join(_part(piece, is_last=index == last) for index, piece in enumerate(pieces))
 
 
 def _part(piece: str, *, is_last: bool) -> bytes:

@@ -7,7 +7,7 @@ sent it is ended. Identity is never a field: it comes from the channel a message
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final, NamedTuple, Union
+from typing import Any, Final, NamedTuple
 
 from llmspell.channel.bounds import LOG_FIELDS_MAX, METHOD_MAX
 from llmspell.channel.jsontext import Malformed
@@ -83,7 +83,7 @@ class Part(NamedTuple):
     last: bool
 
 
-Message = Union[Hello, Call, Returned, Log, Output, Done, Failed, Cancel, Part]
+Message = Hello | Call | Returned | Log | Output | Done | Failed | Cancel | Part
 
 
 def _fields(raw: dict[str, Any], required: frozenset[str], optional: frozenset[str]) -> None:

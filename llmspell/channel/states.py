@@ -32,8 +32,7 @@ _WORKING: Final = frozenset(
 MAY_SEND: Final[Mapping[tuple[Role, State], frozenset[type]]] = {
     (Role.SPELL, State.STARTING): frozenset({messages.Hello}),
     (Role.SPELL, State.READY): frozenset(),
-    (Role.SPELL, State.RUNNING): _WORKING
-    | {messages.Output, messages.Done, messages.Failed},
+    (Role.SPELL, State.RUNNING): _WORKING | {messages.Output, messages.Done, messages.Failed},
     (Role.SPELL, State.ENDED): frozenset(),
     (Role.TOOLS, State.STARTING): frozenset({messages.Hello}),
     (Role.TOOLS, State.READY): frozenset(),

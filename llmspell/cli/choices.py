@@ -39,9 +39,7 @@ def parameter(text: str) -> Any:
 
 def options(chosen: argparse.Namespace) -> RunOptions:
     """The policy flags, and those of `run` where the command has them."""
-    grants = tuple(
-        (kind, value) for kind in KINDS for value in getattr(chosen, f"allow_{kind}")
-    )
+    grants = tuple((kind, value) for kind in KINDS for value in getattr(chosen, f"allow_{kind}"))
     params = pairs(getattr(chosen, "param", []), "--param")
     return RunOptions(
         profile=chosen.profile,

@@ -165,12 +165,12 @@ def refuse_contradictions(
                 hint="drop one",
             )
         for grant in grants:
-            if grant.allowed and KINDS[grant.kind] == (name, key):
-                if (grant.value.rstrip("/") or "/") in denied:
-                    raise UsageError(
-                        f"{grant.kind} of {grant.value!r} is granted ({grant.source}) and denied "
-                        f"({source}, {name}.{denying}): drop one"
-                    )
+            same = (grant.value.rstrip("/") or "/") in denied
+            if same and grant.allowed and KINDS[grant.kind] == (name, key):
+                raise UsageError(
+                    f"{grant.kind} of {grant.value!r} is granted ({grant.source}) and denied "
+                    f"({source}, {name}.{denying}): drop one"
+                )
 
 
 def _words(value: object) -> set[str]:

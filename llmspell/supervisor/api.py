@@ -1,10 +1,10 @@
 """The Python API: `run` for one spell, `Supervisor` for many on one event loop.
 
-    result = llmspell.run("spell.lua", profile="high", params={"who": "moon"})
+result = llmspell.run("spell.lua", profile="high", params={"who": "moon"})
 
-    async with llmspell.Supervisor() as supervisor:
-        spell = llmspell.Spell.from_source("return 1 + 1", language="lua")
-        result = await supervisor.run(spell, profile="high", grants=["read:data/**"])
+async with llmspell.Supervisor() as supervisor:
+    spell = llmspell.Spell.from_source("return 1 + 1", language="lua")
+    result = await supervisor.run(spell, profile="high", grants=["read:data/**"])
 """
 
 from __future__ import annotations

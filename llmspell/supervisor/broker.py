@@ -133,7 +133,7 @@ class Broker:
     def admit(
         self, method_name: str, args: Mapping[str, Any], origin: str, needs: frozenset[str] | None
     ) -> tuple[Method, CallContext, dict[str, Any]]:
-        """Everything between the count and the verdict. Raises the typed error that the caller gets.
+        """Everything between count and verdict. Raises the typed error that the caller gets.
 
         `needs` is None for the spell itself, or the rights that the calling tool declared.
         """

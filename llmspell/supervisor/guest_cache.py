@@ -135,9 +135,7 @@ def _open_kept(directory: int, name: str) -> int | None:
     return descriptor
 
 
-def _make_and_keep(
-    name: str, make: Callable[[int], None], what: str | None, directory: int
-) -> int:
+def _make_and_keep(name: str, make: Callable[[int], None], what: str | None, directory: int) -> int:
     try:
         lock = os.open(
             "lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=directory

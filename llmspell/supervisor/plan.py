@@ -90,9 +90,7 @@ class SessionPlan(NamedTuple):
         limit = number_of(self.policy.limits.output)
         return NOT_LIMITED if limit is None else limit - used
 
-    def judge_isolation(
-        self, role: Role, hello: Hello
-    ) -> tuple[Isolation, LlmspellError | None]:
+    def judge_isolation(self, role: Role, hello: Hello) -> tuple[Isolation, LlmspellError | None]:
         """What a worker's hello proves, and the error that refuses to go on, if it must."""
         from llmspell import platform
 

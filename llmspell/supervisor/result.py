@@ -115,9 +115,7 @@ class Result(NamedTuple):
                 "missing": list(self.isolation.missing),
             },
             "denials": [denial._asdict() for denial in self.denials],
-            "violations": [
-                {"kind": item.kind.value, **item.details} for item in self.violations
-            ],
+            "violations": [{"kind": item.kind.value, **item.details} for item in self.violations],
             "session": self.session,
             "audit_head": self.audit_head,
         }

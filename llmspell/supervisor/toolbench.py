@@ -51,9 +51,7 @@ class Toolbench:
         """What the tool at work in this worker declared; nothing when none is at work."""
         return frozenset() if peer.job is None else peer.job.needs
 
-    def execute(
-        self, peer: Peer, call: int, context: CallContext, args: dict[str, Any]
-    ) -> None:
+    def execute(self, peer: Peer, call: int, context: CallContext, args: dict[str, Any]) -> None:
         """Takes a `tools.execute` call: verdict, then a worker or the queue."""
         from llmspell.tools import registry
 

@@ -255,7 +255,12 @@ EARLY: dict[str, Callable[[], None]] = {
     "IP_13_hello_and_done": before_hello(text(hello()) + text(DONE)),
 }
 UNHELD = before_hello(
-    hello(achieved={"layers": ["rlimits"], "effects": {**dict.fromkeys(EFFECTS, True), "files": False}})
+    hello(
+        achieved={
+            "layers": ["rlimits"],
+            "effects": {**dict.fromkeys(EFFECTS, True), "files": False},
+        }
+    )
 )
 OTHERS: dict[str, Callable[[], None]] = {
     "honest": honest,

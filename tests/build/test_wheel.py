@@ -98,7 +98,7 @@ def bare_root(root: Path) -> None:
         ["ldd", str(PYTHON.resolve()), *modules], capture_output=True, text=True
     ).stdout
     more = ("libgcc_s.so.1", "libm.so.6", "libdl.so.2", "libpthread.so.0", "librt.so.1")
-    needed = {found for found in re.findall(r"(/\S+\.so\S*)(?= \(0x)", listed)}
+    needed = set(re.findall(r"(/\S+\.so\S*)(?= \(0x)", listed))
     needed |= {str(path) for path in Path("/lib").glob("*-linux-gnu/*") if path.name in more}
     for path in sorted(needed):
         place = root / path.lstrip("/")

@@ -1,7 +1,7 @@
 """Fuzz target: any bytes a worker writes end in messages or in one `WorkerViolation`.
 
-    python -m tests.fuzz.decoder CORPUS_DIR        coverage-guided, with atheris installed
-    python -m tests.fuzz.decoder --seconds 60      mutations of the samples, without it
+python -m tests.fuzz.decoder CORPUS_DIR        coverage-guided, with atheris installed
+python -m tests.fuzz.decoder --seconds 60      mutations of the samples, without it
 """
 
 from __future__ import annotations

@@ -315,3 +315,42 @@ def test_keys_of_a_lua_object_are_in_order(kind: str) -> None:
         assert run("lua", SORTED.lua, kind=kind).value == SORTED.value
     ended = run("lua", "return {z = 1, b = 2, a = 3}", kind=kind)
     assert list(ended.value) == ["a", "b", "z"]
+
+
+GRANTED = Case(
+    "return require('helper').n",
+    "return (await require('helper')).n",
+    "import helper\nhelper.n",
+)
+FILES = {"lua": "return {n = 7}", "javascript": "exports.n = 7", "python": "n = 7"}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_ENG_014_a_granted_module_of_the_folder_is_read_where_reading_is_allowed(
+    language: str, kind: str
+) -> None:
+    spell = getattr(GRANTED, language)
+    allow = {"modules.load": lambda _args: {"own_folder": False}}
+    read = {**allow, "fs.read": lambda _args: FILES[language]}
+    granted = run(language, spell, read, kind=kind, modules=["helper"])
+    assert (granted.value, granted.error) == (7, None)
+    assert [call.method for call in granted.calls] == ["modules.load", "fs.read"]
+    unread = run(language, spell, allow, kind=kind, modules=["helper"])
+    assert unread.error is not None and unread.error["rule"] == "medium.test"
+    refused = run(language, spell, {"fs.read": read["fs.read"]}, kind=kind)
+    assert refused.error is not None and refused.error["code"] == 4008
+    assert [call.method for call in refused.calls] == ["modules.load"]
+
+
+LIBRARY = Case("require('os') return require('os').time() > 0", "", "import os\nimport os\nTrue")
+
+
+@pytest.mark.parametrize("language", ["lua", "python"])
+def test_ENG_014_a_granted_library_is_asked_for_once(language: str) -> None:
+    allow = {"modules.load": lambda _args: {"own_folder": False}}
+    ended = run(language, getattr(LIBRARY, language), allow, modules=["os"])
+    assert ended.value is True
+    assert ended.called("modules.load") == [{"name": "os"}]
+    denied = run(language, getattr(LIBRARY, language), modules=["os"])
+    assert denied.error is not None and denied.error["code"] == 4008

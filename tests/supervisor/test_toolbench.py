@@ -104,9 +104,7 @@ def test_an_idle_tool_worker_may_ask_for_nothing() -> None:
     bench.execute("file_reader", path="a")
     bench.tool_hello(1)
     bench.returned(1, 1, {"result": ""})
-    (reply,) = sent(
-        bench.tool_says(1, {"type": "call", "id": 1, "method": "fs.read", "args": {}})
-    )
+    (reply,) = sent(bench.tool_says(1, {"type": "call", "id": 1, "method": "fs.read", "args": {}}))
     assert reply["error"]["rule"] == "tools.declared-needs"
 
 

@@ -242,9 +242,7 @@ def _filter(confinement: Confinement, wanted: frozenset[str]) -> bytes:
         return b""
     program = seccomp.program(confinement.level, confinement.kind)
     if not program:
-        raise IsolationRefused(
-            "the system-call filter is an empty file", hint="reinstall llmspell"
-        )
+        raise IsolationRefused("the system-call filter is an empty file", hint="reinstall llmspell")
     return _record(5, program)
 
 
