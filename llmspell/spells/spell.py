@@ -26,9 +26,9 @@ class Spell(NamedTuple):
     @classmethod
     def from_source(cls, source: str, language: str, *, name: str = "spell") -> Spell:
         """A spell from text in memory. Raises `UsageError` for an unknown language."""
-        return cls(name, _checked(source.encode("utf-8", "surrogatepass"), name), engines.by_name(
-            language
-        ))
+        return cls(
+            name, _checked(source.encode("utf-8", "surrogatepass"), name), engines.by_name(language)
+        )
 
     @classmethod
     def from_bytes(cls, data: bytes, *, name: str, language: str | None = None) -> Spell:
