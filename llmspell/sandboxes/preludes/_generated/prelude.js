@@ -1017,6 +1017,12 @@ const ask = async (name) => {
   return verdict?.own_folder === true;
 };
 
+const isGranted = (name) => {
+  const granted = P.run.modules ?? [];
+  for (let index = 0; index < granted.length; index++) if (granted[index] === name) return true;
+  return false;
+};
+
 const checkName = (name) => {
   if (!testName(NAME, name) || indexOf(name, "..") >= 0) {
     P.fail(2002, "validation", "a module's name has letters, digits, _, -, / and dots");
@@ -1044,7 +1050,8 @@ const ownSource = async (name) => {
 const sourceOf = async (name) => {
   const ownFirst = P.run.profile === "low" || P.run.profile === "none";
   let found = ownFirst ? await ownSource(name) : null;
-  if (found === null && (await ask(name)) && !ownFirst) found = await ownSource(name);
+  // A module granted by name may be a file of the folder; reading it is judged by itself.
+  if (found === null && ((await ask(name)) || isGranted(name)) && !ownFirst) found = await ownSource(name);
   if (found === null) P.fail(4007, "not_found", "module " + slice(P.printable(name), 0, 80) + " is not part of this engine");
   return found;
 };

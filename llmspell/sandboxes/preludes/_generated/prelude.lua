@@ -1548,7 +1548,8 @@ local function find_source(name)
     local text, path = P.source_of(name)
     if text then return text, path end
     ask(name)
-  elseif ask(name) then
+  elseif ask(name) or P.granted[name] then
+    -- A module granted by name may be a file of the folder; reading it is judged by itself.
     check_name(name)
     local text, path = P.source_of(name)
     if text then return text, path end
@@ -1560,7 +1561,12 @@ function P.make_require(env)
   return function(name)
     if type(name) ~= "string" or name == "" then P.fail(2002, "validation", "require takes a name") end
     if loaded[name] ~= nil then return loaded[name] end
-    if P.provided[name] then return P.provided[name] end
+    if P.provided[name] then
+      -- A granted library is on record as one.
+      if P.granted[name] then ask(name) end
+      loaded[name] = P.provided[name]
+      return loaded[name]
+    end
     local text, path = find_source(name)
     local chunk, problem = load(text, "@" .. sub(path, 7), "t", env)
     if not chunk then P.fail(4001, "syntax", problem) end

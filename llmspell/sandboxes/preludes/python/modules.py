@@ -5,6 +5,7 @@
 
 real_import = builtins.__import__
 spell_modules: dict[str, Any] = {}
+allowed_modules: dict[str, bool] = {}
 
 
 def is_safe(name: str, fromlist: tuple[str, ...]) -> bool:
@@ -26,14 +27,25 @@ def judge_module(name: str) -> bool:
 
 
 def ask(name: str) -> bool:
-    """The same for an import, whose refusal is an ImportError too."""
+    """The same for an import, asked once, whose refusal is an ImportError too."""
+    if name in allowed_modules:
+        return allowed_modules[name]
     try:
-        return judge_module(name)
+        allowed_modules[name] = judge_module(name)
+        return allowed_modules[name]
     except LLMSpellError as error:
         if error.code != 4008:
             raise
         fields = {field: getattr(error, field) for field in ERROR_FIELDS}
         raise DeniedImport(**fields) from None
+
+
+def record_grant(name: str) -> None:
+    """A granted module, beyond the safe ones, is on record once."""
+    top = name.split(".")[0]
+    granted = name if name in RUN.modules else top
+    if granted in RUN.modules and granted not in SAFE_MODULES:
+        ask(granted)
 
 
 def foreign_module(name: str) -> Any:
@@ -48,8 +60,13 @@ def foreign_module(name: str) -> Any:
             if not f"{name}.".startswith(f"{missing.missing}."):
                 raise
         ask(name)
-    elif ask(name):
-        return own_module(name)
+    elif ask(name) or name.split(".")[0] in RUN.modules:
+        # A module granted by name may be a file of the folder; reading it is judged by itself.
+        try:
+            return own_module(name)
+        except MissingModule as missing:
+            if not f"{name}.".startswith(f"{missing.missing}."):
+                raise
     raise MissingModule(name, f"module {printable(name[:80])} is not part of this engine")
 
 
@@ -67,6 +84,7 @@ def guarded_import(
         return FACADES[name]
     top = name.split(".")[0]
     if not level and top not in spell_modules and is_safe(name, tuple(fromlist or ())):
+        record_grant(name)
         try:
             return real_import(name, globals, locals, fromlist, 0)
         except ImportError:
