@@ -106,7 +106,7 @@ def _execute(context: CallContext, args: dict[str, Any]) -> Any:
 def _module_loader(engine: str) -> Callable[[CallContext, dict[str, Any]], dict[str, Any]]:
     def load(context: CallContext, args: dict[str, Any]) -> dict[str, Any]:
         rules = context.policy.modules
-        context.judge(rules.judge(args["name"], engine), action="load", target=args["name"])
+        context.judge(rules.judge(args["name"], engine), action="module", target=args["name"])
         return {"own_folder": rules.own_folder}
 
     return load

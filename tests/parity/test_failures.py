@@ -78,7 +78,7 @@ FAILURES: dict[str, tuple[Case, dict[str, Any]]] = {
         {
             "code": 4008,
             "kind": "denied",
-            "message": "denied load socket",
+            "message": "denied module socket",
             "rule": "medium.modules",
             "hint": "to allow it: --allow-module socket",
         },

@@ -261,7 +261,7 @@ def module_denial(name: str) -> dict[str, Any]:
     return {
         "code": 4008,
         "kind": "denied",
-        "message": f"denied load {name}",
+        "message": f"denied module {name}",
         "rule": "medium.modules",
         "hint": f"to allow it: --allow-module {name}",
         "recoverable": True,
