@@ -51,7 +51,7 @@ def render() -> str:
 
 def _tree() -> str:
     lines = (errors.__doc__ or "").splitlines()
-    return "\n".join(line[4:] for line in lines if line.startswith("    "))
+    return "\n".join(line for line in lines if line.startswith(("LlmspellError", " ├", " └", " │")))
 
 
 def _exits() -> list[tuple[object, ...]]:
