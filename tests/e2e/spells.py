@@ -101,3 +101,10 @@ READS: Final = {
     "javascript": "return await fs.read('data/in.txt')",
     "python": "result = await fs.read('data/in.txt')",
 }
+
+BEYOND_NUMBERING = {
+    "lua": 'return #string.rep("x", 2 * 1024 * 1024 * 1024)',
+    "javascript": 'return "x".repeat(2 * 1024 * 1024 * 1024).length',
+    "python": 'len("x" * (2 * 1024 * 1024 * 1024))',
+}
+"""Exactly 2 GiB: more than an engine can number, so it refuses before it asks for memory."""

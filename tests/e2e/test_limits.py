@@ -82,6 +82,16 @@ def test_RS_01_two_gigabytes_are_refused_by_memory(
 
 @pytest.mark.parametrize("profile", ["low", "medium", "high"])
 @pytest.mark.parametrize("language", LANGUAGES)
+def test_RS_01_a_length_beyond_numbering_is_memory_too(
+    program: Program, language: str, profile: str
+) -> None:
+    source = spells.BEYOND_NUMBERING[language]
+    result = program.result(source, SUFFIXES[language], "--profile", profile)
+    assert (result["exit"], result["status"], result["reason"]) == (4, "limit", "memory"), result
+
+
+@pytest.mark.parametrize("profile", ["low", "medium", "high"])
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_RS_01_growth_ends_at_the_memory_limit(
     program: Program, language: str, profile: str
 ) -> None:

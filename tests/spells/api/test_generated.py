@@ -1,4 +1,4 @@
-"""The committed preludes are what the parts and the description say."""
+"""The generated preludes are what the parts and the description say."""
 
 from __future__ import annotations
 

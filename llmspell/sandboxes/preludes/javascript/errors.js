@@ -76,6 +76,22 @@ const readText = (value, name) => {
 
 const isObject = (value) => (typeof value === "object" && value !== null) || typeof value === "function";
 
+// The engine refuses a string longer than it can number before it asks for memory: under a memory
+// limit that is the limit's doing as well. repeat() calls the same thing a wrong count.
+const TOO_LONG = "string too long";
+const isLimited = () => typeof P.run?.globals?.MAX_MEMORY === "number";
+const NativeInternalError = InternalError, nativeRepeat = uncurry(String.prototype.repeat);
+defineProperty(String.prototype, "repeat", {
+  __proto__: null,
+  value: {
+    repeat(count) {
+      const number = makeNumber(count);
+      if (number > 0x7fffffff && number < Infinity) throw new NativeInternalError(TOO_LONG);
+      return nativeRepeat(this, number);
+    },
+  }.repeat,
+});
+
 const MEMORY = "the spell used more memory than it may";
 // Made beforehand: when it is needed there may be no memory left to make it.
 P.memoryError = freeze(new LLMSpellError({ __proto__: null, code: 4005, kind: "memory", message: MEMORY }));
@@ -97,7 +113,7 @@ P.describe = (value, kind) => {
   }
   const name = readText(value, "name");
   const message = readText(value, "message");
-  if (name === "InternalError" && message === "out of memory") {
+  if (name === "InternalError" && (message === "out of memory" || (message === TOO_LONG && isLimited()))) {
     return { __proto__: null, code: 4005, kind: "memory", message: MEMORY };
   }
   if (message !== undefined) {

@@ -70,8 +70,17 @@ function P.caught(value)
   return { value = value, stack = done and clip(printable(spell_frames(trace))) or nil }
 end
 
+-- The engine refuses a string no address could reach before it asks for memory: under a memory
+-- limit that is the limit's doing as well.
+local function is_memory(text)
+  if find(text, "not enough memory", 1, true) then return true end
+  local globals = P.run and P.run.globals
+  return type(globals) == "table" and type(globals.MAX_MEMORY) == "number"
+    and find(text, "resulting string too large", 1, true) ~= nil
+end
+
 local function from_text(text, name)
-  if find(text, "not enough memory", 1, true) then
+  if is_memory(text) then
     return { code = 4005, kind = "memory", message = "the spell used more memory than it may" }
   end
   local place, line, message = match(text, "^(.-):(%d+): (.*)$")

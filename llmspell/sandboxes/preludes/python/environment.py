@@ -48,6 +48,7 @@ class _Run:
     name = "spell.py"
     profile = "high"
     modules: frozenset[str] = frozenset()
+    globals: Mapping[str, Any] = {}
 
 
 RUN = _Run()

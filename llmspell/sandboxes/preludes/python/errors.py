@@ -98,9 +98,15 @@ def stack_of(error: BaseException) -> tuple[str, int | None]:
     return clip("\n".join(lines)), innermost
 
 
+def is_too_long(error: BaseException) -> bool:
+    """A size no address could reach is refused before memory is asked for: the limit's doing too."""
+    limited = isinstance(RUN.globals.get("MAX_MEMORY"), int)
+    return limited and isinstance(error, OverflowError) and "index-sized" in str(error)
+
+
 def describe(error: BaseException) -> dict[str, Any]:
     """What `failed` and `returned` carry for an exception."""
-    if isinstance(error, MemoryError):
+    if isinstance(error, MemoryError) or is_too_long(error):
         return OUT_OF_MEMORY
     wire: dict[str, Any] = {"code": 4002, "kind": "runtime"}
     if isinstance(error, LLMSpellError):

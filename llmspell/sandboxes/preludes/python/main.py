@@ -107,6 +107,7 @@ def serve() -> None:
     RUN.name = run.get("name") or "spell.py"
     RUN.profile = run.get("profile") or "high"
     RUN.modules = frozenset(run.get("modules") or ())
+    RUN.globals = run.get("globals") or {}
     ending = report(run)
     flush_output()
     send_end(ending)
