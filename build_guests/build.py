@@ -20,6 +20,8 @@ from build_guests.sources import needs_network
 OUTPUT = "llmspell/sandboxes/_built"
 _GENERATOR = "llmspell/spells/api/generate.py"
 _GENERATED = "llmspell/sandboxes/preludes/_generated"
+_PROFILES_COMPILER = "llmspell.profiles.compile"
+_PROFILES = "llmspell/profiles/_generated.py"
 
 
 def requirements(root: Path, settings: Settings) -> list[str]:
@@ -86,12 +88,16 @@ def _manifest(root: Path, settings: Settings, outputs: dict[str, bytes]) -> byte
 
 
 def _generate(root: Path) -> list[Path]:
-    """The preludes' tables, from the description of the script API."""
-    generator = root / _GENERATOR
-    if not generator.is_file():
-        raise BuildError(f"{_GENERATOR} is missing: the preludes' tables can't be generated")
-    command = [sys.executable, str(generator), str(root / _GENERATED)]
-    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+    """The preludes, from the description of the script API, and the profiles, from their TOML."""
+    _run_generator(root, str(root / _GENERATOR), str(root / _GENERATED))
+    _run_generator(root, "-m", _PROFILES_COMPILER)
+    preludes = [path for path in (root / _GENERATED).iterdir() if path.is_file()]
+    return [*preludes, root / _PROFILES]
+
+
+def _run_generator(root: Path, *words: str) -> None:
+    done = subprocess.run(
+        [sys.executable, *words], cwd=root, capture_output=True, text=True, check=False
+    )
     if done.returncode != 0:
-        raise BuildError(f"the preludes' tables could not be generated:\n{done.stderr}")
-    return [path for path in (root / _GENERATED).iterdir() if path.is_file()]
+        raise BuildError(f"{words[-1]} could not be generated:\n{done.stderr}")
