@@ -10,7 +10,7 @@ from llmspell.supervisor.result import EXIT_CODES
 
 WORDS = {
     "done": "the spell ended well",
-    "spell_error": "the spell raised an error, or could not be parsed",
+    "spell_error": "the spell raised an error",
     "denied": "the spell ended with a denial it did not catch",
     "limit": "a limit was reached",
     "violation": "the worker did what no well-behaved worker does, and was ended",
@@ -58,5 +58,5 @@ def _exits() -> list[tuple[object, ...]]:
     rows: list[tuple[object, ...]] = [
         (code, f"`{status.value}`", WORDS[status.value]) for status, code in EXIT_CODES.items()
     ]
-    rows.append((2, "–", "a usage error: nothing was run"))
+    rows.append((2, "–", "a usage error, or a spell with a syntax error: no line of it was run"))
     return sorted(rows, key=lambda row: int(str(row[0])))

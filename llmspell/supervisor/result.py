@@ -33,7 +33,10 @@ EXIT_CODES: Final[Mapping[Status, int]] = {
     Status.ISOLATION_REFUSED: 5,
     Status.INTERNAL: 6,
 }
-"""Exit codes of `llmspell run`. 2 is a usage error: nothing was run. 130 is an interrupt."""
+"""Exit codes of `llmspell run`. 130 is an interrupt."""
+
+EXIT_UNUSABLE: Final = 2
+"""Exit code of what can't be used: a usage error, or a spell with a syntax error."""
 
 
 class Usage(NamedTuple):
@@ -96,7 +99,12 @@ class Result(NamedTuple):
 
     @property
     def exit_code(self) -> int:
-        """The command line's exit code for this end."""
+        """The command line's exit code for this end.
+
+        A spell that can't be parsed is bad input, like a file that is not there: 2.
+        """
+        if self.status is Status.SPELL_ERROR and self.reason == "syntax":
+            return EXIT_UNUSABLE
         return EXIT_CODES[self.status]
 
     def to_json(self) -> dict[str, Any]:
