@@ -104,7 +104,9 @@ class SessionPlan(NamedTuple):
         isolation = Isolation(level, achieved, hello.layers, dict(hello.effects), missing)
         if hello.engine != engine_name(role, self.spell.engine):
             return isolation, WorkerViolation("the worker is not the engine that was started")
-        if missing and not self._may_go_on(role):
+        # A limit that silently is none would be worse than an effect that is known to be missing.
+        unlimited = "limits" in missing and not self.policy.confinement.allow_degraded
+        if unlimited or (missing and not self._may_go_on(role)):
             return isolation, IsolationRefused(
                 f"this machine can't hold what {level} promises: {', '.join(missing)}",
                 rule=f"{level}.isolation",
