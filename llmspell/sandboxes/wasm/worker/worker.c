@@ -32,7 +32,6 @@
 #include "hostcalls.h"
 #include "messages.h"
 #include "refuse.h"
-#include "wasi.h"
 
 enum { CHANNEL = 3, PRELUDE_MOST = 8 << 20 };
 
@@ -207,8 +206,8 @@ _Noreturn static void run(int count, char **words, bool makes_image) {
   parse(count, words, options, makes_image ? 5 : 6, 5);
   const char *engine = options[0].value;
   const char *image = options[5].value;
-  bool python = strcmp(engine, "python") == 0;
-  if (!python && strcmp(engine, "lua") != 0 && strcmp(engine, "javascript") != 0) {
+  if (strcmp(engine, "python") != 0 && strcmp(engine, "lua") != 0 &&
+      strcmp(engine, "javascript") != 0) {
     refuse("there is no engine %s", engine);
   }
   uint64_t memory = number(options[4].name, options[4].value);
@@ -223,22 +222,11 @@ _Noreturn static void run(int count, char **words, bool makes_image) {
   if (image == NULL) {
     prelude = map_file(options[3].value, PRELUDE_MOST);
   }
-  if (python) {
-    char *text = strndup((const char *)prelude.bytes, prelude.size);
-    if (text == NULL || strlen(text) != prelude.size) {
-      refuse("the Python prelude holds a zero byte");
-    }
-    wasi_arguments(text);
-  }
-  engine_load(options[2].value, python ? &wasi_imports : &hostcall_imports, memory,
-              stack);
+  engine_load(options[2].value, &hostcall_imports, memory, stack);
   bool has_room = image == NULL || engine_resume(image);
 
   confine();
   message_hello(engine, confine_report_json());
-  if (python) {
-    finish(engine_call("_start", NULL, 0));
-  }
   wasmtime_val_raw_t stack_pointer = {0};
   struct engine_end end = NO_ROOM;
   if (has_room) {
