@@ -65,8 +65,6 @@ ZLIB: Final = Source(
     "zlib_1.3.dfsg+really1.3.1.orig.tar.gz",
     "60dd315c07f616887caa029408308a018ace66e3d142726a97db164b3b8f69fb",
     "zlib-1.3.1",
-    (
-        "https://deb.debian.org/debian/pool/main/z/zlib/zlib_1.3.dfsg+really1.3.1.orig.tar.gz",
-    ),
+    ("https://deb.debian.org/debian/pool/main/z/zlib/zlib_1.3.dfsg+really1.3.1.orig.tar.gz",),
 )
 """What CPython's own archive lacks. Debian's copy leaves out documents that are not free."""

@@ -28,7 +28,7 @@ class BuildError(RuntimeError):
     """The build can't go on; the text says what to do."""
 
 
-class SourceMissing(BuildError):  # noqa: N818 - it is one of BuildError's reasons
+class SourceMissing(BuildError):
     """An archive can't be had; the text says how to get it."""
 
 

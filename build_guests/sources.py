@@ -55,12 +55,15 @@ def _archive(source: Source, settings: Settings) -> Path:
     if settings.sources is not None:
         given = settings.sources / source.archive
         if not given.is_file():
-            how = f"curl -o {source.archive} {source.urls[-1]}" if source.urls else (
-                f"pip download --no-deps --no-binary :all: {source.project}=={source.version}"
+            how = (
+                f"curl -o {source.archive} {source.urls[-1]}"
+                if source.urls
+                else (
+                    f"pip download --no-deps --no-binary :all: {source.project}=={source.version}"
+                )
             )
             raise SourceMissing(
-                f"LLMSPELL_SOURCES={settings.sources} has no {source.archive}; "
-                f"fetch it with: {how}"
+                f"LLMSPELL_SOURCES={settings.sources} has no {source.archive}; fetch it with: {how}"
             )
         return given
     kept = cached_archive(source, settings)

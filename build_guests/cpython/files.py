@@ -136,7 +136,7 @@ ZLIB_SOURCES: Final[tuple[str, ...]] = tuple(
 
 FLAGS: Final[tuple[str, ...]] = (
     *("-O2", "-DNDEBUG", "-std=c11", "-fwrapv", "-fno-sanitize=undefined", "-w"),
-    "-Wno-int-conversion",
+    *("-g0", "-Wno-int-conversion"),
     *("-D_WASI_EMULATED_SIGNAL", "-D_WASI_EMULATED_GETPID", "-D_WASI_EMULATED_PROCESS_CLOCKS"),
     *("-D_BSD_SOURCE", "-D_DEFAULT_SOURCE", "-DCONFIG_32=1", "-DANSI=1"),
     *("-DPy_BUILD_CORE", "-DPy_BUILD_CORE_BUILTIN"),

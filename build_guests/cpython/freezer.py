@@ -46,15 +46,13 @@ class _Host:
         import wasmtime
 
         configuration = wasmtime.Config()
-        configuration.async_stack_size = _STACK
         configuration.max_wasm_stack = _STACK
         configuration.cranelift_opt_level = "none"  # compiled once and used for a second
         engine = wasmtime.Engine(configuration)
         store = wasmtime.Store(engine)
         linker = wasmtime.Linker(engine)
-        linker.allow_shadowing = True
         module = wasmtime.Module(engine, interpreter)
-        calls = {
+        calls: dict[str, Any] = {
             "send": self._send,
             "recv": self._recv,
             "read": self._read,
@@ -63,8 +61,9 @@ class _Host:
             "exit": self._exit,
         }
         for item in module.imports:
-            action = calls[str(item.name)]
-            linker.define_func(item.module, item.name, item.type, action, access_caller=True)
+            kind: Any = item.type
+            name = str(item.name)
+            linker.define_func(item.module, name, kind, calls[name], access_caller=True)
         instance = linker.instantiate(store, module)
         exports: Any = instance.exports(store)
         self._memory = exports["memory"]

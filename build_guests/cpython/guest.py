@@ -39,21 +39,21 @@ _LINK = ("-mexec-model=reactor", "-O2", "-s", f"-Wl,-z,stack-size={STACK}", "-Wl
 
 def inputs(root: Path) -> list[Path]:
     """Every file of ours whose change must change the guest."""
-    guest = [*_COMMON, "python_guest.c", "python_freeze.c"]
+    guest = (root / GUESTS / name for name in (*_COMMON, "python_guest.c", "python_freeze.c"))
     headers = (root / GUESTS).glob("*.h")
-    ours = [*(root / GUESTS / name for name in guest), *headers]
-    return sorted([*ours, *(root / HERE).iterdir()]) if (root / HERE).is_dir() else sorted(ours)
+    recipe = (path for path in (root / HERE).iterdir() if path.is_file())
+    return sorted([*guest, *headers, *recipe])
 
 
 def key(root: Path) -> str:
     """The hash of everything that goes into the guest."""
-    content = [path.read_bytes() for path in inputs(root) if path.is_file()]
+    content = [path.read_bytes() for path in inputs(root)]
     pinned = repr((ZIG, CPYTHON, ZLIB)).encode()
     return "python-" + hashlib.sha256(b"\0".join([pinned, *content])).hexdigest()
 
 
 def build(root: Path, settings: Settings) -> bytes:
-    """The guest's content. Raises BuildError, `SourceMissing` when CPython's source can't be had."""
+    """The guest's content. Raises BuildError; SourceMissing when CPython can't be had."""
     with tempfile.TemporaryDirectory(prefix="llmspell-python-") as folder:
         work = Path(folder)
         python = unpack(CPYTHON, settings, work)

@@ -175,7 +175,6 @@ static struct engine_end run_spell(void) {
 
 _Noreturn static void finish(struct engine_end end) {
   if (end.trapped) {
-    message_output_end();
     message_failed(end.kind, end.message);
     _exit(EXIT_GUEST_FAILED);
   }
