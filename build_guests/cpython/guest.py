@@ -96,8 +96,10 @@ def _interpreter(work: Path, settings: Settings) -> bytes:
     files = [f"{CPYTHON.folder}/{file}" for file in SOURCES]
     files += [f"{ZLIB.folder}/{file}" for file in ZLIB_SOURCES]
     flags = [*FLAGS, *_includes()]
-    # The large ones first: else the last one is compiled alone.
+    # The long ones first: else the last one is compiled alone. The longest of all, the interpreter's
+    # loop, is a small file that includes others.
     by_size = sorted(files, key=lambda file: -(work / file).stat().st_size)
+    by_size.sort(key=lambda file: not file.endswith("/ceval.c"))
     with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
         list(pool.map(lambda file: _compile(work, file, flags), by_size))
     run_zig(["ar", "rcsD", "interpreter.a", *map(_object, files)], work, "python.wasm")

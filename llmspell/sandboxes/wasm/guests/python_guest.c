@@ -20,6 +20,17 @@ PyStatus _PyConfig_InitPathConfig(PyConfig *config, int compute) {
   return PyStatus_Ok();
 }
 
+/* Places that `sys` names and modules take for granted. */
+static PyStatus name_no_places(PyConfig *config) {
+  wchar_t **places[] = {&config->executable, &config->base_executable, &config->prefix,
+                        &config->base_prefix, &config->exec_prefix, &config->base_exec_prefix};
+  PyStatus status = PyStatus_Ok();
+  for (size_t i = 0; i < sizeof places / sizeof *places && !PyStatus_Exception(status); i++) {
+    status = PyConfig_SetString(config, places[i], L"");
+  }
+  return status;
+}
+
 static PyStatus start(void) {
   PyPreConfig before;
   PyPreConfig_InitIsolatedConfig(&before);
@@ -36,7 +47,10 @@ static PyStatus start(void) {
   config.write_bytecode = 0;
   config.use_frozen_modules = 1;
   config.module_search_paths_set = 1;
-  status = Py_InitializeFromConfig(&config);
+  status = name_no_places(&config);
+  if (!PyStatus_Exception(status)) {
+    status = Py_InitializeFromConfig(&config);
+  }
   PyConfig_Clear(&config);
   return status;
 }
