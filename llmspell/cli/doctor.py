@@ -59,7 +59,7 @@ def _warm() -> dict[str, str]:
     found = {}
     for engine in ENGINES:
         try:
-            guests.guest(engine)
+            guests.booted(engine)
             found[engine] = "ready"
         except LlmspellError as error:
             found[engine] = error.sentence()

@@ -49,6 +49,8 @@ const drive = () => {
   do {
     P.run = P.receive(null);
   } while (P.run === null || P.run.type !== "run");
+  // Many copies of what is here may have waited for this.
+  host.begin?.();
   P.name = P.run.name ?? "spell.js";
   P.makeEnvironment();
   let body, { source } = P.run;

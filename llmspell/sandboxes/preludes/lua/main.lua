@@ -31,6 +31,9 @@ end
 local function receive_run()
   local run = P.receive(nil)
   while run.type ~= "run" do run = P.receive(nil) end
+  -- Many copies of what is here may have waited for this.
+  if host.begin then host.begin() end
+  P.start_clock()
   run.env = run.env or {}
   P.run, P.chunk_name, P.granted = run, run.name or "spell.lua", {}
   for _, name in ipairs(run.modules or {}) do P.granted[name] = true end
@@ -51,7 +54,6 @@ local function drive()
 end
 
 local function main()
-  P.start_clock()
   local done, caught = xpcall(drive, P.caught)
   if not done and not P.ending then
     if type(caught) ~= "table" then caught = { value = caught } end

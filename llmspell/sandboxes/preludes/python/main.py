@@ -104,6 +104,9 @@ def serve() -> None:
     run = receive(None)
     while run is None or run.get("type") != "run":
         run = receive(None)
+    if "random" in sys.modules:
+        # Many copies of what is here may have waited: each would draw the same numbers.
+        sys.modules["random"].seed()
     RUN.name = run.get("name") or "spell.py"
     RUN.profile = run.get("profile") or "high"
     RUN.modules = frozenset(run.get("modules") or ())
@@ -129,9 +132,6 @@ def make_ready() -> None:
 
 def main() -> None:
     """One run, and the end of the process."""
-    if "random" in sys.modules:
-        # In a guest that was copied every run would see the same numbers.
-        sys.modules["random"].seed()
     serve()
     # No atexit, no __del__ of the spell's gets another turn; and the interpreter's own end costs 7 ms.
     os._exit(0)

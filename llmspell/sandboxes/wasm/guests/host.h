@@ -25,8 +25,9 @@ HOST_IMPORT("exit") _Noreturn void host_exit(int32_t status);
 
 /* A guest exports guest_alloc(size), guest_boot(text, length) and guest_run(), the latter two 0 or,
  * after guest_fail(), 1. Booting evaluates the prelude; when that gives a function, running calls
- * it. In between the memory may have been copied into other processes: what must differ between
- * them (randomness, clocks) begins in guest_run. */
+ * it. In between, and until the first frame of a run arrives, the memory may be copied into other
+ * processes. What must differ between them begins then: the prelude calls `__host.begin`, where its
+ * guest has it, as soon as it knows its run. */
 
 /* Reports an error nobody caught. Written into static memory, so that it also works when the
  * guest has none left. `kind` must be a plain JSON word. */

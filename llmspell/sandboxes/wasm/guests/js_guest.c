@@ -185,6 +185,17 @@ static JSValue js_math_random(JSContext *js, JSValueConst self, int count,
   return JS_NewFloat64(js, (double)(pool[--pool_left] >> 11) * 0x1p-53);
 }
 
+/* __host.begin(): this copy of the guest has its run; no other may draw the same numbers, and the
+ * time origin is now and not that of the boot. */
+static JSValue js_begin(JSContext *js, JSValueConst self, int count, JSValueConst *arguments) {
+  (void)self;
+  (void)count;
+  (void)arguments;
+  pool_left = 0;
+  JS_AddPerformance(js);
+  return JS_UNDEFINED;
+}
+
 struct function {
   const char *name;
   JSCFunction *body;
@@ -203,6 +214,7 @@ static bool open_host(JSContext *js) {
       {"send", js_send, 1},   {"recv", js_recv, 1},       {"clock", js_clock, 1},
       {"random", js_random, 1}, {"compile", js_compile, 2}, {"run_jobs", js_run_jobs, 0},
       {"on_rejection", js_on_rejection, 1}, {"out_of_memory", js_out_of_memory, 0},
+      {"begin", js_begin, 0},
   };
   static const struct function math_random = {"random", js_math_random, 0};
   JSValue global = JS_GetGlobalObject(js);
@@ -267,12 +279,10 @@ GUEST_EXPORT("guest_boot") int32_t guest_boot(char *text, int32_t length) {
 }
 
 GUEST_EXPORT("guest_run") int32_t guest_run(void) {
-  pool_left = 0; /* no other copy of this memory may have the same numbers */
   if (JS_IsUndefined(run_function)) {
     return 0;
   }
   JS_UpdateStackTop(JS_GetRuntime(context));
-  JS_AddPerformance(context); /* again: its time origin is now, and not that of the boot */
   JSValue value = JS_Call(context, run_function, JS_UNDEFINED, 0, NULL);
   if (JS_IsException(value)) {
     fail_with_exception(context);

@@ -85,8 +85,7 @@ static void keep_seed(lua_State *L) {
   lua_pop(L, 1);
 }
 
-/* math.random starts from the clock and an address otherwise, which a spell could predict; and a
- * booted guest may live on in many copies. */
+/* math.random starts from the clock and an address otherwise, which a spell could predict. */
 static void seed_math(lua_State *L) {
   lua_Integer seed[2];
   host_random(seed, sizeof seed);
@@ -96,10 +95,16 @@ static void seed_math(lua_State *L) {
   lua_call(L, 2, 0);
 }
 
+/* __host.begin(): this copy of the guest has its run; no other may draw the same numbers. */
+static int lua_begin(lua_State *L) {
+  seed_math(L);
+  return 0;
+}
+
 static void open_host(lua_State *L) {
   static const luaL_Reg functions[] = {
       {"send", lua_send}, {"recv", lua_recv}, {"clock", lua_clock}, {"random", lua_random},
-      {NULL, NULL},
+      {"begin", lua_begin}, {NULL, NULL},
   };
   luaL_newlib(L, functions);
   /* Of the debug library only traceback leaves this function: the rest reaches into other
@@ -140,7 +145,6 @@ static int boot(lua_State *L) {
 }
 
 static int run(lua_State *L) {
-  seed_math(L);
   if (lua_getfield(L, LUA_REGISTRYINDEX, RUN) == LUA_TFUNCTION) {
     lua_call(L, 0, 0);
   }
