@@ -2,6 +2,7 @@
  *
  *   llmspell-worker run --engine lua|javascript|python --wasmtime LIBRARY --module MACHINE_CODE
  *                       --prelude FILE --memory BYTES
+ *   llmspell-worker zygote …                      (the same; forks a worker for each order, zygote.h)
  *   llmspell-worker compile --wasmtime LIBRARY --input FILE.wasm --output-fd N
  *   llmspell-worker version --wasmtime LIBRARY
  *
@@ -27,8 +28,10 @@
 #include "guest_memory.h"
 #include "hostcalls.h"
 #include "messages.h"
+#include "plan.h"
 #include "refuse.h"
 #include "wasi.h"
+#include "zygote.h"
 
 enum { CHANNEL = 3, PRELUDE_MOST = 8 << 20 };
 
@@ -114,21 +117,18 @@ static size_t make_stack(void) {
   return (size_t)(limit.rlim_cur - for_the_host);
 }
 
-static void load_plan(void) {
-  static uint8_t plan[FRAME_MAX];
-  if (channel_wait(-1) != CHANNEL_FRAME) {
-    _exit(EXIT_DONE);
-  }
-  uint32_t size = channel_take(plan, sizeof plan);
-  if (confine_load(plan, size) != 0) {
-    refuse_with(EXIT_UNCONFINED, "the confinement plan can't be used: %s", confine_error());
-  }
-}
-
 static void confine(void) {
   if (confine_stage1() != 0 || confine_stage2() != 0) {
     refuse_with(EXIT_UNCONFINED, "the confinement failed: %s", confine_error());
   }
+}
+
+/* Only our own prelude runs before the fork; every child confines itself before it hears of a spell. */
+static void become_zygote(const char *engine) {
+  if (confine_stage1() != 0 || confine_zygote_prepare() != 0) {
+    refuse_with(EXIT_UNCONFINED, "no zygote: %s", confine_error());
+  }
+  zygote_arm(engine);
 }
 
 /* The prelude travels through the guest's own allocator into its own memory. */
@@ -158,7 +158,7 @@ static struct engine_end start_prelude(const struct file *prelude) {
   return end;
 }
 
-static int run(int count, char **words) {
+static int run(int count, char **words, bool zygote) {
   struct option options[] = {{"--engine", NULL},
                              {"--wasmtime", NULL},
                              {"--module", NULL},
@@ -175,7 +175,7 @@ static int run(int count, char **words) {
   signal(SIGPIPE, SIG_IGN); /* a supervisor that is gone is an end, not an accident */
   size_t stack = make_stack();
   channel_open(CHANNEL);
-  load_plan();
+  plan_load();
 
   wasmtime_open(options[1].value);
   struct file prelude = map_file(options[3].value, PRELUDE_MOST);
@@ -189,8 +189,12 @@ static int run(int count, char **words) {
   engine_load(options[2].value, python ? &wasi_imports : &hostcall_imports, memory,
               stack);
 
-  confine();
-  message_hello(engine, confine_report_json());
+  if (zygote) {
+    become_zygote(engine);
+  } else {
+    confine();
+    message_hello(engine, confine_report_json());
+  }
   struct engine_end end = python ? engine_call("_start", NULL, 0) : start_prelude(&prelude);
   if (end.trapped) {
     message_output_end();
@@ -235,7 +239,10 @@ static int version(int count, char **words) {
 
 int main(int count, char **words) {
   if (count >= 2 && strcmp(words[1], "run") == 0) {
-    _exit(run(count - 2, words + 2));
+    _exit(run(count - 2, words + 2, false));
+  }
+  if (count >= 2 && strcmp(words[1], "zygote") == 0) {
+    _exit(run(count - 2, words + 2, true));
   }
   if (count >= 2 && strcmp(words[1], "compile") == 0) {
     _exit(compile(count - 2, words + 2));
@@ -243,5 +250,5 @@ int main(int count, char **words) {
   if (count >= 2 && strcmp(words[1], "version") == 0) {
     _exit(version(count - 2, words + 2));
   }
-  refuse("the first argument is run, compile or version");
+  refuse("the first argument is run, zygote, compile or version");
 }
