@@ -25,7 +25,9 @@ from llmspell.platform.linux.effects import (
     missing_effects,
 )
 from llmspell.platform.linux.plan import Confinement, Plan
+from llmspell.platform.linux.plan import make_child_plan as child_plan
 from llmspell.platform.linux.plan import make_plan as plan
+from llmspell.platform.linux.plan import make_zygote_plan as zygote_plan
 from llmspell.platform.linux.process import ExitStatus, Process, spawn
 
 if TYPE_CHECKING:
@@ -51,8 +53,10 @@ __all__ = [
     "Process",
     "achieved_level",
     "advice",
+    "child_plan",
     "examine",
     "missing_effects",
     "plan",
     "spawn",
+    "zygote_plan",
 ]

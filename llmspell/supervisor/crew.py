@@ -10,12 +10,20 @@ from llmspell.channel.states import Role
 
 if TYPE_CHECKING:
     from llmspell.platform import ExitStatus, Process
+    from llmspell.platform.forking import Forked
 
 READ_SIZE: Final = 262_144
 """Bytes taken from a channel at a time: a part frame, so that one worker can't hold the loop."""
 
-Launch = Callable[[Role, socket.socket, int], "Process"]
+Launch = Callable[[Role, socket.socket, int], "Process | Forked"]
 """Starts a worker of this role: our end of its channel (for its plan), and the worker's end."""
+
+Spare = Callable[[Role], "tuple[Forked, socket.socket] | None"]
+"""A worker of this role that waits already, with our end of its channel; or None."""
+
+
+def no_spare(role: Role) -> None:
+    """Where no worker waits."""
 
 
 class Worker:
@@ -23,7 +31,7 @@ class Worker:
 
     __slots__ = ("channel", "number", "open", "outbox", "process")
 
-    def __init__(self, number: int, process: Process, channel: socket.socket) -> None:
+    def __init__(self, number: int, process: Process | Forked, channel: socket.socket) -> None:
         self.number = number
         self.process = process
         self.channel = channel
@@ -87,14 +95,21 @@ class Worker:
 class Crew:
     """All workers of one run, by number."""
 
-    __slots__ = ("_launch", "workers")
+    __slots__ = ("_launch", "_spare", "starts", "workers")
 
-    def __init__(self, launch: Launch) -> None:
+    def __init__(self, launch: Launch, spare: Spare = no_spare) -> None:
         self._launch = launch
+        self._spare = spare
         self.workers: dict[int, Worker] = {}
+        self.starts: list[dict[str, str]] = []
+        """How each worker was started where there was a choice; the audit gets each."""
 
     def start(self, number: int, role: Role) -> Worker:
         """Starts a worker. Raises what the launch raises; then nothing is left open."""
+        waiting = self._spare(role)
+        if waiting is not None:
+            worker = self.workers[number] = Worker(number, *waiting)
+            return worker
         ours, theirs = socket.socketpair()
         try:
             ours.setblocking(False)
@@ -107,6 +122,11 @@ class Crew:
         worker = Worker(number, process, ours)
         self.workers[number] = worker
         return worker
+
+    def take_starts(self) -> list[dict[str, str]]:
+        """How workers were started since the last time this was asked."""
+        taken, self.starts = self.starts, []
+        return taken
 
     def abandon(self) -> None:
         """Kills and reaps everything: the way out when a driver itself fails."""

@@ -103,6 +103,7 @@ def begin(prepared: Prepared, crew: Crew) -> Session:
     except LlmspellError as error:
         failure = error
     session = Session(prepared.plan, monotonic())
+    session.tell_starts(crew.take_starts())
     if failure is not None:
         session.start_failed(MAIN, failure, monotonic())
     return session

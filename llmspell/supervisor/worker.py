@@ -75,21 +75,89 @@ def start(described: Start, channel: int) -> Process:
     )
 
 
+class ZygoteKind(NamedTuple):
+    """Everything in which one zygote differs from another; runs that share it may share one."""
+
+    role: Role
+    engine: str
+    level: str
+    memory: int
+    """Bytes of a wasm guest's own memory, fixed when it is booted; 0 for native engines."""
+    modules: tuple[str, ...]
+
+
+def zygote_kind(role: Role, policy: Policy, spell: Spell) -> ZygoteKind | None:
+    """What a zygote must be to fork this worker; None where workers are only exec'ed."""
+    level = level_for(role, policy)
+    if level not in ("medium", "high"):
+        return None
+    if role is Role.TOOLS:
+        return ZygoteKind(role, "tools", level, 0, ())
+    if level == "high":
+        return ZygoteKind(role, spell.engine, level, _guest_memory(policy), ())
+    return ZygoteKind(role, spell.engine, level, 0, tuple(policy.modules.granted(spell.engine)))
+
+
+def describe_zygote(kind: ZygoteKind) -> Start:
+    """How a zygote of this kind is started. Raises `IsolationRefused` when a part is missing."""
+    if kind.level == "high":
+        from llmspell.supervisor import guests
+
+        guest = guests.guest(kind.engine)
+        plan = platform.zygote_plan("high", "wasm")
+        argv = wasm_command(guest, kind.memory, "zygote")
+        return Start(argv, frame(plan.stage1), dict(guest.pass_fds))
+    plan = platform.zygote_plan(kind.level, "native")
+    words = ["--zygote", "1"]
+    if kind.role is not Role.TOOLS:
+        words += ["--engine", kind.engine, "--profile", kind.level]
+        if kind.modules:
+            words += ["--modules", ",".join(kind.modules)]
+    argv = _native_command(kind.role, words)
+    return Start(argv, frame(plan.stage1) + frame(plan.stage2), {})
+
+
+def child_preamble(confinement: platform.Confinement) -> bytes:
+    """What waits in the channel of a worker that a zygote forks."""
+    return frame(platform.child_plan(confinement))
+
+
+def confinement_of(role: Role, policy: Policy) -> platform.Confinement:
+    """The confinement of a worker of this role under a policy."""
+    level = level_for(role, policy)
+    if role is Role.SPELL:
+        return _confinement(level, "wasm" if level == "high" else "native", policy)
+    confinement = _confinement(level, "native", policy)
+    return confinement._replace(
+        memory=TOOL_MEMORY,
+        cpu=TOOL_CPU if confinement.cpu is None else min(confinement.cpu, TOOL_CPU),
+        threads=1,
+        processes=0,
+        open_files=TOOL_OPEN_FILES,
+        file_size=0,
+    )
+
+
+def _guest_memory(policy: Policy) -> int:
+    memory = number_of(policy.limits.memory)
+    return int(memory) if memory is not None else WASM_MEMORY_MAX
+
+
 def _wasm(policy: Policy, engine: str) -> Start:
     from llmspell.supervisor import guests
 
     guest = guests.guest(engine)
-    memory = number_of(policy.limits.memory)
-    plan = platform.plan(_confinement("high", "wasm", policy))
-    amount = int(memory) if memory is not None else WASM_MEMORY_MAX
-    return Start(wasm_command(guest, amount), frame(plan.stage1), dict(guest.pass_fds))
+    plan = platform.plan(confinement_of(Role.SPELL, policy))
+    return Start(
+        wasm_command(guest, _guest_memory(policy)), frame(plan.stage1), dict(guest.pass_fds)
+    )
 
 
-def wasm_command(guest: Guest, memory: int) -> tuple[str, ...]:
+def wasm_command(guest: Guest, memory: int, mode: str = "run") -> tuple[str, ...]:
     """The command that runs a guest in the native worker, with so many bytes of its own memory."""
     return (
         str(_built("llmspell-worker")),
-        "run",
+        mode,
         "--engine",
         guest.engine,
         "--wasmtime",
@@ -105,35 +173,30 @@ def wasm_command(guest: Guest, memory: int) -> tuple[str, ...]:
 
 def _native(role: Role, level: str, policy: Policy, spell: Spell) -> Start:
     tools = role is Role.TOOLS
-    confinement = _confinement(level, "native", policy)
-    if tools:
-        confinement = confinement._replace(
-            memory=TOOL_MEMORY,
-            cpu=TOOL_CPU if confinement.cpu is None else min(confinement.cpu, TOOL_CPU),
-            threads=1,
-            processes=0,
-            open_files=TOOL_OPEN_FILES,
-            file_size=0,
-        )
+    confinement = confinement_of(role, policy)
     if level == "low":
         # The worker itself reads its interpreter's folders and nothing else: what the spell reads
         # and writes goes through the broker, where also protected names are held.
         confinement = confinement._replace(read_paths=_interpreter_folders())
     plan = platform.plan(confinement)
-    argv = [sys.executable, "-I", "-S", "-B", str(TOOLS if tools else ENGINES)]
-    for folder in _site_folders():
-        argv += ["--site", folder]
+    words: list[str] = []
     if not tools:
-        argv += ["--engine", spell.engine, "--profile", level]
+        words += ["--engine", spell.engine, "--profile", level]
         modules = policy.modules.granted(spell.engine)
         if modules:
-            argv += ["--modules", ",".join(modules)]
+            words += ["--modules", ",".join(modules)]
         if spell.engine == "python" and level != "none":
             # What the source names is loaded before the confinement; the rest costs 27 ms more.
-            argv += ["--needs", ",".join(named_in(spell.source))]
-    argv += ["--confine", str(_built("libconfine.so"))]
-    launcher = str(_built("llmspell-launch"))
-    return Start((launcher, *argv), frame(plan.stage1) + frame(plan.stage2), {})
+            words += ["--needs", ",".join(named_in(spell.source))]
+    return Start(_native_command(role, words), frame(plan.stage1) + frame(plan.stage2), {})
+
+
+def _native_command(role: Role, words: list[str]) -> tuple[str, ...]:
+    program = TOOLS if role is Role.TOOLS else ENGINES
+    argv = [str(_built("llmspell-launch")), sys.executable, "-I", "-S", "-B", str(program)]
+    for folder in _site_folders():
+        argv += ["--site", folder]
+    return (*argv, *words, "--confine", str(_built("libconfine.so")))
 
 
 def _confinement(level: str, kind: str, policy: Policy) -> platform.Confinement:

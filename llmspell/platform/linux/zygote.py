@@ -109,6 +109,8 @@ class Forked:
         if self._status is None:
             self.kill()
             self.wait()
+        if self.pidfd >= 0:
+            self._zygote.live -= 1
         for descriptor in (self.pidfd, self._handle):
             if descriptor >= 0:
                 os.close(descriptor)
@@ -132,7 +134,7 @@ class Forked:
 class Zygote:
     """One zygote and the orders under way. Not safe for several threads at once."""
 
-    __slots__ = ("_control", "_orders", "_ready", "forks", "process")
+    __slots__ = ("_control", "_gone", "_orders", "_ready", "forks", "live", "process")
 
     def __init__(self, argv: Sequence[str], preamble: bytes, pass_fds: dict[int, int]) -> None:
         """Starts it; `preamble` are its plans as frames. Raises `OperationFailed`."""
@@ -148,16 +150,19 @@ class Zygote:
         self._control = ours
         self._orders: dict[int, Forked] = {}
         self._ready = False
+        self._gone = False
         self.forks = 0
         """Orders so far."""
+        self.live = 0
+        """Orders whose worker was not closed yet."""
 
     def fileno(self) -> int:
-        """Readable when it became ready, answered or ended; -1 once it is gone."""
+        """Readable when it became ready, answered or ended; -1 once it is closed."""
         return self._control.fileno()
 
     def is_ready(self, timeout: float = 0.0) -> bool:
         """Whether it takes orders, waiting up to `timeout` seconds. Raises `ZygoteGone`."""
-        if self._control.fileno() < 0:
+        if self._gone:
             raise ZygoteGone("the zygote is gone")
         if not self._ready and _readable(self._control.fileno(), timeout):
             if self._receive(len(_READY))[0] != _READY:
@@ -171,7 +176,7 @@ class Zygote:
 
         Comes back before it is forked (`Forked.settle` waits). Raises `ZygoteGone`.
         """
-        if not self._ready:
+        if self._gone or not self._ready:
             raise ZygoteGone("the zygote takes no orders")
         ending, told = os.pipe2(os.O_CLOEXEC)
         number = self.forks + 1
@@ -187,6 +192,7 @@ class Zygote:
         finally:
             os.close(told)
         self.forks = number
+        self.live += 1
         forked = self._orders[number] = Forked(self, number, ending)
         return forked
 
@@ -195,16 +201,20 @@ class Zygote:
         deadline = time.monotonic() + ANSWER_SECONDS
         while forked.number in self._orders:
             left = deadline - time.monotonic()
-            if self._control.fileno() < 0 or left <= 0:
+            if self._gone or left <= 0:
                 self.kill()
-                raise ZygoteGone("the zygote does not answer" if left <= 0 else "it is gone")
+                raise ZygoteGone("the zygote is gone, or does not answer")
             if _readable(self._control.fileno(), left):
-                self.take_answer()
+                self._take_answer()
         if forked.poll() is not None and forked.pidfd >= 0 and forked._handle < 0:
             raise OperationFailed("the zygote could not fork (too many processes or no memory)")
 
-    def take_answer(self) -> None:
-        """Reads one answer that is there. Raises `ZygoteGone`."""
+    def take_answers(self) -> None:
+        """Reads the answers that are there, without waiting. Raises `ZygoteGone`."""
+        while not self._gone and _readable(self._control.fileno(), 0.0):
+            self._take_answer()
+
+    def _take_answer(self) -> None:
         data, handle = self._receive(_ANSWER.size)
         if len(data) != _ANSWER.size:
             self.kill()
@@ -220,10 +230,16 @@ class Zygote:
 
     def kill(self) -> None:
         """Ends it at once, and with it every child."""
-        self._control.close()
-        self._orders.clear()
-        self._ready = False
+        if not self._gone:
+            self._gone = True
+            self._orders.clear()
+            self.process.kill()
+
+    def close(self) -> None:
+        """Ends it, reaps it and closes its descriptors."""
+        self.kill()
         self.process.close()
+        self._control.close()
 
     def _receive(self, size: int) -> tuple[bytes, int]:
         try:
