@@ -93,7 +93,7 @@ class Program:
     ) -> subprocess.Popen[bytes]:
         """The command, running, in a session of its own."""
         return subprocess.Popen(
-            [*wrapper, sys.executable, "-m", "llmspell", *map(str, words)],
+            [*wrapper, sys.executable, "-m", os.environ.get("LT_MODULE", "llmspell"), *map(str, words)],
             cwd=self.folder,
             env={**self.place.environ, **(env or {})},
             start_new_session=True,
