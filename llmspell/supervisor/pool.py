@@ -143,7 +143,7 @@ class Pool:
         from llmspell.platform.forking import ZygoteGone
 
         try:
-            return zygote.fork(theirs)
+            return zygote.order(theirs)
         except ZygoteGone as error:
             self._nursery.lost(place, zygote, error.message)
             raise

@@ -171,7 +171,7 @@ class Zygote:
             self._ready = True
         return self._ready
 
-    def fork(self, channel: int) -> Forked:
+    def order(self, channel: int) -> Forked:
         """Orders a worker whose channel is this descriptor; its plan waits there.
 
         Comes back before it is forked (`Forked.settle` waits). Raises `ZygoteGone`.
