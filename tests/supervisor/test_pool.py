@@ -120,6 +120,7 @@ def test_a_dead_zygote_is_replaced_by_exec_with_a_record(monkeypatch: pytest.Mon
             await supervisor.warm(ONE, profile="high")
             (zygote,) = zygotes_of(supervisor)
             zygote.process.kill()
+            zygote.process.wait(5)
             result = await supervisor.run(ONE, profile="high")
             assert result.value == 1
             assert started(result)["start"] == "exec" and "zygote" in started(result)["reason"]
