@@ -103,7 +103,7 @@ def describe_zygote(kind: ZygoteKind) -> Start:
     if kind.level == "high":
         from llmspell.supervisor import guests
 
-        guest = guests.guest(kind.engine)
+        guest = guests.booted(kind.engine)
         plan = platform.zygote_plan("high", "wasm")
         argv = wasm_command(guest, kind.memory, "zygote")
         return Start(argv, frame(plan.stage1), dict(guest.pass_fds))
@@ -146,7 +146,7 @@ def _guest_memory(policy: Policy) -> int:
 def _wasm(policy: Policy, engine: str) -> Start:
     from llmspell.supervisor import guests
 
-    guest = guests.guest(engine)
+    guest = guests.booted(engine)
     plan = platform.plan(confinement_of(Role.SPELL, policy))
     return Start(
         wasm_command(guest, _guest_memory(policy)), frame(plan.stage1), dict(guest.pass_fds)
@@ -155,6 +155,7 @@ def _wasm(policy: Policy, engine: str) -> Start:
 
 def wasm_command(guest: Guest, memory: int, mode: str = "run") -> tuple[str, ...]:
     """The command that runs a guest in the native worker, with so many bytes of its own memory."""
+    image = () if guest.image_path is None else ("--image", str(guest.image_path))
     return (
         str(_built("llmspell-worker")),
         mode,
@@ -168,6 +169,7 @@ def wasm_command(guest: Guest, memory: int, mode: str = "run") -> tuple[str, ...
         str(guest.prelude_path),
         "--memory",
         str(memory),
+        *image,
     )
 
 

@@ -10,7 +10,6 @@
 #include "guest_memory.h"
 #include "messages.h"
 #include "refuse.h"
-#include "zygote.h"
 
 static const char OUT_OF_BOUNDS[] = "the guest named memory that is not its own";
 
@@ -35,7 +34,6 @@ static const char *answer_send(wasmtime_val_raw_t *values, const void *data) {
 
 static const char *answer_recv(wasmtime_val_raw_t *values, const void *data) {
   (void)data;
-  zygote_point();
   switch (channel_wait(values[0].f64)) {
     case CHANNEL_FRAME:
       values[0].i32 = (int32_t)channel_left();
