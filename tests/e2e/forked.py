@@ -75,5 +75,5 @@ async def _drive(
 
 
 if __name__ == "__main__":
-    command.run_blocking = run_forked
+    vars(command)["run_blocking"] = run_forked
     sys.exit(main())
