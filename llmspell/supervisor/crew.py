@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-import socket
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
-
 from llmspell.channel.states import Role
+from llmspell.records import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from socket import socket, socketpair
+    from typing import Final
+
     from llmspell.platform import ExitStatus, Process
+
+    Launch = Callable[[Role, socket, int], Process]
+    """Starts a worker of this role: our end of its channel (for its plan), and the worker's end."""
+else:
+    # What `socket` adds to its C module costs a cold command 3 ms, and nothing here needs it.
+    from _socket import socketpair
 
 READ_SIZE: Final = 262_144
 """Bytes taken from a channel at a time: a part frame, so that one worker can't hold the loop."""
-
-Launch = Callable[[Role, socket.socket, int], "Process"]
-"""Starts a worker of this role: our end of its channel (for its plan), and the worker's end."""
 
 
 class Worker:
@@ -23,7 +27,7 @@ class Worker:
 
     __slots__ = ("channel", "number", "open", "outbox", "process")
 
-    def __init__(self, number: int, process: Process, channel: socket.socket) -> None:
+    def __init__(self, number: int, process: Process, channel: socket) -> None:
         self.number = number
         self.process = process
         self.channel = channel
@@ -95,7 +99,7 @@ class Crew:
 
     def start(self, number: int, role: Role) -> Worker:
         """Starts a worker. Raises what the launch raises; then nothing is left open."""
-        ours, theirs = socket.socketpair()
+        ours, theirs = socketpair()
         try:
             ours.setblocking(False)
             process = self._launch(role, ours, theirs.fileno())
