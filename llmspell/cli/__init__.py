@@ -13,11 +13,17 @@ from llmspell.records import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Final
+
+
+GARBAGE_LOOKED_FOR: Final = 50_000
+"""Containers made since the last collection that lead to the next; a start makes 20 000."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The `llmspell` program. Returns its exit code; as the program itself it may end at once."""
     if argv is None:
+        _collect_seldom()
         return _left(main(sys.argv[1:]))
     words = list(argv)
     if words and words[0] in ("--version", "-V"):
@@ -28,6 +34,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     from llmspell.cli.program import dispatch
 
     return dispatch(words)
+
+
+def _collect_seldom() -> None:
+    """What is made while a command starts lives as long as it: looking for garbage there is 5 ms.
+
+    A run that goes on making cycles still has them collected, some megabytes later.
+    """
+    import gc
+
+    gc.set_threshold(GARBAGE_LOOKED_FOR)
 
 
 def _left(code: int) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from llmspell.channel.states import Role
+from llmspell.channel.roles import Role
 from llmspell.records import TYPE_CHECKING
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from time import monotonic
 
-from llmspell.channel.states import Role
+from llmspell.channel.roles import Role
 from llmspell.errors import LlmspellError
 from llmspell.records import TYPE_CHECKING
 from llmspell.supervisor import worker

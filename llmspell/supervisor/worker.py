@@ -9,8 +9,8 @@ import os
 import sys
 
 from llmspell import platform
-from llmspell.channel.framing import frame
-from llmspell.channel.states import Role
+from llmspell.channel.frame import frame
+from llmspell.channel.roles import Role
 from llmspell.errors import IsolationRefused
 from llmspell.policies.limits import number_of
 from llmspell.records import TYPE_CHECKING, NamedTuple
