@@ -7,7 +7,8 @@ Not here: policy (which level, which limits), engines, the channel's messages.
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+
+from llmspell.records import TYPE_CHECKING
 
 if sys.platform != "linux":
     from llmspell.errors import IsolationRefused

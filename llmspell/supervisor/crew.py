@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-import socket
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
-
-from llmspell.channel.states import Role
+from llmspell.channel.roles import Role
+from llmspell.records import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from socket import socket, socketpair
+    from typing import Final
+
     from llmspell.platform import ExitStatus, Process
     from llmspell.platform.forking import Forked
 
+    Launch = Callable[[Role, socket, int], Process | Forked]
+    """Starts a worker of this role: our end of its channel (for its plan), and the worker's end."""
+
+    Spare = Callable[[Role], tuple[Forked, socket] | None]
+    """A worker of this role that waits already, with our end of its channel; or None."""
+else:
+    # What `socket` adds to its C module costs a cold command 3 ms, and nothing here needs it.
+    from _socket import socketpair
+
 READ_SIZE: Final = 262_144
 """Bytes taken from a channel at a time: a part frame, so that one worker can't hold the loop."""
-
-Launch = Callable[[Role, socket.socket, int], "Process | Forked"]
-"""Starts a worker of this role: our end of its channel (for its plan), and the worker's end."""
-
-Spare = Callable[[Role], "tuple[Forked, socket.socket] | None"]
-"""A worker of this role that waits already, with our end of its channel; or None."""
 
 
 def no_spare(role: Role) -> None:
@@ -31,7 +35,7 @@ class Worker:
 
     __slots__ = ("channel", "number", "open", "outbox", "process")
 
-    def __init__(self, number: int, process: Process | Forked, channel: socket.socket) -> None:
+    def __init__(self, number: int, process: Process | Forked, channel: socket) -> None:
         self.number = number
         self.process = process
         self.channel = channel
@@ -110,7 +114,7 @@ class Crew:
         if waiting is not None:
             worker = self.workers[number] = Worker(number, *waiting)
             return worker
-        ours, theirs = socket.socketpair()
+        ours, theirs = socketpair()
         try:
             ours.setblocking(False)
             process = self._launch(role, ours, theirs.fileno())

@@ -7,26 +7,26 @@ from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple
 
 from llmspell import platform
-from llmspell.channel.framing import frame
-from llmspell.channel.states import Role
+from llmspell.channel.frame import frame
+from llmspell.channel.roles import Role
 from llmspell.errors import IsolationRefused
-from llmspell.sandboxes.engines.safe_modules import named_in
-from llmspell.supervisor.ending import number_of
+from llmspell.policies.limits import number_of
+from llmspell.records import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    from typing import Final
+
     from llmspell.platform import Process
     from llmspell.policies.policy import Policy
     from llmspell.spells.spell import Spell
     from llmspell.supervisor.guests import Guest
 
-PACKAGE: Final = Path(__file__).resolve().parent.parent
-BUILT: Final = PACKAGE / "sandboxes" / "_built"
-ENGINES: Final = PACKAGE / "sandboxes" / "engines" / "main.py"
-TOOLS: Final = PACKAGE / "tools" / "main.py"
+PACKAGE: Final = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
+BUILT: Final = f"{PACKAGE}/sandboxes/_built"
+ENGINES: Final = f"{PACKAGE}/sandboxes/engines/main.py"
+TOOLS: Final = f"{PACKAGE}/tools/main.py"
 """Programs of the native workers, started by path: a worker imports nothing of the supervisor."""
 
 TOOL_MEMORY: Final = 268_435_456
@@ -157,7 +157,7 @@ def wasm_command(guest: Guest, memory: int, mode: str = "run") -> tuple[str, ...
     """The command that runs a guest in the native worker, with so many bytes of its own memory."""
     image = () if guest.image_path is None else ("--image", str(guest.image_path))
     return (
-        str(_built("llmspell-worker")),
+        _built("llmspell-worker"),
         mode,
         "--engine",
         guest.engine,
@@ -188,6 +188,8 @@ def _native(role: Role, level: str, policy: Policy, spell: Spell) -> Start:
         if modules:
             words += ["--modules", ",".join(modules)]
         if spell.engine == "python" and level != "none":
+            from llmspell.sandboxes.engines.safe_modules import named_in
+
             # What the source names is loaded before the confinement; the rest costs 27 ms more.
             words += ["--needs", ",".join(named_in(spell.source))]
     return Start(_native_command(role, words), frame(plan.stage1) + frame(plan.stage2), {})
@@ -195,10 +197,10 @@ def _native(role: Role, level: str, policy: Policy, spell: Spell) -> Start:
 
 def _native_command(role: Role, words: list[str]) -> tuple[str, ...]:
     program = TOOLS if role is Role.TOOLS else ENGINES
-    argv = [str(_built("llmspell-launch")), sys.executable, "-I", "-S", "-B", str(program)]
+    argv = [_built("llmspell-launch"), sys.executable, "-I", "-S", "-B", program]
     for folder in _site_folders():
         argv += ["--site", folder]
-    return (*argv, *words, "--confine", str(_built("libconfine.so")))
+    return (*argv, *words, "--confine", _built("libconfine.so"))
 
 
 def _confinement(level: str, kind: str, policy: Policy) -> platform.Confinement:
@@ -225,8 +227,8 @@ def _interpreter_folders() -> tuple[str, ...]:
     return tuple(os.path.realpath(folder) for folder in found)
 
 
-def _built(name: str) -> Path:
-    path = BUILT / name
+def _built(name: str) -> str:
+    path = f"{BUILT}/{name}"
     if not os.access(path, os.X_OK if name != "libconfine.so" else os.R_OK):
         raise IsolationRefused(
             f"{name} is missing from this installation",
@@ -238,7 +240,7 @@ def _built(name: str) -> Path:
 
 def _site_folders() -> list[str]:
     """Where a native worker finds its engine: the folders that hold it, and nothing else."""
-    found = [str(PACKAGE.parent)]
+    found = [os.path.dirname(PACKAGE)]
     for folder in sys.path:
         if folder and folder not in found and _holds_an_engine(folder):
             found.append(folder)

@@ -17,11 +17,14 @@ from __future__ import annotations
 import math
 import os
 import struct
-from collections.abc import Iterable, Mapping
-from typing import Final, NamedTuple
 
 from llmspell.errors import IsolationRefused
 from llmspell.platform.linux import seccomp
+from llmspell.records import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from typing import Final
 
 LAYERS: Final = (
     "fds",

@@ -11,10 +11,13 @@ import resource  # noqa: F401  os.wait4 imports it; in a process that left its u
 import select
 import signal
 import time
-from collections.abc import Callable, Mapping, Sequence
-from typing import Final, NamedTuple
 
 from llmspell.errors import OperationFailed
+from llmspell.records import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import Final
 
 _CHANNEL_FD: Final = 3
 _USAGE_FD: Final = 63
