@@ -182,6 +182,13 @@ int confine_load(const uint8_t *bytes, size_t size) {
     return 0;
 }
 
+uint64_t confine_limit(uint32_t resource) {
+    uint64_t bound = UINT64_MAX;
+    for (size_t index = 0; index < confine_plan.limit_count; index++)
+        if (confine_plan.limits[index].resource == resource && confine_plan.limits[index].value < bound)
+            bound = confine_plan.limits[index].value;
+    return bound;
+}
 
 struct text {
     char bytes[4096];
