@@ -24,7 +24,7 @@ __host = {
   send = function(text) return send(text) end,
   recv = function(timeout)
     local text = recv(timeout)
-    -- After the first wait, in which a zygote forks: before it the seed would be its children's too.
+    -- After the first wait, in which a zygote forks: before it, its children would share the seed.
     if not seeded then
       seeded = true
       randomseed(seed(), seed())

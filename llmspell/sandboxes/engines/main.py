@@ -84,13 +84,16 @@ def main(words: list[str]) -> None:
 
     engine = options.engine
     if options.is_zygote:
-        from llmspell.sandboxes.engines.confinement import Confinement
+        from llmspell.sandboxes.engines.confinement import Confinement, refuse
         from llmspell.sandboxes.engines.zygote import ZygoteWire, become_zygote
 
         shared = ZygoteWire(CHANNEL)
         host = load_host(engine)(shared, options.prelude, _to_load(options))
-        confinement = Confinement(options.confine)
-        become_zygote(shared, host, confinement, lambda achieved: _hello(engine, achieved))
+        try:
+            confinement = Confinement(options.confine)
+            become_zygote(shared, host, confinement, lambda achieved: _hello(engine, achieved))
+        except OSError as failure:
+            refuse(failure)
     else:
         wire = Wire(CHANNEL)
         host = load_host(engine)(wire, options.prelude, _to_load(options))
@@ -120,15 +123,18 @@ def _names(words: str) -> list[str]:
 
 
 def _confine(wire: Wire, library: str) -> bytes:
-    from llmspell.sandboxes.engines.confinement import NOTHING, Confinement
+    from llmspell.sandboxes.engines.confinement import NOTHING, Confinement, refuse
 
     if not library:
         return NOTHING
-    confinement = Confinement(library)
-    plan = wire.recv()
-    assert plan is not None
-    confinement.load(plan)
-    return confinement.enter()
+    try:
+        confinement = Confinement(library)
+        plan = wire.recv()
+        assert plan is not None
+        confinement.load(plan)
+        return confinement.enter()
+    except OSError as failure:
+        refuse(failure)
 
 
 def _hello(engine: str, achieved: bytes) -> bytes:

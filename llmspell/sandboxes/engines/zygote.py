@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 
+from llmspell.sandboxes.engines.confinement import refuse
 from llmspell.sandboxes.engines.wire import Wire, leave
 
 TYPE_CHECKING = False
@@ -47,31 +48,37 @@ def become_zygote(
 ) -> None:
     """Makes this process a zygote, which forks when `host` first waits for a message.
 
-    `hello` makes a worker's first frame of what was achieved.
+    `hello` makes a worker's first frame of what was achieved. Raises `OSError`.
     """
     plan = wire.recv()
     assert plan is not None
     confinement.load(plan)
     confinement.prepare_zygote()
-    wire.fork_at_next_wait(lambda: _fork(wire, host, confinement, hello))
+    wire.fork_at_next_wait(lambda: _begin_child(wire, host, confinement, hello))
+
+
+def fork_on_order(confinement: Confinement) -> None:
+    """Serves orders; comes back in each child. Raises `OSError`."""
     # A page that is written to is no longer shared: the collector would write to every object.
     gc.collect()
     gc.disable()
     gc.freeze()
+    confinement.serve_forks()
+    gc.enable()
 
 
-def _fork(
+def _begin_child(
     wire: ZygoteWire, host: Host, confinement: Confinement, hello: Callable[[bytes], bytes]
 ) -> None:
-    gc.freeze()
-    confinement.serve_forks()
     try:
+        fork_on_order(confinement)
         plan = wire.recv()
         assert plan is not None
         confinement.load(plan)
         host.renew(confinement.limit)
-        gc.enable()
         wire.send(hello(confinement.enter()))
+    except OSError as failure:
+        refuse(failure)
     except BaseException:
-        # The host may take an exception for a failure of the spell's, and go on unconfined.
+        # A host may take an exception for a failure of the spell's, and go on unconfined.
         leave(70)
