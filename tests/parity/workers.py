@@ -25,6 +25,7 @@ from llmspell.channel.connection import Connection
 from llmspell.channel.framing import frame
 from llmspell.channel.states import Role
 from llmspell.errors import LlmspellError
+from llmspell.platform.linux.zygote import Forked
 from tests.parity import zygotes
 
 ROOT: Final = pathlib.Path(__file__).resolve().parents[2]
@@ -70,7 +71,7 @@ class Worker:
         self.connection = Connection(Role.SPELL)
         self.inbox: list[messages.Message] = []
         self.hello: messages.Hello | None = None
-        self.process: platform.Process | zygotes.Forked
+        self.process: platform.Process | Forked
         if kind == "forked":
             require(kind, language)
             zygote = zygotes.kept(language, arguments)

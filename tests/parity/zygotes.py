@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import sys
 from collections.abc import Iterator
@@ -27,10 +28,18 @@ def confinement(**changes: Any) -> Confinement:
     return usual._replace(**changes)
 
 
+SYSTEM_PYTHON = "/usr/bin/python3"
+
+
+def interpreter() -> str:
+    """A Python that this process's user may run: root's own may lie below root's home."""
+    return sys.executable if os.access(sys.executable, os.X_OK) else SYSTEM_PYTHON
+
+
 def command(program: str, arguments: tuple[str, ...] = ()) -> list[str]:
     """The command of a zygote: of a language's engine, or of "tools"."""
     main = worker.TOOLS if program == "tools" else worker.ENGINES
-    argv = [str(worker.BUILT / "llmspell-launch"), sys.executable, "-I", "-S", "-B", str(main)]
+    argv = [str(worker.BUILT / "llmspell-launch"), interpreter(), "-I", "-S", "-B", str(main)]
     for folder in worker._site_folders():
         argv += ["--site", folder]
     if program != "tools":

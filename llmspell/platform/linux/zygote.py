@@ -40,7 +40,7 @@ class Forked:
     Its end is told through a pipe by the zygote, whose child it is; it is killed by its own handle.
     """
 
-    __slots__ = ("_handle", "_status", "_zygote", "number", "pidfd")
+    __slots__ = ("_handle", "_status", "_zygote", "number", "pidfd", "was_refused")
 
     def __init__(self, zygote: Zygote, number: int, ending: int) -> None:
         self._zygote = zygote
@@ -49,6 +49,8 @@ class Forked:
         self.number: Final = number
         self.pidfd = ending
         """Readable once the worker ended; -1 after close()."""
+        self.was_refused = False
+        """The zygote answered that it could not fork."""
 
     @property
     def pid(self) -> int:
@@ -70,6 +72,7 @@ class Forked:
         """What the zygote said to the order."""
         self._handle = handle
         if error:
+            self.was_refused = True
             self._status = ExitStatus(None, signal.SIGKILL, 0.0, 0)
 
     def poll(self) -> ExitStatus | None:
@@ -117,8 +120,7 @@ class Forked:
     def _read_end(self) -> None:
         record = os.read(self.pidfd, _ENDING.size)
         if len(record) != _ENDING.size:
-            # The pipe ended without a word: the zygote is gone, and the kernel killed its children.
-            self._status = ExitStatus(None, signal.SIGKILL, 0.0, 0)
+            self._end_without_record()
             return
         status, _, microseconds, peak_kib = _ENDING.unpack(record)
         code, number = None, None
@@ -127,6 +129,20 @@ class Forked:
         else:
             code = os.WEXITSTATUS(status)
         self._status = ExitStatus(code, number, microseconds / 1e6, peak_kib * 1024)
+
+    def _end_without_record(self) -> None:
+        """The pipe ended without a word: it was never forked, or the zygote is gone.
+
+        In dying the zygote closes its pipes a little before the kernel kills its children.
+        """
+        try:
+            self.settle()
+            if self._handle >= 0:
+                signal.pidfd_send_signal(self._handle, signal.SIGKILL)
+                _readable(self._handle, ANSWER_SECONDS)
+        except (OperationFailed, ProcessLookupError):
+            pass  # refused, or ended together with the zygote, whose whole tree was waited for
+        self._status = ExitStatus(None, signal.SIGKILL, 0.0, 0)
 
 
 class Zygote:
@@ -200,7 +216,7 @@ class Zygote:
                 raise ZygoteGone("the zygote does not answer" if left <= 0 else "it is gone")
             if _readable(self._control.fileno(), left):
                 self.take_answer()
-        if forked.poll() is not None and forked.pidfd >= 0 and forked._handle < 0:
+        if forked.was_refused:
             raise OperationFailed("the zygote could not fork (too many processes or no memory)")
 
     def take_answer(self) -> None:
