@@ -213,11 +213,11 @@ static int take_order(uint32_t *number, int *fds) {
     fds[0] = fds[1] = -1;
     if (size)
         memcpy(fds, CMSG_DATA(header), size);
-    if (size == sizeof(int) * FDS_OF_AN_ORDER)
-        return 0;
-    if (!(message.msg_flags & MSG_CTRUNC))
+    if (message.msg_flags & MSG_CTRUNC)
+        return EMFILE;
+    if (size != sizeof(int) * FDS_OF_AN_ORDER)
         _exit(77);
-    return EMFILE;
+    return 0;
 }
 
 int confine_zygote_serve(void) {
