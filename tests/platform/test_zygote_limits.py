@@ -9,7 +9,7 @@ import pytest
 
 from tests.e2e import spells
 from tests.parity import zygotes
-from tests.parity.workers import LANGUAGES, Ended, run, worker
+from tests.parity.workers import LANGUAGES, Ended, drive, run, worker
 
 MEBIBYTE = 1 << 20
 
@@ -45,10 +45,9 @@ def test_RS_01_growth_ends_at_this_runs_limit_and_not_at_anothers(language: str)
     for mebibytes in (64, 128):
         with worker(language, "forked", memory=mebibytes * MEBIBYTE) as one:
             one.begin(spells.GROWS[language])
-            while (message := one.receive()) is not None:
-                last = message
+            ended = drive(one, {})
         status = one.close()
-        assert type(last).__name__ == "Failed" and last.error["code"] == 4005, last  # type: ignore[attr-defined]
+        assert ended.error is not None and ended.error["code"] == 4005, ended
         peaks.append(status.max_rss_bytes)
     assert 16 * MEBIBYTE < peaks[0] < 128 * MEBIBYTE
     assert peaks[0] < peaks[1] < 256 * MEBIBYTE

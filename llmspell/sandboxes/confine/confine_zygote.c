@@ -81,6 +81,9 @@ int confine_zygote_prepare(void) {
         home_namespace = open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC);
     if (confine_wants(LAYER_EMPTY_ROOT))
         confine_enter_empty_root();
+    /* The exec of the program made it readable again to whoever has its uid. */
+    if (confine_wants(LAYER_UNDUMPABLE) && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0))
+        return confine_fail("prctl");
     if (confine_bind_to_parent(SIGKILL))
         return -1;
     if (confine_lifeline >= 0) {
