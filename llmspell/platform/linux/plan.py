@@ -3,9 +3,9 @@
 Format (all integers little-endian), read by confine.c with bounds checks:
 
     "LSPN" u32 version=1, then records of u32 type, u32 length, body
-    1 base     u32 stages (1 first, 2 second, 3 both; 4 zygote, 5 first and zygote, 8 a zygote's
-               child), wanted (1 << index in LAYERS), probe, drop_stage, uid, gid, parent_pid,
-               handover
+    1 base     u32 stages (1 first, 2 second, 3 both; 8 zygote, 9 first and zygote, 16 a
+               zygote's child), wanted (1 << index in LAYERS), probe, drop_stage, uid, gid,
+               parent_pid, handover
     2 limit    u32 resource, u64 value        3 keep     u32 descriptor
     4 path     u32 writable, bytes, NUL       5 filter   struct sock_filter[]
 
@@ -88,8 +88,8 @@ _NATIVE_MAPPINGS: Final = 512 * _MIB
 _BOTH: Final = 3
 _FIRST: Final = 1
 _SECOND: Final = 2
-_ZYGOTE: Final = 4
-_CHILD: Final = 8
+_ZYGOTE: Final = 8
+_CHILD: Final = 16
 _UID_RANGE: Final = range(2_000_000_000, 2_100_000_000)
 _NOBODY: Final = 65534
 _HANDOVER_FD: Final = 4
