@@ -113,7 +113,7 @@ BANNED = {
         {"platform/linux/process.py", "platform/linux/spawner.py"},
     ),
     "dials": (
-        {"socket.socket", "socket.create_connection", "asyncio.open_connection", "socketserver",
+        {"socket.socket", "_socket.socket", "socket.create_connection", "asyncio.open_connection", "socketserver",
          "urllib.request", "http.client", "requests", "ftplib", "smtplib"},
         {"supervisor/services/dial.py"},
     ),

@@ -6,13 +6,14 @@ from llmspell.channel.roles import Role
 from llmspell.records import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable
-    from socket import socket, socketpair
     from typing import Final
 
     from llmspell.platform import ExitStatus, Process
 
-    Launch = Callable[[Role, socket, int], Process]
+    socketpair = socket.socketpair
+    Launch = Callable[[Role, socket.socket, int], Process]
     """Starts a worker of this role: our end of its channel (for its plan), and the worker's end."""
 else:
     # What `socket` adds to its C module costs a cold command 3 ms, and nothing here needs it.
@@ -27,7 +28,7 @@ class Worker:
 
     __slots__ = ("channel", "number", "open", "outbox", "process")
 
-    def __init__(self, number: int, process: Process, channel: socket) -> None:
+    def __init__(self, number: int, process: Process, channel: socket.socket) -> None:
         self.number = number
         self.process = process
         self.channel = channel
