@@ -114,7 +114,8 @@ BANNED = {
     ),
     "dials": (
         {"socket.socket", "_socket.socket", "socket.create_connection",
-         "asyncio.open_connection", "socketserver", "urllib.request", "http.client", "requests", "ftplib", "smtplib"},
+         "asyncio.open_connection", "socketserver", "urllib.request", "http.client", "requests",
+         "ftplib", "smtplib"},
         {"supervisor/services/dial.py"},
     ),
     "pickles": ({"pickle", "marshal", "shelve", "dill"}, set()),
