@@ -51,6 +51,8 @@ LAYERS: Final = (
 )
 """Every mechanism, in the order of `enum layer` in confine_internal.h."""
 
+_BITS: Final = {layer: 1 << index for index, layer in enumerate(LAYERS)}
+
 _NONE: Final = frozenset({"fds", "session", "rlimits", "parent_death", "subreaper"})
 _LOW: Final = (_NONE - {"subreaper"}) | {
     "caps",
@@ -223,7 +225,7 @@ def make_child_plan(confinement: Confinement, machine: Machine | None = None) ->
 
 
 def _mask(wanted: Iterable[str]) -> int:
-    return sum(1 << LAYERS.index(layer) for layer in wanted)
+    return sum(_BITS[layer] for layer in wanted)
 
 
 def _record(kind: int, body: bytes) -> bytes:
