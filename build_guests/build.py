@@ -12,12 +12,14 @@ from pathlib import Path
 
 from build_guests import filters, store
 from build_guests.compiler import build
-from build_guests.pins import FINDER, SECCOMP, ZIG
+from build_guests.cpython import guest as python_guest
+from build_guests.pins import FINDER, SECCOMP, WASMTIME, ZIG
 from build_guests.recipes import WORKER, Recipe, recipes
-from build_guests.settings import BuildError, Settings
+from build_guests.settings import BuildError, Settings, SourceMissing
 from build_guests.sources import needs_network
 
 OUTPUT = "llmspell/sandboxes/_built"
+PYTHON = "python.wasm"
 _GENERATOR = "llmspell/spells/api/generate.py"
 _GENERATED = "llmspell/sandboxes/preludes/_generated"
 _PROFILES_COMPILER = "llmspell.profiles.compile"
@@ -31,7 +33,10 @@ def requirements(root: Path, settings: Settings) -> list[str]:
         for recipe in recipes(root, settings)
         if store.find(store.key(recipe, root, settings), settings) is None
     ]
-    needed = [f"ziglang=={ZIG}"] if missing else []
+    python = _wants_python(settings) and store.find(python_guest.key(root), settings) is None
+    needed = [f"ziglang=={ZIG}"] if missing or python else []
+    if python:
+        needed.append(f"wasmtime=={WASMTIME}")
     if any(recipe.source and needs_network(recipe.source, settings) for recipe in missing):
         needed.append(FINDER)
     if not filters.is_kept(root, settings):
@@ -45,6 +50,9 @@ def build_all(root: Path, settings: Settings) -> list[Path]:
     with ThreadPoolExecutor(max_workers=2) as pool:
         contents = list(pool.map(lambda recipe: _obtain(recipe, root, settings), chosen))
     outputs = {recipe.output: content for recipe, content in zip(chosen, contents, strict=True)}
+    python = _python(root, settings)
+    if python is not None:
+        outputs[PYTHON] = python
     outputs.update(filters.filters(root, settings))
     outputs["build.json"] = _manifest(root, settings, outputs)
     folder = root / OUTPUT
@@ -65,6 +73,27 @@ def _obtain(recipe: Recipe, root: Path, settings: Settings) -> bytes:
     content = store.find(name, settings)
     if content is None:
         content = build(recipe, root, settings)
+        store.keep(name, content, settings)
+    return content
+
+
+def _wants_python(settings: Settings) -> bool:
+    return settings.mode != "minimal"
+
+
+def _python(root: Path, settings: Settings) -> bytes | None:
+    """The Python guest; None, said on stderr, when its source can't be had: it alone comes from
+    elsewhere than a package index, and everything else works without it."""
+    if not _wants_python(settings):
+        return None
+    name = python_guest.key(root)
+    content = store.find(name, settings)
+    if content is None:
+        try:
+            content = python_guest.build(root, settings)
+        except SourceMissing as missing:
+            print(f"llmspell: built without its Python guest: {missing}", file=sys.stderr)
+            return None
         store.keep(name, content, settings)
     return content
 

@@ -53,7 +53,12 @@ def _compile(recipe: Recipe, work: Path, flags: list[str], files: tuple[str, ...
 
 
 def _zig(recipe: Recipe, work: Path, arguments: list[str]) -> None:
-    command = [sys.executable, "-m", "ziglang", "cc", "-target", recipe.target, *arguments]
+    run_zig(["cc", "-target", recipe.target, *arguments], work, recipe.output)
+
+
+def run_zig(arguments: list[str], work: Path, output: str) -> None:
+    """Runs zig in the folder `work` to make `output`. Raises BuildError with what it said."""
+    command = [sys.executable, "-m", "ziglang", *arguments]
     done = subprocess.run(command, cwd=work, capture_output=True, text=True, check=False)
     if done.returncode != 0:
-        raise BuildError(f"{recipe.output} could not be built:\n{' '.join(command)}\n{done.stderr}")
+        raise BuildError(f"{output} could not be built:\n{' '.join(command)}\n{done.stderr}")

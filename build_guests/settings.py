@@ -28,6 +28,10 @@ class BuildError(RuntimeError):
     """The build can't go on; the text says what to do."""
 
 
+class SourceMissing(BuildError):
+    """An archive can't be had; the text says how to get it."""
+
+
 class Settings(NamedTuple):
     """One build's choices. `sources` is None when they are to be fetched."""
 

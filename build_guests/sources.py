@@ -7,17 +7,21 @@ import os
 import ssl
 import tarfile
 import tempfile
+import urllib.request
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from build_guests.indexes import indexes
 from build_guests.pins import Source
-from build_guests.settings import BuildError, Settings
+from build_guests.settings import BuildError, Settings, SourceMissing
+
+_ARCHIVE_MOST: Final = 64 << 20
 
 
 def cached_archive(source: Source, settings: Settings) -> Path:
     """Where the archive is kept between builds; it need not exist."""
-    return settings.cache / "sources" / f"{source.sha256}.tar.gz"
+    suffix = source.archive.rpartition(".")[2]
+    return settings.cache / "sources" / f"{source.sha256}.tar.{suffix}"
 
 
 def needs_network(source: Source, settings: Settings) -> bool:
@@ -28,7 +32,7 @@ def needs_network(source: Source, settings: Settings) -> bool:
 def unpack(source: Source, settings: Settings, target: Path) -> Path:
     """Puts the needed folder of the archive under `target` and gives its path.
 
-    Raises BuildError when the archive is missing or is not the pinned one.
+    Raises BuildError when the archive is not the pinned one, SourceMissing when it can't be had.
     """
     archive = _archive(source, settings)
     # Checked at each use: what lies in a cache or in the user's folder may have changed.
@@ -37,7 +41,7 @@ def unpack(source: Source, settings: Settings, target: Path) -> Path:
         raise BuildError(
             f"{archive} is not {source.archive}: sha256 {found}, expected {source.sha256}"
         )
-    with tarfile.open(archive, "r:gz") as tar:
+    with tarfile.open(archive) as tar:
         members = [m for m in tar.getmembers() if m.name.startswith(source.folder + "/")]
         if not members:
             raise BuildError(f"{source.archive} holds no folder {source.folder}")
@@ -51,20 +55,46 @@ def _archive(source: Source, settings: Settings) -> Path:
     if settings.sources is not None:
         given = settings.sources / source.archive
         if not given.is_file():
-            raise BuildError(
-                f"LLMSPELL_SOURCES={settings.sources} has no {source.archive}; "
-                f"fetch it with: pip download --no-deps --no-binary :all: "
-                f"{source.project}=={source.version}"
+            how = (
+                f"curl -o {source.archive} {source.urls[-1]}"
+                if source.urls
+                else (
+                    f"pip download --no-deps --no-binary :all: {source.project}=={source.version}"
+                )
+            )
+            raise SourceMissing(
+                f"LLMSPELL_SOURCES={settings.sources} has no {source.archive}; fetch it with: {how}"
             )
         return given
     kept = cached_archive(source, settings)
     if not kept.exists():
-        content = _fetch(source)
+        content = _download(source) if source.urls else _fetch(source)
         kept.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=kept.parent, delete=False) as file:
             file.write(content)
         os.replace(file.name, kept)
     return kept
+
+
+def _download(source: Source) -> bytes:
+    """From the first of the source's places that has the pinned content. Raises SourceMissing."""
+    context = ssl.create_default_context(cafile=indexes().certificate)
+    troubles = []
+    for url in source.urls:
+        try:
+            with urllib.request.urlopen(url, timeout=60, context=context) as answer:
+                content = bytes(answer.read(_ARCHIVE_MOST))
+        except OSError as error:
+            troubles.append(f"{url}: {error}")
+            continue
+        found = hashlib.sha256(content).hexdigest()
+        if found == source.sha256:
+            return content
+        troubles.append(f"{url}: sha256 {found} is not the pinned one")
+    raise SourceMissing(
+        f"{source.archive} can't be fetched ({'; '.join(troubles)}); "
+        "put it into a folder and set LLMSPELL_SOURCES to that"
+    )
 
 
 def _fetch(source: Source) -> bytes:

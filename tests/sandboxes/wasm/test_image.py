@@ -12,12 +12,13 @@ from typing import Any
 import pytest
 
 from llmspell import platform
+from llmspell.sandboxes.engines.safe_modules import INNER_MODULES, SAFE_MODULES
 from llmspell.supervisor import guest_image, guests
 from tests.parity import workers
 from tests.sandboxes.wasm.worker import MIB, Worker, require
 
 GENERATED = guests.BUILT.parent / "preludes" / "_generated"
-ENGINES = ["lua", "javascript"]
+ENGINES = ["lua", "javascript", "python"]
 
 
 @pytest.fixture(autouse=True)
@@ -111,10 +112,14 @@ def test_a_warm_start_loads_no_openssl(cache: Path) -> None:
 RANDOM = {
     "lua": "return {math.random(1 << 53), math.random(1 << 53)}",
     "javascript": "return [Math.random(), Math.random()]",
+    "python": "import random, secrets, uuid\n"
+    "[random.random(), random.Random().random(), secrets.token_hex(8), str(uuid.uuid4())]",
 }
 CLOCKS = {
     "lua": "return os.clock() < 5 and math.abs(os.time() - params.now) < 100",
     "javascript": "return performance.now() < 5000 && Math.abs(Date.now()/1000 - params.now) < 100",
+    "python": "import datetime, time\nnow = datetime.datetime.now().timestamp()\n"
+    "time.process_time() < 5 and abs(time.time() - params.now) < 100 > abs(now - params.now)",
 }
 
 
@@ -139,6 +144,7 @@ def test_what_one_run_leaves_behind_no_other_finds(engine: str) -> None:
         "lua": "local had = string.mine; string.mine = 1; return had == nil",
         "javascript": "const had = Array.prototype.mine; Array.prototype.mine = 1;"
         " return had === undefined",
+        "python": "import json\nhad = hasattr(json, 'mine')\njson.mine = 1\nnot had",
     }[engine]
     assert [workers.run(engine, source, kind="high").value for _ in range(3)] == [True] * 3
 
@@ -193,13 +199,16 @@ def test_WA_02_the_memory_limit_holds_in_a_guest_from_an_image(engine: str) -> N
     fill = {
         "lua": "local t = {} while true do t[#t + 1] = ('x'):rep(1000) .. #t end",
         "javascript": "let a = []; for (;;) a.push(new Array(1000).fill(1))",
+        "python": "x = []\nwhile True: x.append(bytearray(1000000))",
     }[engine]
     catch = {
         "lua": f"local ok = pcall(function() {fill} end) return ok == false",
         "javascript": f"try {{ (function() {{ {fill} }})() }} catch (e) {{ return true }}",
+        "python": "x = []\ntry:\n  while True: x.append(bytearray(1000000))\n"
+        "except MemoryError: del x\nTrue",
     }[engine]
-    assert workers.run(engine, catch, kind="high", memory=32 * MIB).value is True
-    error = workers.run(engine, fill, kind="high", memory=32 * MIB).error
+    assert workers.run(engine, catch, kind="high", memory=48 * MIB).value is True
+    error = workers.run(engine, fill, kind="high", memory=48 * MIB).error
     assert error is not None
     assert error["kind"] == "memory"
 
@@ -215,3 +224,25 @@ def test_making_an_image_is_confined(monkeypatch: pytest.MonkeyPatch, cache: Pat
     monkeypatch.setattr(platform, "plan", watch)
     guests.booted("lua")
     assert [(plan.level, plan.kind, plan.processes) for plan in plans] == [("high", "wasm", 0)]
+
+
+def test_python_has_every_safe_module_ready() -> None:
+    """Nothing is read or unpacked when a spell imports one: it is there already."""
+    source = (
+        "import time, sys\nt = time.perf_counter()\nfor name in params.names: __import__(name)\n"
+        "time.perf_counter() - t"
+    )
+    names = [*SAFE_MODULES, *INNER_MODULES]
+    ended = workers.run("python", source, kind="high", params={"names": names})
+    assert ended.error is None
+    assert ended.value < 0.5
+
+
+def test_python_imports_by_grant_what_is_frozen_into_the_guest() -> None:
+    source = "import argparse, pickle\npickle.loads(pickle.dumps({'a': [1, 2.5]}))['a']"
+    grant = {"modules.load": lambda args: {"own_folder": False}}
+    ended = workers.run("python", source, grant, kind="high", modules=["argparse", "pickle"])
+    assert ended.value == [1, 2.5]
+    denied = workers.run("python", source, kind="high")
+    assert denied.error is not None
+    assert denied.error["code"] == 4008

@@ -19,9 +19,9 @@ CATCH = {
     " __host.send(#('x'):rep(1 << 19) .. '')",
     "javascript": "try { __host.compile(%r, 'spell.js') } catch (e) { __host.send('caught ' + e) }"
     " __host.send(String('x'.repeat(1 << 19).length))",
-    "python": "import os\ndef f():\n  exec(%r)\ntry: f()\n"
-    "except MemoryError as e: os.write(0, b'caught memory')\n"
-    "os.write(0, str(len(b'x' * (1 << 19))).encode()); os._exit(0)",
+    "python": "def f():\n  exec(%r)\ntry: f()\n"
+    "except MemoryError as e: __host.send('caught memory')\n"
+    "__host.send(str(len(b'x' * (1 << 19))))",
 }
 
 
@@ -46,7 +46,7 @@ def test_WA_02_full_memory_is_caught_and_the_spell_goes_on(
         assert status.max_rss_bytes < 128 * MIB
 
 
-@pytest.mark.parametrize("engine", ["lua", "javascript"])
+@pytest.mark.parametrize("engine", list(FILL))
 def test_WA_02_full_memory_uncaught_ends_as_memory(engine: str, tmp_path: Path) -> None:
     with Worker(tmp_path, engine, FILL[engine], memory=64 * MIB) as worker:
         worker.message()
@@ -120,17 +120,42 @@ def test_deep_recursion_in_javascript_is_a_range_error(case: str, tmp_path: Path
         assert worker.end().code == 0
 
 
-def test_deep_recursion_in_python_ends_in_a_recursion_error(tmp_path: Path) -> None:
-    prelude = """
-import os
-def f(): return f()
-try: f()
-except RecursionError: os.write(0, b'caught')
-os._exit(0)
-"""
-    with Worker(tmp_path, "python", prelude) as worker:
+DEEP_PYTHON = {
+    "call": "def f(): return f()\nf()",
+    "method": "class A:\n  def __getattr__(self, n): return getattr(self, n + 'x')\nA().x",
+    "repr": "x = []\nfor _ in range(100000): x = [x]\nrepr(x)",
+    "compare": "x, y = [], []\nfor _ in range(100000): x, y = [x], [y]\nx == y",
+    "sort": "def f(x): return sorted([3, 2, 1], key=f)\nf(1)",
+    "metaclass": "class A:\n  def __eq__(self, other): return other == self\nA() == A()",
+    "json_loads": "import json\njson.loads('[' * 100000)",
+    "json_dumps": "import json\nx = []\nfor _ in range(100000): x = [x]\njson.dumps(x)",
+    "regex": "import re\nre.compile('(' * 5000)",
+    "parser_parentheses": "compile('(' * 100000, 'x', 'exec')",
+    "parser_unary": "compile('-' * 100000 + '1', 'x', 'exec')",
+    "parser_attributes": "compile('x' + '.x' * 100000, 'x', 'exec')",
+    "parser_calls": "compile('x' + '()' * 100000, 'x', 'exec')",
+    "parser_lambda": "compile('lambda: ' * 100000 + '1', 'x', 'exec')",
+    "parser_f_string": "eval('f\"{' * 150 + '1' + '}\"' * 150)",
+    "generator": "def g(): yield from g()\nlist(g())",
+    "pickle": "import copy\nx = []\nfor _ in range(100000): x = [x]\ncopy.deepcopy(x)",
+    "isinstance": "x = ()\nfor _ in range(100000): x = (x,)\nisinstance(1, x)",
+    "limit raised": "import sys\nsys.setrecursionlimit(10**9)\n"
+    "class A:\n  def __add__(self, o): return o + self\nA() + A()",
+    "del": "x = None\nfor _ in range(1000000): x = (x,)\ndel x\nraise RecursionError",
+}
+
+
+@pytest.mark.parametrize("case", list(DEEP_PYTHON))
+def test_deep_recursion_in_python_is_an_error_that_can_be_caught(case: str, tmp_path: Path) -> None:
+    prelude = (
+        f"try: exec({DEEP_PYTHON[case]!r}, {{}}); __host.send('no error')\n"
+        "except (RecursionError, SyntaxError, MemoryError) as e: __host.send('caught')\n"
+        "__host.send('goes on')"
+    )
+    with Worker(tmp_path, "python", prelude, memory=512 * MIB) as worker:
         worker.message()
-        assert worker.rest() == [b"caught"]
+        assert worker.rest() == [b"caught", b"goes on"]
+        assert worker.end().code == 0
 
 
 @pytest.mark.parametrize("level", ["none", "high"])
@@ -144,13 +169,14 @@ def test_an_aborting_engine_is_a_typed_trap(level: str, tmp_path: Path) -> None:
         assert worker.end().code == 70
 
 
-@pytest.mark.parametrize("engine", ["lua", "javascript"])
+@pytest.mark.parametrize("engine", list(FILL))
 def test_an_uncaught_error_of_the_prelude_is_reported_as_valid_json(
     engine: str, tmp_path: Path
 ) -> None:
     prelude = {
         "lua": "error('quote \" backslash \\\\ byte \\255 line \\n end')",
         "javascript": "throw new Error('quote \" backslash \\\\ snowman \\u2603 line \\n end')",
+        "python": "raise ValueError('quote \" backslash \\\\ snowman \\u2603 line \\n end')",
     }[engine]
     with Worker(tmp_path, engine, prelude) as worker:
         worker.message()

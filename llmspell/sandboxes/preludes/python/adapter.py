@@ -5,8 +5,8 @@
 
 """The Python prelude. Joined from llmspell/sandboxes/preludes/python by spells/api/generate.py.
 
-It talks to a host of four methods: natively the worker passes `__host`; as a wasm guest it makes
-one of WASI's calls, where one write to descriptor 0 is a frame and a read gives the rest of one.
+It talks to a host of two methods, `__host`, and is evaluated before there is a spell. As a wasm guest
+it is then copied into each run (`__host.boots`), natively it goes on at once.
 """
 
 from __future__ import annotations
@@ -42,29 +42,7 @@ else:
     Any = object
 
 
-class WasiHost:
-    """The channel of the wasm guest: descriptor 0."""
-
-    FRAME_MAX = 1_048_576
-
-    def send(self, text: str) -> None:
-        os.write(0, text.encode("utf-8"))
-
-    def recv(self, timeout_ms: float | None) -> str | None:
-        if timeout_ms is not None:
-            import select
-
-            poll = select.poll()
-            poll.register(0, select.POLLIN)
-            if not poll.poll(max(0.0, timeout_ms)):
-                return None
-        data = os.read(0, self.FRAME_MAX)
-        if not data:
-            os._exit(0)
-        return data.decode("utf-8")
-
-
-HOST: Host = globals().pop("__host", None) or WasiHost()
+HOST: Host = globals().pop("__host")
 
 
 def now_ms() -> float:

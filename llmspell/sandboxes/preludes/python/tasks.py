@@ -1,4 +1,4 @@
-# Futures, tasks and the loop that drives them: no asyncio, which WASI can't carry.
+# Futures, tasks and the loop that drives them: no asyncio, which needs sockets of its own.
 # A part of the prelude; tools check the whole, preludes/_generated/prelude.py.
 # ruff: noqa
 # mypy: ignore-errors

@@ -4,6 +4,9 @@
 GUEST_EXPORT("guest_stack") uint32_t guest_stack(void);
 uint32_t guest_stack(void) {
   uint32_t pointer;
-  __asm__("global.get __stack_pointer\n\tlocal.set %0" : "=r"(pointer));
+  __asm__(".globaltype __stack_pointer, i32\n\t"
+          "global.get __stack_pointer\n\t"
+          "local.set %0"
+          : "=r"(pointer));
   return pointer;
 }

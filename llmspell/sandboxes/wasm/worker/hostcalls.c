@@ -84,7 +84,6 @@ static const char *answer_exit(wasmtime_val_raw_t *values, const void *data) {
 }
 
 void end_of_guest(int32_t status) {
-  message_output_end();
   if (status != 0) {
     char message[80];
     snprintf(message, sizeof message, "the engine of the spell ended with status %d", (int)status);

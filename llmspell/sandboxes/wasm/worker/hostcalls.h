@@ -1,4 +1,4 @@
-/* The six imports of the Lua and JavaScript guests (guests/host.h is their other side). */
+/* The six imports of every guest (guests/host.h is their other side). */
 #ifndef LLMSPELL_HOSTCALLS_H
 #define LLMSPELL_HOSTCALLS_H
 
@@ -6,7 +6,7 @@
 
 extern const struct engine_imports hostcall_imports;
 
-/* Ends the process in order: what the guest printed is sent, a bad status is reported. */
+/* Ends the process in order: a bad status is reported. */
 _Noreturn void end_of_guest(int32_t status);
 
 #endif

@@ -32,10 +32,7 @@
 #include "guest_memory.h"
 #include "hostcalls.h"
 #include "messages.h"
-#include "plan.h"
 #include "refuse.h"
-#include "wasi.h"
-#include "zygote.h"
 
 enum { CHANNEL = 3, PRELUDE_MOST = 8 << 20 };
 
@@ -122,18 +119,41 @@ static size_t make_stack(void) {
   return (size_t)(limit.rlim_cur - for_the_host);
 }
 
+static void load_plan(void) {
+  static uint8_t plan[FRAME_MAX];
+  if (channel_wait(-1) != CHANNEL_FRAME) {
+    _exit(EXIT_DONE);
+  }
+  uint32_t size = channel_take(plan, sizeof plan);
+  if (confine_load(plan, size) != 0) {
+    refuse_with(EXIT_UNCONFINED, "the confinement plan can't be used: %s", confine_error());
+  }
+}
+
 static void confine(void) {
   if (confine_stage1() != 0 || confine_stage2() != 0) {
     refuse_with(EXIT_UNCONFINED, "the confinement failed: %s", confine_error());
   }
 }
 
-/* Only our own prelude runs before the fork; every child confines itself before it hears of a spell. */
-static void become_zygote(const char *engine) {
+static void prepare_zygote(void) {
   if (confine_stage1() != 0 || confine_zygote_prepare() != 0) {
     refuse_with(EXIT_UNCONFINED, "no zygote: %s", confine_error());
   }
-  zygote_arm(engine);
+}
+
+/* Forks a worker for each order and comes back in each of them, confined, with a channel of its own.
+ * Until then only our own prelude ran. */
+static void serve_as_zygote(const char *engine) {
+  if (confine_zygote_serve() != 0) {
+    refuse_with(EXIT_UNCONFINED, "no zygote: %s", confine_error());
+  }
+  channel_open(CHANNEL);
+  load_plan();
+  if (confine_stage2() != 0) {
+    refuse_with(EXIT_UNCONFINED, "the confinement failed: %s", confine_error());
+  }
+  message_hello(engine, confine_report_json());
 }
 
 static const struct engine_end NO_ROOM = {true, "memory",
@@ -176,7 +196,6 @@ static struct engine_end run_spell(void) {
 
 _Noreturn static void finish(struct engine_end end) {
   if (end.trapped) {
-    message_output_end();
     message_failed(end.kind, end.message);
     _exit(EXIT_GUEST_FAILED);
   }
@@ -209,8 +228,8 @@ _Noreturn static void run(int count, char **words, enum mode mode) {
   parse(count, words, options, mode == IMAGE ? 5 : 6, 5);
   const char *engine = options[0].value;
   const char *image = options[5].value;
-  bool python = strcmp(engine, "python") == 0;
-  if (!python && strcmp(engine, "lua") != 0 && strcmp(engine, "javascript") != 0) {
+  if (strcmp(engine, "python") != 0 && strcmp(engine, "lua") != 0 &&
+      strcmp(engine, "javascript") != 0) {
     refuse("there is no engine %s", engine);
   }
   uint64_t memory = number(options[4].name, options[4].value);
@@ -218,32 +237,21 @@ _Noreturn static void run(int count, char **words, enum mode mode) {
   signal(SIGPIPE, SIG_IGN); /* a supervisor that is gone is an end, not an accident */
   size_t stack = make_stack();
   channel_open(CHANNEL);
-  plan_load();
+  load_plan();
 
   wasmtime_open(options[1].value);
   struct file prelude = {NULL, 0};
   if (image == NULL) {
     prelude = map_file(options[3].value, PRELUDE_MOST);
   }
-  if (python) {
-    char *text = strndup((const char *)prelude.bytes, prelude.size);
-    if (text == NULL || strlen(text) != prelude.size) {
-      refuse("the Python prelude holds a zero byte");
-    }
-    wasi_arguments(text);
-  }
-  engine_load(options[2].value, python ? &wasi_imports : &hostcall_imports, memory,
-              stack);
+  engine_load(options[2].value, &hostcall_imports, memory, stack);
   bool has_room = image == NULL || engine_resume(image);
 
   if (mode == ZYGOTE) {
-    become_zygote(engine);
+    prepare_zygote();
   } else {
     confine();
     message_hello(engine, confine_report_json());
-  }
-  if (python) {
-    finish(engine_call("_start", NULL, 0));
   }
   wasmtime_val_raw_t stack_pointer = {0};
   struct engine_end end = NO_ROOM;
@@ -259,7 +267,9 @@ _Noreturn static void run(int count, char **words, enum mode mode) {
   if (end.trapped) {
     finish(end);
   }
-  zygote_point();
+  if (mode == ZYGOTE) {
+    serve_as_zygote(engine);
+  }
   finish(run_spell());
 }
 
