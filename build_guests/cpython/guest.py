@@ -96,7 +96,7 @@ def _interpreter(work: Path, settings: Settings) -> bytes:
     files = [f"{CPYTHON.folder}/{file}" for file in SOURCES]
     files += [f"{ZLIB.folder}/{file}" for file in ZLIB_SOURCES]
     flags = [*FLAGS, *_includes()]
-    # The long ones first: else the last one is compiled alone. The longest of all, the interpreter's
+    # The long ones first: else the last one is compiled alone. The longest, the interpreter's
     # loop, is a small file that includes others.
     by_size = sorted(files, key=lambda file: -(work / file).stat().st_size)
     by_size.sort(key=lambda file: not file.endswith("/ceval.c"))
