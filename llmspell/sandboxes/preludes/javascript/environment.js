@@ -53,11 +53,13 @@ const addTimers = () => {
   setGlobal("clearInterval", P.clearTimeout);
 };
 
+// At boot: what a zygote has by then, its children share.
+addApi();
+addConsole();
+addTimers();
+
 P.makeEnvironment = () => {
   const { run } = P;
-  addApi();
-  addConsole();
-  addTimers();
   setGlobal("params", run.params ?? {});
   setGlobal("args", run.args ?? []);
   setGlobal("env", run.env ?? {});
