@@ -63,7 +63,7 @@ def test_every_tool_works_in_a_forked_worker(zygote: Zygote) -> None:
     assert worker.forked.wait().code == 0
 
 
-def test_workers_of_one_zygote_draw_different_numbers(zygote: Zygote) -> None:
+def test_KX_18_workers_of_one_zygote_draw_different_numbers(zygote: Zygote) -> None:
     drawn = set()
     for _ in range(4):
         with ForkedTools(zygote) as worker:
