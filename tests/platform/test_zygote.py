@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import time
 from collections.abc import Iterator
@@ -268,6 +269,21 @@ def test_a_reader_that_went_away_is_no_end_of_the_zygote(zygote: Zygote) -> None
         assert receive(other) == {"type": "done", "value": 7}
     again.close()
     os.close(forked._handle)
+
+
+def test_a_zygote_that_does_not_answer_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    from llmspell.platform.linux import zygote as client
+
+    monkeypatch.setattr(client, "ANSWER_SECONDS", 0.2)
+    with zygotes.started("lua") as zygote:
+        running, channel = run(zygote, source="while true do end")
+        pid = running.pid
+        os.kill(max(children_of(zygote.process.pid)), signal.SIGSTOP)
+        with channel, pytest.raises(ZygoteGone, match="does not answer"):
+            zygote.fork(0).settle()
+        assert running.wait(5).signal == 9
+        running.close()
+        assert not is_running(pid)
 
 
 def test_512_children_are_the_most_and_the_next_waits_for_an_end() -> None:
