@@ -98,14 +98,15 @@ def confine(library: str, is_zygote: bool) -> dict[str, object]:
 
     from llmspell.sandboxes.engines.confinement import Confinement
 
+    plan = read_plan()
     confinement = Confinement(library)
+    confinement.load(plan)
     if is_zygote:
         from llmspell.sandboxes.engines.zygote import fork_on_order
 
-        confinement.load(read_plan())
         confinement.prepare_zygote()
         fork_on_order(confinement)
-    confinement.load(read_plan())
+        confinement.load(read_plan())
     report = json.loads(confinement.enter())
     return {"layers": report["layers"], "effects": report["effects"]}
 

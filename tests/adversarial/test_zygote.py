@@ -121,7 +121,7 @@ result = [name for name, error in answers.items() if not error]
 )
 
 
-def test_PR_08_PR_09_PR_16_no_sibling_and_no_zygote_is_seen_signalled_or_traced() -> None:
+def test_PR_08_PR_09_no_sibling_and_no_zygote_is_seen_signalled_or_traced() -> None:
     arguments = ("--modules", "ctypes")
     extra = {
         "x86_64": {"prlimit": 302, "readv": 310, "affinity": 204},
@@ -165,7 +165,7 @@ result = {'reached': reached, 'control': libc.write(3, b'', 0)}
 )
 
 
-def test_PR_16_of_1024_descriptors_only_the_own_channel_is_open() -> None:
+def test_of_1024_descriptors_only_the_own_channel_is_open() -> None:
     arguments = ("--modules", "ctypes")
     with worker("python", "forked", arguments=arguments) as sibling:
         sibling.begin(BUSY)
@@ -213,7 +213,7 @@ def test_what_one_child_changes_no_other_sees() -> None:
     ],
     ids=["flood", "crash", "calls", "closed channel", "memory", "stop"],
 )
-def test_RS_28_a_hostile_child_does_not_keep_the_zygote_from_answering(source: str) -> None:
+def test_a_hostile_child_does_not_keep_the_zygote_from_answering(source: str) -> None:
     arguments = ("--modules", "ctypes")
     zygote = zygotes.kept("python", arguments)
     hostile = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import time
 from collections.abc import Iterator
@@ -121,7 +122,10 @@ def children_of(pid: int) -> list[int]:
 def test_PR_09_a_zygote_can_not_be_read_by_its_own_uid(zygote: Zygote) -> None:
     pid = max(children_of(zygote.process.pid))
     assert os.stat(f"/proc/{pid}/environ").st_uid == 0
-    if os.geteuid() != 0:
+    if os.geteuid() == 0:
+        with open(f"/proc/{pid}/environ", "rb") as file:
+            assert file.read() == b"LC_ALL=C.UTF-8\0"
+    else:
         with pytest.raises(PermissionError):
             os.listdir(f"/proc/{pid}/fd")
 
@@ -268,6 +272,21 @@ def test_a_reader_that_went_away_is_no_end_of_the_zygote(zygote: Zygote) -> None
         assert receive(other) == {"type": "done", "value": 7}
     again.close()
     os.close(forked._handle)
+
+
+def test_a_zygote_that_does_not_answer_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    from llmspell.platform.linux import zygote as client
+
+    monkeypatch.setattr(client, "ANSWER_SECONDS", 0.2)
+    with zygotes.started("lua") as zygote:
+        running, channel = run(zygote, source="while true do end")
+        pid = running.pid
+        os.kill(max(children_of(zygote.process.pid)), signal.SIGSTOP)
+        with channel, pytest.raises(ZygoteGone, match="does not answer"):
+            zygote.fork(0).settle()
+        assert running.wait(5).signal == 9
+        running.close()
+        assert not is_running(pid)
 
 
 def test_512_children_are_the_most_and_the_next_waits_for_an_end() -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from llmspell.supervisor.ending import CPU_SLACK
 from tests.e2e import spells
 from tests.parity import zygotes
 from tests.parity.workers import LANGUAGES, Ended, drive, run, worker
@@ -59,8 +60,8 @@ def test_RS_13_processor_time_is_counted_from_the_fork(language: str) -> None:
         one.begin(spells.LOOPS[language, "busy"])
         assert one.receive(20) is None
     status = one.close()
-    # The kernel's clock ticks count up to a third more than was used on a loaded machine.
-    assert status.signal == 9 and 0.7 <= status.cpu_seconds <= 1.5
+    # The kernel's limit counts in ticks, which on a busy machine run ahead of the exact time.
+    assert status.signal == 9 and 1 - CPU_SLACK <= status.cpu_seconds <= 1.5
 
 
 def test_RS_11_a_kill_of_any_loop_is_reaped_at_once() -> None:

@@ -35,7 +35,7 @@ def forked(language: str, source: str, **fields: Any) -> Any:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_children_of_one_zygote_draw_different_numbers(language: str) -> None:
+def test_KX_18_children_of_one_zygote_draw_different_numbers(language: str) -> None:
     draws = [forked(language, DRAWN[language]) for _ in range(4)]
     for numbers in zip(*draws, strict=True):
         assert len(set(numbers)) == len(draws), draws

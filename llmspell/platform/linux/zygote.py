@@ -25,6 +25,7 @@ _READY: Final = struct.pack("=II", 0x5A50534C, 1)
 _ORDER: Final = struct.Struct("=I")
 _ANSWER: Final = struct.Struct("=Ii")
 _ENDING: Final = struct.Struct("=iIQQ")
+_TIME: Final = struct.Struct("@ll")
 _FD_SPACE: Final = socket.CMSG_SPACE(struct.calcsize("i"))
 
 ANSWER_SECONDS: Final = 5.0
@@ -164,6 +165,8 @@ class Zygote:
             raise
         finally:
             theirs.close()
+        # A zygote that takes no orders must not hold up who gives them.
+        ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _TIME.pack(int(ANSWER_SECONDS), 0))
         self._control = ours
         self._orders: dict[int, Forked] = {}
         self._ready = False
@@ -200,7 +203,9 @@ class Zygote:
         rights = array.array("i", (channel, told))
         try:
             self._control.sendmsg(
-                [_ORDER.pack(number)], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, rights)]
+                [_ORDER.pack(number)],
+                [(socket.SOL_SOCKET, socket.SCM_RIGHTS, rights)],
+                socket.MSG_NOSIGNAL,
             )
         except OSError as error:
             os.close(ending)

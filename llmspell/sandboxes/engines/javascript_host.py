@@ -33,10 +33,10 @@ _OPEN_HOST: Final = """(function () {
   const evaluate = eval, random = take("__random"), runJobs = take("__run_jobs");
   // The binding can't convert a string that the engine still holds in pieces; a slice is whole.
   const whole = Function.prototype.call.bind(String.prototype.slice), send = take("__send");
-  const receive = take("__recv"), defineProperty = Object.defineProperty;
   let pool = "", listener = () => {};
   globalThis.__rejected = (promise, reason, handled) => listener(promise, reason, handled);
-  // The engine's generator starts from the clock, which a spell could predict.
+  // The engine's generator starts from the clock, which a spell could predict. The pool is filled
+  // at its first use: before a zygote forks nobody draws.
   Math.random = function random_() {
     if (pool === "") pool = random(%d);
     const value = Number("0x" + pool.slice(0, 13)) / 2 ** 52;
@@ -44,22 +44,8 @@ _OPEN_HOST: Final = """(function () {
     return value;
   };
   Object.defineProperty(Math.random, "name", { value: "random" });
-  // After the first wait, in which a zygote forks: what was made at boot would be all children's.
-  const renew = () => {
-    const native = performance, now = native.now, passed = now();
-    const value = { now() { return now() - passed; } };
-    defineProperty(value, "timeOrigin", { value: native.timeOrigin + passed, enumerable: true });
-    defineProperty(globalThis, "performance", { value });
-    pool = "";
-  };
-  const host = globalThis.__host = {
-    send: (text) => send(whole(text, 0)),
-    recv: (timeout) => {
-      const text = receive(timeout);
-      host.recv = receive;
-      renew();
-      return text;
-    }, clock: take("__clock"), random,
+  globalThis.__host = {
+    send: (text) => send(whole(text, 0)), recv: take("__recv"), clock: take("__clock"), random,
     compile: (source, name) => evaluate(source), run_jobs: () => runJobs(),
     on_rejection: (action) => { listener = action }, out_of_memory: take("__out_of_memory"),
     compiled_name: "<input>", prelude_line: %d,

@@ -4,7 +4,8 @@ Arguments: `--site DIR` (repeatable) where the engine is installed, `--prelude F
 `--confine LIBRARY` (then the first frame is a plan), `--profile NAME`, `--modules a,b` that were
 granted and are loaded before confinement. For Python `--needs a,b` are the safe modules to load
 (`safe_modules.named_in`); without it all are, which a zygote wants and a single run pays 40 ms for.
-`--zygote 1` makes a zygote (zygote.py), whose children are the workers.
+`--zygote 1` makes a zygote (zygote.py), whose children are the workers; then only modules of the
+standard library may be granted, since others may keep what they drew or read when they were loaded.
 Everything is loaded first; then the second stage of the confinement, `hello`, and the prelude,
 which waits for the spell.
 """
@@ -67,20 +68,24 @@ class Options:
                 self.is_zygote = True
             else:
                 sys.exit(64)
-        if not self.engine or (self.is_zygote and not self.confine):
+        if not self.engine or (self.is_zygote and not self._makes_a_zygote()):
             sys.exit(64)
         if not self.prelude:
             suffix = SUFFIXES[self.engine]
             self.prelude = f"{ROOM}/preludes/_generated/prelude.{suffix}"
 
+    def _makes_a_zygote(self) -> bool:
+        tops = {name.partition(".")[0] for name in self.modules}
+        return bool(self.confine) and tops <= sys.stdlib_module_names
+
 
 def main(words: list[str]) -> None:
-    """Runs one worker; comes back only when the spell ended."""
+    """Runs one worker; does not come back."""
     options = Options(words)
     sys.path.extend(path for path in [*options.sites, PACKAGE_PARENT] if path not in sys.path)
     _skip_front_door()
     from llmspell.sandboxes.engines.host import load_host
-    from llmspell.sandboxes.engines.wire import Wire
+    from llmspell.sandboxes.engines.wire import Wire, leave
 
     engine = options.engine
     if options.is_zygote:
@@ -99,6 +104,8 @@ def main(words: list[str]) -> None:
         host = load_host(engine)(wire, options.prelude, _to_load(options))
         wire.send(_hello(engine, _confine(wire, options.confine)))
     host.run()
+    # The interpreter's own end would free every object: milliseconds, and the spell's finalizers.
+    leave()
 
 
 def _skip_front_door() -> None:

@@ -31,7 +31,7 @@ class ZygoteWire(Wire):
     def fork_at_next_wait(self, fork: Callable[[], None]) -> None:
         """Arms it; the zygote's own frames were all taken before."""
         if self._buffer:
-            leave()
+            leave(70)
         self._fork = fork
 
     def recv(self, timeout_ms: float | None = None) -> bytes | None:
