@@ -156,6 +156,7 @@ def test_the_path_of_run_imports_nothing_heavy() -> None:
     code = (
         "from llmspell.cli import main\n"
         "import llmspell.cli.run, llmspell.supervisor.worker, llmspell.supervisor.services\n"
+        "import llmspell.supervisor.prepare, llmspell.supervisor.session\n"
     )
     found = loaded_after(code)
     assert "llmspell.supervisor.session" in found

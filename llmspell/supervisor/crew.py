@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from llmspell.channel.roles import Role
 from llmspell.records import TYPE_CHECKING
 
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
 else:
     # What `socket` adds to its C module costs a cold command 3 ms, and nothing here needs it.
     from _socket import socketpair
+
+Launch = Callable[[Role, "socket.socket", int], "Process"]
+"""Starts a worker of this role: our end of its channel (for its plan), and the worker's end."""
 
 READ_SIZE: Final = 262_144
 """Bytes taken from a channel at a time: a part frame, so that one worker can't hold the loop."""
