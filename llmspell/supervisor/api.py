@@ -10,7 +10,7 @@ async with llmspell.Supervisor() as supervisor:
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -192,42 +192,45 @@ class Supervisor:
     ) -> Run:
         """A run under way: it waits or works already. For hosts that drive runs themselves.
 
-        Raises `UsageError` for what the caller got wrong; every other refusal comes from its task.
+        Raises as `run` does, for what is known at once; later refusals come from its task.
         """
         import asyncio
-        from functools import partial
 
         from llmspell.supervisor.running import Run
 
         if not self._open:
             raise UsageError("the supervisor is not open", hint="use: async with Supervisor()")
-        held: tuple[Callable[[], None], ...]
         prepared = None
-        taken = None
         if self._shards is None and self._gate.room_at_once:
             prepared = prepare(spell, options)
-            try:
-                taken = self._gate.enter_now(tenant, _needed(prepared.plan.policy))
-            finally:
-                if taken is None:
-                    prepared.close()
-        run = Run()
-        if prepared is not None and taken is not None:
-            work = self._local(prepared, sink, tenant, on_begin)
-            run.task = asyncio.ensure_future(run.drive(work))
-            # Not in the task: one that is cancelled before its first step runs nothing of it.
-            held = (prepared.close, taken.release)
+            policy = prepared.plan.policy
         else:
-            needed = _needed(choose_policy(spell, options))
-            entering = self._gate.enter(tenant, needed)
-            run.task = asyncio.ensure_future(
-                self._wait_and_work(run, entering, spell, options, sink, tenant, on_begin)
-            )
-            held = (entering.close,)
-        for give_back in held:
-            run.task.add_done_callback(partial(_call, give_back))
+            policy = choose_policy(spell, options)
+        try:
+            taken = self._gate.enter(tenant, _needed(policy))
+        except BaseException:
+            if prepared is not None:
+                prepared.close()
+            raise
+        run = Run()
+        try:
+            if prepared is not None and taken.in_flight:
+                working = run.drive(self._local(prepared, sink, tenant, on_begin))
+            else:
+                if prepared is not None:
+                    # It holds descriptors: who waits only holds a text.
+                    prepared.close()
+                    prepared = None
+                working = self._wait_and_work(run, taken, spell, options, sink, tenant, on_begin)
+        except BaseException:
+            if prepared is not None:
+                prepared.close()
+            taken.release()
+            raise
+        run.task = asyncio.ensure_future(working)
+        # Not in the task: one that is cancelled before its first step runs nothing of it.
+        run.task.add_done_callback(lambda _: self._over(run, taken, prepared))
         self._runs.add(run)
-        run.task.add_done_callback(lambda _: self._runs.discard(run))
         return run
 
     async def drain(self, seconds: float, *, finish_waiting: bool = False) -> Drained:
@@ -258,25 +261,29 @@ class Supervisor:
     async def _wait_and_work(
         self,
         run: Run,
-        entering: Coroutine[Any, Any, Pass],
+        taken: Pass,
         spell: Spell,
         options: RunOptions,
         sink: Sink,
         tenant: str,
         on_begin: Callable[[Begun], None] | None,
     ) -> Result:
-        taken = await entering
+        await taken.admitted()
+        if self._shards is not None:
+            work = await self._shards.place(spell, options, sink, tenant, on_begin)
+            return await run.drive(work)
+        prepared = prepare(spell, options)
         try:
-            if self._shards is not None:
-                work = await self._shards.place(spell, options, sink, tenant, on_begin)
-                return await run.drive(work)
-            prepared = prepare(spell, options)
-            try:
-                return await run.drive(self._local(prepared, sink, tenant, on_begin))
-            finally:
-                prepared.close()
+            taken.check(_needed(prepared.plan.policy))
+            return await run.drive(self._local(prepared, sink, tenant, on_begin))
         finally:
-            taken.release()
+            prepared.close()
+
+    def _over(self, run: Run, taken: Pass, prepared: Prepared | None) -> None:
+        self._runs.discard(run)
+        if prepared is not None:
+            prepared.close()
+        taken.release()
 
     def _local(
         self,
@@ -296,10 +303,6 @@ class Supervisor:
         from llmspell.supervisor.runner import launcher
 
         return launcher(prepared)
-
-
-def _call(give_back: Callable[[], None], _: object) -> None:
-    give_back()
 
 
 def _needed(policy: Policy) -> ResourceAmounts:

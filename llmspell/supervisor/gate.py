@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import NamedTuple
 
-from llmspell.errors import InternalError, LimitExceeded
+from llmspell.errors import InternalError, LimitExceeded, OperationFailed
 from llmspell.policies.resources import ResourceAmounts, ResourceGuard, SharedResources
 from llmspell.supervisor.admission import Admission, Stage, Ticket, draining
 
@@ -54,32 +54,21 @@ class Gate:
         """Whether a place is free and nobody waits for it."""
         return self._admission.room_at_once
 
-    async def enter(self, tenant: str, needed: ResourceAmounts) -> Pass:
-        """Waits for a place and takes the resources. Whoever gets a pass must release it.
+    def enter(self, tenant: str, needed: ResourceAmounts) -> Pass:
+        """A place in the queue, or already in flight; to be released whatever comes.
 
-        Raises `LimitExceeded` for what can never fit, when nobody more may wait and after the
-        longest wait; `OperationFailed` (6008) when the gate is closed. Cancelling frees the place.
+        Raises `LimitExceeded` for what can never fit and when nobody more may wait, `UsageError`
+        for a tenant without a name, `OperationFailed` (6008) when the gate is closed.
         """
-        ticket = self._queue(tenant, needed)
-        admitted = ticket.work.admitted
-        try:
-            await admitted
-        except BaseException:
-            # Cancelled, perhaps in the very moment in which it was let in or refused.
-            if admitted.done() and not admitted.cancelled():
-                admitted.exception()
-            self._release(ticket)
-            raise
+        self._check_it_can_fit(needed)
+        loop = asyncio.get_running_loop()
+        work = Waiting(needed, loop.create_future())
+        ticket, displaced = self._admission.enter(tenant, work, loop.time())
+        if displaced is not None:
+            _refuse(displaced, self._admission.full())
+        self._idle.clear()
+        self._serve()
         return Pass(self, ticket)
-
-    def enter_now(self, tenant: str, needed: ResourceAmounts) -> Pass | None:
-        """As `enter`, but None where it would wait."""
-        ticket = self._queue(tenant, needed)
-        if ticket.stage is Stage.IN_FLIGHT:
-            return Pass(self, ticket)
-        ticket.work.admitted.cancel()
-        self._release(ticket)
-        return None
 
     def close(self, *, keep_waiting: bool = False) -> int:
         """Lets nobody more in; how many were waiting and are refused now."""
@@ -92,17 +81,6 @@ class Gate:
     async def emptied(self) -> None:
         """Returns once nobody runs and nobody waits."""
         await self._idle.wait()
-
-    def _queue(self, tenant: str, needed: ResourceAmounts) -> Ticket[Waiting]:
-        self._check_it_can_fit(needed)
-        loop = asyncio.get_running_loop()
-        work = Waiting(needed, loop.create_future())
-        ticket, displaced = self._admission.enter(tenant, work, loop.time())
-        if displaced is not None:
-            _refuse(displaced, self._admission.full())
-        self._idle.clear()
-        self._serve()
-        return ticket
 
     def _check_it_can_fit(self, needed: ResourceAmounts) -> None:
         for name, amount, total in zip(ResourceAmounts._fields, needed, self._total, strict=True):
@@ -123,14 +101,8 @@ class Gate:
         return True
 
     def _serve(self) -> None:
-        while True:
-            ticket = self._admission.start(self._acquire)
-            if ticket is None:
-                break
-            if ticket.work.admitted.done():
-                # Cancelled, and its task did not come to leave yet.
-                self._release(ticket, serve=False)
-            else:
+        while (ticket := self._admission.start(self._acquire)) is not None:
+            if not ticket.work.admitted.done():
                 ticket.work.admitted.set_result(None)
         if not self._admission.in_flight and not self._admission.waiting:
             self._idle.set()
@@ -152,31 +124,56 @@ class Gate:
             _refuse(ticket, self._admission.late())
         self._serve()
 
-    def _release(self, ticket: Ticket[Waiting], *, serve: bool = True) -> None:
+    def _release(self, ticket: Ticket[Waiting]) -> None:
         guard, ticket.work.guard = ticket.work.guard, None
         if guard is not None:
             guard.release()
         self._admission.leave(ticket)
-        if serve:
-            self._serve()
+        self._serve()
 
 
 class Pass:
-    """A place in flight and its resources; given back exactly once."""
+    """A run's place, waiting or in flight, and its resources; given back exactly once."""
 
-    __slots__ = ("_gate", "_ticket")
+    __slots__ = ("_gate", "_released", "_ticket")
 
     def __init__(self, gate: Gate, ticket: Ticket[Waiting]) -> None:
         self._gate = gate
-        self._ticket: Ticket[Waiting] | None = ticket
+        self._ticket = ticket
+        self._released = False
+
+    @property
+    def in_flight(self) -> bool:
+        """Whether the run may start now."""
+        return self._ticket.stage is Stage.IN_FLIGHT
+
+    async def admitted(self) -> None:
+        """Waits until the run may start.
+
+        Raises `LimitExceeded` when it waited too long or gave way, `OperationFailed` (6008) when
+        the gate was closed meanwhile.
+        """
+        await self._ticket.work.admitted
+
+    def check(self, needed: ResourceAmounts) -> None:
+        """Raises `OperationFailed` if a run needs more by now than was taken for it."""
+        taken = self._ticket.work.needed
+        if any(now > then for now, then in zip(needed, taken, strict=True)):
+            raise OperationFailed(
+                "the run's policy changed while it waited, and it may use more now",
+                rule="limit.total_memory",
+                hint="run it again",
+            )
 
     def release(self) -> None:
         """Gives place and resources to whoever is next. Idempotent."""
-        ticket, self._ticket = self._ticket, None
-        if ticket is not None:
-            self._gate._release(ticket)
+        if not self._released:
+            self._released = True
+            self._gate._release(self._ticket)
 
 
 def _refuse(ticket: Ticket[Waiting], error: Exception) -> None:
-    if not ticket.work.admitted.done():
-        ticket.work.admitted.set_exception(error)
+    admitted = ticket.work.admitted
+    if not admitted.done():
+        admitted.set_exception(error)
+        admitted.exception()  # its task may be cancelled in this very moment and never ask

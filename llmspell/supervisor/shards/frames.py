@@ -19,7 +19,7 @@ _HEAD: Final = struct.Struct("<IBQ")
 
 
 class Kind(enum.IntEnum):
-    """Every kind of frame; up to `INTERRUPT` they go to the shard, the rest comes home."""
+    """Every kind of frame; up to `PING` they go to the shard, the rest comes home."""
 
     PLACE = 1
     """Working folder and environment, from here on."""
@@ -28,6 +28,7 @@ class Kind(enum.IntEnum):
     """The awaiting task is cancelled: end the run, answer `CANCELLED`."""
     INTERRUPT = 4
     """End the run with a result; the payload is the reason."""
+    PING = 5
 
     READY = 16
     BEGUN = 17
@@ -40,6 +41,7 @@ class Kind(enum.IntEnum):
     ERROR = 23
     """The run was not started, or could not be brought home."""
     CANCELLED = 24
+    PONG = 25
 
 
 class Frame(NamedTuple):

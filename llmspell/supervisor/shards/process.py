@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
 import socket
 import sys
@@ -27,6 +28,13 @@ LEAVE_SECONDS: Final = 6.0
 
 KILL_AGAIN_SECONDS: Final = 0.05
 
+PULSE_SECONDS: Final = 10.0
+"""How often a shard is asked whether it still turns."""
+
+PULSES_MISSED: Final = 3
+"""Askings in a row that a shard may leave unanswered; then its runs' limits are not held by anybody
+and it is ended. Counted by askings, so that a home that stood still itself blames nobody."""
+
 
 class Shard:
     """A started shard. `gone` is called once, when its pipe ended unasked."""
@@ -47,6 +55,9 @@ class Shard:
         self.pipe = Pipe(ours, self._received, self._ended)
         self._loop.add_reader(self._process.pidfd, self._reap)
         self._killer: asyncio.TimerHandle | None = None
+        self._heard = True
+        self._missed = 0
+        self._pulse = self._loop.call_later(PULSE_SECONDS, self._ask)
 
     def tell(self, kind: Kind, run: int, payload: bytes = b"") -> None:
         """Sends a frame. Raises `LimitExceeded` for one that is too large."""
@@ -65,13 +76,24 @@ class Shard:
         self._ended()
         await self._reaped
 
+    def _ask(self) -> None:
+        self._missed = 0 if self._heard else self._missed + 1
+        if self._missed >= PULSES_MISSED:
+            logging.getLogger(__name__).error("a shard does not answer any more; it is ended")
+            self.kill()
+            return
+        self._heard = False
+        self.pipe.send(Kind.PING)
+        self._pulse = self._loop.call_later(PULSE_SECONDS, self._ask)
+
     def _received(self, frame: Frame) -> None:
+        self._heard = True
         if frame.kind is Kind.READY:
             if not self.ready.done():
                 self.ready.set_result(None)
         elif frame.kind is Kind.LOG:
             self._log(frame.payload)
-        else:
+        elif frame.kind is not Kind.PONG:
             run = self.runs.get(frame.run)
             if run is not None:
                 run.received(frame)
@@ -90,6 +112,7 @@ class Shard:
 
     def _ended(self) -> None:
         self.pipe.close()
+        self._pulse.cancel()
         runs, self.runs = self.runs, {}
         for run in runs.values():
             run.lost()

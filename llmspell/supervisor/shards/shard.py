@@ -92,6 +92,8 @@ class Desk:
                 logging.getLogger(__name__).error("the working folder is gone: %s", error)
         elif frame.kind is Kind.RUN:
             self._begin(frame.run, frame.payload)
+        elif frame.kind is Kind.PING:
+            self.pipe.send(Kind.PONG)
         elif frame.kind is Kind.CANCEL:
             run = self._runs.get(frame.run)
             if run is not None:
