@@ -157,7 +157,8 @@ def test_bounds_that_are_none_are_refused(bounds: tuple[int, ...]) -> None:
 @pytest.mark.parametrize("tenant", ["", "x" * 257, None])
 def test_a_tenant_has_a_name(tenant: str) -> None:
     with pytest.raises(UsageError):
-        Admission(1, 1, 1).enter(tenant, "a", 0)
+        admission: Admission[str] = Admission(1, 1, 1)
+        admission.enter(tenant, "a", 0)
 
 
 ACTIONS = st.lists(

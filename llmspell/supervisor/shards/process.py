@@ -23,6 +23,9 @@ from llmspell.supervisor.shards.remote import RemoteWork
 PROGRAM: Final = Path(__file__).resolve().with_name("main.py")
 PACKAGE_FOLDER: Final = str(Path(__file__).resolve().parents[3])
 
+START_SECONDS: Final = 20.0
+"""Time a shard may take until it is ready."""
+
 LEAVE_SECONDS: Final = 6.0
 """Time a shard has to end by itself once its pipe is closed: a little more than it gives itself."""
 
@@ -57,7 +60,7 @@ class Shard:
         self._killer: asyncio.TimerHandle | None = None
         self._heard = True
         self._missed = 0
-        self._pulse = self._loop.call_later(PULSE_SECONDS, self._ask)
+        self._pulse = self._loop.call_later(START_SECONDS, self.kill)
 
     def tell(self, kind: Kind, run: int, payload: bytes = b"") -> None:
         """Sends a frame. Raises `LimitExceeded` for one that is too large."""
@@ -65,10 +68,14 @@ class Shard:
 
     def kill(self) -> None:
         """Ends it at once, and all its workers; its runs end as lost."""
-        if not self._reaped.done():
-            # The first one ends its workers, the next one itself: see Process.kill.
-            self._process.kill()
-            self._kill_later(KILL_AGAIN_SECONDS)
+        if self._reaped.done():
+            return
+        # Nothing that it says from here on counts: it may be woken by its own end.
+        self.pipe.close()
+        self._ended()
+        # The first one ends its workers, the next one itself: see Process.kill.
+        self._process.kill()
+        self._kill_later(KILL_AGAIN_SECONDS)
 
     async def leave(self) -> None:
         """Closes its pipe, upon which it ends by itself, and waits until it has."""
@@ -91,6 +98,8 @@ class Shard:
         if frame.kind is Kind.READY:
             if not self.ready.done():
                 self.ready.set_result(None)
+                self._pulse.cancel()
+                self._pulse = self._loop.call_later(PULSE_SECONDS, self._ask)
         elif frame.kind is Kind.LOG:
             self._log(frame.payload)
         elif frame.kind is not Kind.PONG:

@@ -14,12 +14,13 @@ from llmspell.channel.jsontext import Malformed, decode, encode
 from llmspell.errors import LimitExceeded, LlmspellError
 from llmspell.policies.violations import SecurityViolation, ViolationKind
 from llmspell.spells.spell import Spell
+from llmspell.supervisor.audit.log import AuditFailure
 from llmspell.supervisor.prepare import RunOptions
 from llmspell.supervisor.result import Denial, Isolation, Result, Status, Usage
 
 _ERRORS: Final[Mapping[str, type[LlmspellError]]] = {
     kind.__name__: kind
-    for kind in vars(errors).values()
+    for kind in (*vars(errors).values(), AuditFailure)
     if isinstance(kind, type) and issubclass(kind, LlmspellError)
 }
 

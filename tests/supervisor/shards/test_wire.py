@@ -102,8 +102,14 @@ def test_a_limit_keeps_its_name_and_an_inner_class_becomes_its_nearest() -> None
         error = LimitExceeded(limit, "too much", hint="less")
         back = wire.error_from_wire(wire.error_to_wire(error))
         assert type(back) is LimitExceeded and vars(back) == vars(error)
-    inner = wire.error_from_wire(wire.error_to_wire(AuditFailure("disk")))
-    assert type(inner) is errors.OperationFailed and inner.message == "disk"
+    kept = wire.error_from_wire(wire.error_to_wire(AuditFailure("disk")))
+    assert type(kept) is AuditFailure and kept.message == "disk"
+
+    class Inner(AuditFailure):
+        pass
+
+    nearest = wire.error_from_wire(wire.error_to_wire(Inner("disk")))
+    assert type(nearest) is AuditFailure and nearest.message == "disk"
 
 
 RESULT = Result(
