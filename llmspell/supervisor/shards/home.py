@@ -51,7 +51,7 @@ class Shards:
         """Starts all of them. Raises `OperationFailed` when one can't be, `UsageError` when the
         package that carries their logs is not installed."""
         try:
-            from llmspell.supervisor.shards import process  # noqa: F401
+            import multiprocessing_logging  # noqa: F401  the logs' way home
         except ImportError as error:
             raise UsageError(
                 f"shards need a package that is not installed ({error.name})",
@@ -85,7 +85,8 @@ class Shards:
             # Output comes home as it is printed, and is put together there.
             options._replace(keep_output=False),
             tenant,
-            logging.getLogger("llmspell.spell").getEffectiveLevel(),
+            # 0 would mean there: as the logger above says.
+            max(1, logging.getLogger("llmspell.spell").getEffectiveLevel()),
         )
         try:
             payload = order.to_wire()
@@ -145,9 +146,9 @@ class Shards:
         del self._restarts[index]
         try:
             self._spawn(index)
-        except OperationFailed as error:
+        except (OperationFailed, OSError) as error:
             self._failures[index] += 1
-            logging.getLogger(__name__).error("shard %d: %s", index, error.sentence())
+            logging.getLogger(__name__).error("shard %d can't be started: %s", index, error)
             rest = min(REST_MAX, 0.1 * 2.0 ** self._failures[index])
             timer = asyncio.get_running_loop().call_later(rest, self._restart, index)
             self._restarts[index] = timer

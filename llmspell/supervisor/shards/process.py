@@ -149,12 +149,14 @@ def _spawn(start: dict[str, Any]) -> tuple[socket.socket, platform.Process]:
     folders = [folder for folder in sys.path if folder]
     if PACKAGE_FOLDER not in folders:
         folders.append(PACKAGE_FOLDER)
-    text = json.dumps({**start, "path": folders}).encode("ascii")
-    if not sys.executable:
-        raise _not_started()
+    text = json.dumps({**start, "path": folders, "home": os.getpid()}).encode("ascii")
+    first = len(text).to_bytes(4, "little") + text
     ours, theirs = socket.socketpair()
     try:
-        ours.send(len(text).to_bytes(4, "little") + text)
+        ours.setblocking(False)
+        # Nobody reads yet: it fits into the socket's buffer, or the search path is no sane one.
+        if not sys.executable or ours.send(first) != len(first):
+            raise _not_started()
         argv = [sys.executable, "-I", "-B", str(PROGRAM)]
         # What Python says when it can't even start is for the terminal; logs come over the pipe.
         process = platform.spawn(argv, channel=theirs.fileno(), stderr=_stderr())

@@ -25,12 +25,16 @@ from llmspell.supervisor.shards.pipe import Pipe
 ALONE_SECONDS: Final = 5.0
 """Time a shard may take to end its runs once its home is gone."""
 
+LOOK_MILLISECONDS: Final = 500
+"""How often a shard looks whether its home still is its parent."""
+
 
 def serve(descriptor: int, start: Mapping[str, Any]) -> None:
     """Serves runs until the pipe ends; `start` holds the bounds of the home's supervisor."""
     channel = socket.fromfd(descriptor, socket.AF_UNIX, socket.SOCK_STREAM)
     os.close(descriptor)
-    watcher = threading.Thread(target=_end_with_home, args=(os.dup(channel.fileno()),), daemon=True)
+    watched = channel.dup()
+    watcher = threading.Thread(target=_end_with_home, args=(watched, start["home"]), daemon=True)
     watcher.start()
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(_serve(channel, start))
@@ -44,11 +48,20 @@ def _loop_factory() -> Any:
     return uvloop.new_event_loop
 
 
-def _end_with_home(descriptor: int) -> None:
-    """However busy the loop is, a shard without a home ends; its workers end with it."""
+def _end_with_home(channel: socket.socket, home: int) -> None:
+    """However busy the loop is, a shard without a home ends; its workers end with it.
+
+    The pipe alone does not tell when the application forked: its child holds the other end, too.
+    """
     poller = select.poll()
-    poller.register(descriptor, 0)  # nothing but the other end's closing
-    poller.poll()
+    poller.register(channel, 0)  # nothing but the other end's closing
+    while not poller.poll(LOOK_MILLISECONDS):
+        if os.getppid() != home:
+            break
+    try:
+        channel.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        pass  # it has ended already
     time.sleep(ALONE_SECONDS)
     os._exit(1)
 
