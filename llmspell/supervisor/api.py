@@ -23,9 +23,10 @@ from llmspell.supervisor.result import Result
 
 if TYPE_CHECKING:
     from llmspell.policies.policy import Policy
-    from llmspell.supervisor.crew import Launch
+    from llmspell.supervisor.crew import Crew
     from llmspell.supervisor.drivers.blocking import Sink
     from llmspell.supervisor.gate import Pass
+    from llmspell.supervisor.pool import Pool
     from llmspell.supervisor.running import Begun, Run, Work
     from llmspell.supervisor.shards.home import Shards
 
@@ -103,14 +104,18 @@ class Supervisor:
         waiting: int = WAITING,
         wait: float = WAIT_SECONDS,
         per_tenant: int | None = None,
+        zygotes: bool = True,
+        spares: int = 2,
         shards: int = 1,
     ) -> None:
         """`total` is what all runs together may use; a run that never fits is refused at once.
 
         `in_flight` runs at a time at most, of one tenant `per_tenant`; `waiting` more may wait, for
-        `wait` seconds at most. With `shards` above 1 the sessions live in so many trusted helper
-        processes (needs the extra `llmspell[shards]`), and this process only places them.
-        Raises `UsageError` for bounds that are none.
+        `wait` seconds at most. With `zygotes` runs at `medium` and `high` are forked from booted
+        engines, of which each tenant has its own, and up to `spares` confined workers wait for each
+        kind of run. With `shards` above 1 the sessions live in so many trusted helper processes
+        (needs the extra `llmspell[shards]`), each with zygotes of its own, and this process only
+        places them. Raises `UsageError` for bounds that are none.
         """
         if type(shards) is not int or not 1 <= shards <= SHARDS_MAX:
             raise UsageError(f"shards is a whole number from 1 to {SHARDS_MAX}, not {shards!r}")
@@ -120,6 +125,9 @@ class Supervisor:
         self._gate = Gate(self._bounds)
         self._runs: set[Run] = set()
         self._open = False
+        self._zygotes = zygotes
+        self._spares = spares
+        self._pool: Pool | None = None
         self._shard_count = shards
         self._shards: Shards | None = None
 
@@ -127,8 +135,12 @@ class Supervisor:
         if self._shard_count > 1:
             from llmspell.supervisor.shards.home import Shards
 
-            self._shards = Shards(self._shard_count, self._bounds)
+            self._shards = Shards(self._shard_count, self._bounds, self._zygotes, self._spares)
             await self._shards.start()
+        elif self._zygotes:
+            from llmspell.supervisor.pool import Pool
+
+            self._pool = Pool(self._spares)
         self._open = True
         return self
 
@@ -147,6 +159,35 @@ class Supervisor:
         await asyncio.gather(*tasks, return_exceptions=True)
         if self._shards is not None:
             await self._shards.stop()
+        if self._pool is not None:
+            self._pool.close()
+            self._pool = None
+
+    async def warm(
+        self,
+        spell: Spell | str | os.PathLike[str],
+        *,
+        profile: str | Mapping[str, Any] | None = None,
+        limits: Mapping[str, str | int | float] | None = None,
+        policy_file: str | None = None,
+        tenant: str = "default",
+    ) -> bool:
+        """Boots what runs of such spells are forked from, and waits for it.
+
+        False when they will be started by exec: at `none` and `low`, or where no zygote starts.
+        """
+        options = _options(profile, (), limits, None, (), policy_file, None, False)
+        return await self.make_ready(_spell(spell), options, tenant)
+
+    async def make_ready(self, spell: Spell, options: RunOptions, tenant: str) -> bool:
+        """As `warm`, for hosts that make their options themselves."""
+        if self._shards is not None:
+            return await self._shards.warm(spell, options, tenant)
+        prepared = prepare(spell, options)
+        try:
+            return self._pool is not None and await self._pool.warm(prepared, tenant)
+        finally:
+            prepared.close()
 
     async def run(
         self,
@@ -296,13 +337,16 @@ class Supervisor:
 
         if on_begin is not None:
             on_begin(Begun(prepared.plan.session, prepared.plan.audit_path))
-        return LocalWork(prepared, self._launch(prepared, tenant), sink)
+        return LocalWork(prepared, self._crew(prepared, tenant), sink)
 
-    def _launch(self, prepared: Prepared, tenant: str) -> Launch:
+    def _crew(self, prepared: Prepared, tenant: str) -> Crew:
         """How this run's workers are started: the one place where that is chosen."""
+        if self._pool is not None:
+            return self._pool.crew(prepared, tenant)
+        from llmspell.supervisor.crew import Crew
         from llmspell.supervisor.runner import launcher
 
-        return launcher(prepared)
+        return Crew(launcher(prepared))
 
 
 def _needed(policy: Policy) -> ResourceAmounts:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from llmspell.supervisor.crew import Crew, Launch
 from llmspell.supervisor.drivers.aio import AsyncDriver
 from llmspell.supervisor.drivers.blocking import Sink
 from llmspell.supervisor.runner import begin
 
 if TYPE_CHECKING:
+    from llmspell.supervisor.crew import Crew
     from llmspell.supervisor.prepare import Prepared
     from llmspell.supervisor.result import Result
 
@@ -35,17 +35,16 @@ class Work(Protocol):
 class LocalWork:
     """A run whose session lives in this process."""
 
-    def __init__(self, prepared: Prepared, launch: Launch, sink: Sink) -> None:
+    def __init__(self, prepared: Prepared, crew: Crew, sink: Sink) -> None:
         self._prepared = prepared
-        self._launch = launch
+        self._crew = crew
         self._sink = sink
         self._driver: AsyncDriver | None = None
         self._interrupted: str | None = None
 
     async def drive(self) -> Result:
         """Starts the worker and drives the session."""
-        prepared = self._prepared
-        crew = Crew(self._launch)
+        prepared, crew = self._prepared, self._crew
         try:
             session = begin(prepared, crew)
             self._driver = AsyncDriver(session, crew, self._sink)

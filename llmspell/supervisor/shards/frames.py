@@ -19,7 +19,7 @@ _HEAD: Final = struct.Struct("<IBQ")
 
 
 class Kind(enum.IntEnum):
-    """Every kind of frame; up to `PING` they go to the shard, the rest comes home."""
+    """Every kind of frame; up to `WARM` they go to the shard, the rest comes home."""
 
     PLACE = 1
     """Working folder and environment, from here on."""
@@ -29,6 +29,8 @@ class Kind(enum.IntEnum):
     INTERRUPT = 4
     """End the run with a result; the payload is the reason."""
     PING = 5
+    WARM = 6
+    """Boot what runs of this order are forked from; the answer is `WARMED`."""
 
     READY = 16
     BEGUN = 17
@@ -42,6 +44,8 @@ class Kind(enum.IntEnum):
     """The run was not started, or could not be brought home."""
     CANCELLED = 24
     PONG = 25
+    WARMED = 26
+    """The payload is b"1" when runs of that order will be forked."""
 
 
 class Frame(NamedTuple):

@@ -14,7 +14,7 @@ from llmspell.supervisor.admission import UNAVAILABLE
 from llmspell.supervisor.shards import wire
 from llmspell.supervisor.shards.frames import Kind
 from llmspell.supervisor.shards.placement import Placement
-from llmspell.supervisor.shards.remote import RemoteWork
+from llmspell.supervisor.shards.remote import RemoteWork, Warming
 
 if TYPE_CHECKING:
     from llmspell.spells.spell import Spell
@@ -31,13 +31,15 @@ REST_MAX: Final = 30.0
 class Shards:
     """The shards by number. A shard that ends is replaced, after a rest when it ends repeatedly."""
 
-    def __init__(self, count: int, bounds: Bounds) -> None:
+    def __init__(self, count: int, bounds: Bounds, zygotes: bool, spares: int) -> None:
         self._count = count
         self._start: dict[str, Any] = {
             "total": list(bounds.total),
             "in_flight": bounds.in_flight,
             "wait": bounds.wait,
             "per_tenant": bounds.per_tenant,
+            "zygotes": zygotes,
+            "spares": spares,
         }
         self._live: dict[int, Shard] = {}
         self._leaving: set[asyncio.Task[None]] = set()
@@ -80,31 +82,23 @@ class Shards:
         Raises `UsageError` for parameters that can't travel, `LimitExceeded` for a run that is too
         large to, `OperationFailed` when there is no shard now.
         """
-        order = wire.Order(
-            spell,
-            # Output comes home as it is printed, and is put together there.
-            options._replace(keep_output=False),
-            tenant,
-            # 0 would mean there: as the logger above says.
-            max(1, logging.getLogger("llmspell.spell").getEffectiveLevel()),
-        )
-        try:
-            payload = order.to_wire()
-        except Malformed as error:
-            raise UsageError(f"the run can't be carried to its shard: {error}") from None
-        shard = self._choose(tenant)
-        await shard.pipe.room()
-        if not shard.pipe.open:
-            shard = self._choose(tenant)
+        # Output comes home as it is printed, and is put together there.
+        payload = _order(spell, options._replace(keep_output=False), tenant)
+        shard = await self._reach(tenant)
         number = next(self._numbers)
-        place = wire.place_to_wire()
-        if place != shard.place:
-            shard.tell(Kind.PLACE, 0, place)
-            shard.place = place
         shard.tell(Kind.RUN, number, payload)
         work = RemoteWork(shard, number, sink, options.keep_output, on_begin)
         shard.runs[number] = work
         return work
+
+    async def warm(self, spell: Spell, options: RunOptions, tenant: str) -> bool:
+        """Boots a zygote in the tenant's shard; whether its runs will be forked there."""
+        payload = _order(spell, options, tenant)
+        shard = await self._reach(tenant)
+        number = next(self._numbers)
+        shard.tell(Kind.WARM, number, payload)
+        warming = shard.runs[number] = Warming()
+        return await warming.answer
 
     async def stop(self) -> None:
         """Ends all of them and waits until they and their workers are gone. Idempotent."""
@@ -115,6 +109,18 @@ class Shards:
         for index in list(self._live):
             self._leave(self._live.pop(index))
         await asyncio.gather(*self._leaving, return_exceptions=True)
+
+    async def _reach(self, tenant: str) -> Shard:
+        """The shard whose turn it is, told where we stand and ready to be written to."""
+        shard = self._choose(tenant)
+        await shard.pipe.room()
+        if not shard.pipe.open:
+            shard = self._choose(tenant)
+        place = wire.place_to_wire()
+        if place != shard.place:
+            shard.tell(Kind.PLACE, 0, place)
+            shard.place = place
+        return shard
 
     def _choose(self, tenant: str) -> Shard:
         loads = {index: len(shard.runs) for index, shard in self._live.items()}
@@ -157,6 +163,15 @@ class Shards:
         task = asyncio.ensure_future(shard.leave())
         self._leaving.add(task)
         task.add_done_callback(self._leaving.discard)
+
+
+def _order(spell: Spell, options: RunOptions, tenant: str) -> bytes:
+    # Level 0 would mean there: as the logger above says.
+    level = max(1, logging.getLogger("llmspell.spell").getEffectiveLevel())
+    try:
+        return wire.Order(spell, options, tenant, level).to_wire()
+    except Malformed as error:
+        raise UsageError(f"the run can't be carried to its shard: {error}") from None
 
 
 def _none_left(what: str) -> OperationFailed:

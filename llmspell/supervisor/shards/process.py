@@ -18,7 +18,7 @@ from llmspell.supervisor.admission import UNAVAILABLE
 from llmspell.supervisor.shards import logs
 from llmspell.supervisor.shards.frames import Frame, Kind
 from llmspell.supervisor.shards.pipe import Pipe
-from llmspell.supervisor.shards.remote import RemoteWork
+from llmspell.supervisor.shards.remote import Answered
 
 PROGRAM: Final = Path(__file__).resolve().with_name("main.py")
 PACKAGE_FOLDER: Final = str(Path(__file__).resolve().parents[3])
@@ -46,7 +46,7 @@ class Shard:
         """Raises `OperationFailed` when the process can't be started."""
         self._loop = asyncio.get_running_loop()
         self._gone = gone
-        self.runs: dict[int, RemoteWork] = {}
+        self.runs: dict[int, Answered] = {}
         self.place = b""
         """The surroundings it was last told."""
         self.served = False

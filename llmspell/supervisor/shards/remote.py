@@ -21,6 +21,20 @@ END_SECONDS: Final = 5.0
 """Time a shard may take to end a run; then the shard itself is ended."""
 
 
+class Answered(Protocol):
+    """What a shard still owes an answer for."""
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing more is expected from the shard."""
+
+    def received(self, frame: Frame) -> None:
+        """What the shard says of it."""
+
+    def lost(self) -> None:
+        """The shard is gone."""
+
+
 class Line(Protocol):
     """What a run uses of its shard."""
 
@@ -163,3 +177,32 @@ class RemoteWork:
     def _lose_patience_later(self) -> None:
         if self._patience is None:
             self._patience = self._loop.call_later(END_SECONDS, self._line.kill)
+
+
+class Warming:
+    """A shard is asked to boot a zygote. `answer` is whether runs will be forked."""
+
+    def __init__(self) -> None:
+        self.answer: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+
+    @property
+    def over(self) -> bool:
+        """Whether it is answered, or nobody asks any more."""
+        return self.answer.done()
+
+    def received(self, frame: Frame) -> None:
+        """Its answer, or the error that the order itself has."""
+        if self.answer.done():
+            return
+        if frame.kind is Kind.WARMED:
+            self.answer.set_result(frame.payload == b"1")
+            return
+        try:
+            self.answer.set_exception(wire.error_from_wire(frame.payload))
+        except Malformed as error:
+            self.answer.set_exception(InternalError(f"a shard's answer can't be read: {error}"))
+
+    def lost(self) -> None:
+        """Nothing is booted."""
+        if not self.answer.done():
+            self.answer.set_result(False)

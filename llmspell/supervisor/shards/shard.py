@@ -75,6 +75,8 @@ async def _serve(channel: socket.socket, start: Mapping[str, Any]) -> None:
         waiting=in_flight,
         wait=start["wait"],
         per_tenant=start["per_tenant"],
+        zygotes=start["zygotes"],
+        spares=start["spares"],
     )
     async with supervisor:
         desk = Desk(supervisor, channel)
@@ -88,6 +90,7 @@ class Desk:
     def __init__(self, supervisor: Supervisor, channel: socket.socket) -> None:
         self._supervisor = supervisor
         self._runs: dict[int, Run] = {}
+        self._warming: set[asyncio.Task[None]] = set()
         self.ended = asyncio.Event()
         self.pipe = Pipe(channel, self._received, self.ended.set)
         self.pipe.send(Kind.READY)
@@ -105,6 +108,10 @@ class Desk:
                 logging.getLogger(__name__).error("the working folder is gone: %s", error)
         elif frame.kind is Kind.RUN:
             self._begin(frame.run, frame.payload)
+        elif frame.kind is Kind.WARM:
+            task = asyncio.ensure_future(self._warm(frame.run, frame.payload))
+            self._warming.add(task)
+            task.add_done_callback(self._warming.discard)
         elif frame.kind is Kind.PING:
             self.pipe.send(Kind.PONG)
         elif frame.kind is Kind.CANCEL:
@@ -132,6 +139,15 @@ class Desk:
             return
         self._runs[number] = run
         run.task.add_done_callback(lambda task: self._finished(number, task))
+
+    async def _warm(self, number: int, payload: bytes) -> None:
+        try:
+            order = wire.Order.from_wire(payload)
+            forked = await self._supervisor.make_ready(order.spell, order.options, order.tenant)
+        except Exception as error:
+            self._failed(number, error)
+        else:
+            self.pipe.send(Kind.WARMED, number, b"1" if forked else b"0")
 
     def _begun(self, number: int, begun: Begun) -> None:
         self.pipe.send(Kind.BEGUN, number, wire.begun_to_wire(*begun))
