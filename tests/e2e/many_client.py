@@ -93,7 +93,7 @@ async def waiting(shards: int) -> None:
         await asyncio.sleep(0)
         begun = time.monotonic()
         late = await refusal(supervisor.run(ONE))
-        assert late.rule == "limit.wait" and late.hint and time.monotonic() - begun < 1
+        assert late.rule == "limit.wait" and late.hint and time.monotonic() - begun < 3
         # Its turn comes, and only then does it turn out that its records can't be kept.
         queued = asyncio.ensure_future(supervisor.run(ONE, audit="/no/such/a"))
         await asyncio.sleep(0)
@@ -110,13 +110,14 @@ async def resources(shards: int) -> None:
     async with llmspell.Supervisor(total, shards=shards) as supervisor:
         never = await refusal(supervisor.run(ONE, limits={"memory": "400MiB"}))
         assert never.rule == "limit.total_memory" and never.code == 4009 and never.hint
-        napping = asyncio.ensure_future(supervisor.run(NAP, limits={"memory": "200MiB"}))
+        nap = supervisor.run(NAP, params={"ms": 800}, limits={"memory": "200MiB"})
+        napping = asyncio.ensure_future(nap)
         begun = time.monotonic()
         await asyncio.sleep(0)
         small = await supervisor.run(ONE, limits={"memory": "64MiB"})
         assert small.ok and not napping.done()
         later = await supervisor.run(ONE, limits={"memory": "200MiB"})
-        assert later.ok and napping.done() and time.monotonic() - begun > 0.3
+        assert later.ok and napping.done() and time.monotonic() - begun > 0.8
         # A run that fails while it is prepared holds nothing.
         for _ in range(3):
             await refusal(supervisor.run(ONE, limits={"memory": "200MiB"}, audit="/no/such/a"))
@@ -135,14 +136,14 @@ async def drain(shards: int) -> None:
         queued = asyncio.ensure_future(supervisor.run(ONE))
         await asyncio.sleep(0.1)
         begun = time.monotonic()
-        draining = asyncio.ensure_future(supervisor.drain(0.8))
+        draining = asyncio.ensure_future(supervisor.drain(1.5))
         await asyncio.sleep(0)
         assert (await refusal(supervisor.run(ONE))).rule == "supervisor.draining"
         assert (await refusal(queued)).code == 6008
         assert (await short).value == "short"
         done = await draining
         assert (done.finished, done.ended, done.refused) == (1, 1, 1), done
-        assert 0.7 < time.monotonic() - begun < 2
+        assert 1.4 < time.monotonic() - begun < 5
         ended = await long
         assert ended.status.value == "killed" and ended.reason == "drained", ended
         assert ended.audit_complete and ended.audit_head
@@ -262,14 +263,24 @@ async def output(_: int) -> None:
         assert isinstance(complaints[0]["exception"], RuntimeError)
 
 
+def trails() -> list[str]:
+    folder = Path(os.environ["XDG_STATE_HOME"]) / "llmspell" / "audit"
+    begun = [path.read_text() for path in folder.glob("*.jsonl")]
+    return [trail for trail in begun if "worker_start" in trail and "session_end" not in trail]
+
+
 async def shard_death(_: int) -> None:
     """A shard that ends takes its runs with it, each with a typed end; a new one takes over."""
     async with llmspell.Supervisor(shards=2) as supervisor:
         shards = shards_of_this()
         assert len(shards) == 2
         assert all(not Path(f"/proc/{pid}/environ").read_bytes() for pid in shards)
+        for number in range(4):
+            assert await supervisor.warm(LOOP, tenant=f"t{number}")
         runs = [asyncio.ensure_future(supervisor.run(LOOP, tenant=f"t{n}")) for n in range(4)]
         await until(lambda: all(len(descendants(pid)) >= 4 for pid in shards))
+        # Forked from zygotes that are shards' children: two steps below what is killed.
+        await until(lambda: sum('"start":"exec"' not in trail for trail in trails()) == 4)
         victim, other = shards
         workers = descendants(victim)
         os.kill(victim, signal.SIGKILL)
@@ -295,15 +306,15 @@ async def shard_death(_: int) -> None:
 
 async def hung_shard(_: int) -> None:
     """A shard that stands still is ended: its runs' limits would be held by nobody."""
-    shard_process.PULSE_SECONDS = 0.2  # type: ignore[misc]
+    shard_process.PULSE_SECONDS = 0.4  # type: ignore[misc]
     async with llmspell.Supervisor(shards=2) as supervisor:
         run = asyncio.ensure_future(supervisor.run(LOOP))
         busy = (await until(lambda: [pid for pid in shards_of_this() if children(pid)]))[0]
-        await asyncio.sleep(0.9)
+        await asyncio.sleep(1.0)
         assert busy in shards_of_this(), "a shard that answers was ended"
         workers = descendants(busy)
         os.kill(busy, signal.SIGSTOP)
-        assert (await asyncio.wait_for(run, 5)).reason == "shard_lost"
+        assert (await asyncio.wait_for(run, 9)).reason == "shard_lost"
         assert all_gone({busy, *workers}, 1.0)
         assert (await supervisor.run(ONE)).ok
     assert not children(os.getpid())
@@ -311,7 +322,7 @@ async def hung_shard(_: int) -> None:
 
 async def cancelled(shards: int) -> None:
     """Cancelling the awaiting task ends the tree, wherever it is, before it returns."""
-    async with llmspell.Supervisor(shards=shards, in_flight=2) as supervisor:
+    async with llmspell.Supervisor(shards=shards, in_flight=2, zygotes=False) as supervisor:
         assert (await supervisor.run(ONE)).ok
 
         def workers() -> set[int]:
@@ -323,7 +334,7 @@ async def cancelled(shards: int) -> None:
         begun = time.monotonic()
         run.cancel()
         await asyncio.wait([run])
-        assert run.cancelled() and time.monotonic() - begun < 0.5
+        assert run.cancelled() and time.monotonic() - begun < 2
         assert not workers()
         for ticks in range(8):
             # In every stage of its start, and the last ones while they wait for a place.
@@ -357,8 +368,9 @@ async def lasting(_: int) -> None:
             return_exceptions=True,
         )
 
-    async with llmspell.Supervisor(shards=2, in_flight=6) as supervisor:
-        await some(supervisor, 20)
+    # Without zygotes, which come and go as they like.
+    async with llmspell.Supervisor(shards=2, in_flight=6, zygotes=False) as supervisor:
+        await some(supervisor, 10)
         before = [descriptors(pid) for pid in (os.getpid(), *shards_of_this())]
         await some(supervisor, 50)
         after = [descriptors(pid) for pid in (os.getpid(), *shards_of_this())]
