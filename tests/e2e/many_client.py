@@ -20,6 +20,9 @@ from tests.e2e.program import all_gone, children, descendants
 
 LOOP = llmspell.Spell.from_source("while true do end", language="lua")
 NAP = llmspell.Spell.from_source("Async.sleep(params.ms or 300) return args[1]", language="lua")
+PLAIN: dict[str, Any] = {"zygotes": False}
+"""Where zygotes, which come and go as they like, have nothing to do with what is tested."""
+
 ONE = llmspell.Spell.from_source("return 1", language="lua")
 
 
@@ -54,7 +57,9 @@ async def until(condition: Callable[[], Any], seconds: float = 10.0) -> Any:
 
 async def waiting(shards: int) -> None:
     """What does not fit now waits; over every bound there is a typed refusal."""
-    async with llmspell.Supervisor(in_flight=1, waiting=3, wait=9, shards=shards) as supervisor:
+    async with llmspell.Supervisor(
+        in_flight=1, waiting=3, wait=9, shards=shards, **PLAIN
+    ) as supervisor:
         order: list[str] = []
 
         async def nap(name: str, tenant: str) -> Any:
@@ -88,7 +93,7 @@ async def waiting(shards: int) -> None:
         looping.cancel()
         assert [(await task).value for task in (third, last, fourth)] == [1, 1, 1]
 
-    async with llmspell.Supervisor(in_flight=1, wait=0.2, shards=shards) as supervisor:
+    async with llmspell.Supervisor(in_flight=1, wait=0.2, shards=shards, **PLAIN) as supervisor:
         looping = asyncio.ensure_future(supervisor.run(LOOP))
         await asyncio.sleep(0)
         begun = time.monotonic()
@@ -107,7 +112,7 @@ async def waiting(shards: int) -> None:
 async def resources(shards: int) -> None:
     """What can never fit is refused at once; what fits later waits."""
     total = HOST_TOTAL._replace(memory=300 << 20)
-    async with llmspell.Supervisor(total, shards=shards) as supervisor:
+    async with llmspell.Supervisor(total, shards=shards, **PLAIN) as supervisor:
         never = await refusal(supervisor.run(ONE, limits={"memory": "400MiB"}))
         assert never.rule == "limit.total_memory" and never.code == 4009 and never.hint
         nap = supervisor.run(NAP, params={"ms": 800}, limits={"memory": "200MiB"})
@@ -123,7 +128,7 @@ async def resources(shards: int) -> None:
             await refusal(supervisor.run(ONE, limits={"memory": "200MiB"}, audit="/no/such/a"))
         assert (await supervisor.run(ONE, limits={"memory": "300MiB"})).ok
     one = ResourceAmounts(1 << 40, 1, 1, 1, 1)
-    async with llmspell.Supervisor(one, shards=shards) as supervisor:
+    async with llmspell.Supervisor(one, shards=shards, **PLAIN) as supervisor:
         both = await asyncio.gather(supervisor.run(ONE), supervisor.run(ONE))
         assert [result.value for result in both] == [1, 1]
 
@@ -252,7 +257,7 @@ async def output(_: int) -> None:
     complaints: list[dict[str, Any]] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, told: complaints.append(told))
     limits = {"output": "64MiB"}
-    async with llmspell.Supervisor(shards=2) as supervisor:
+    async with llmspell.Supervisor(shards=2, **PLAIN) as supervisor:
         result = await supervisor.run(spell, on_output=slowly, limits=limits)
         assert result.ok and "".join(heard) == result.output
         assert grown[0] < 12_000, f"a shard that nobody reads grew by {grown[0]} KiB"
@@ -307,7 +312,7 @@ async def shard_death(_: int) -> None:
 async def hung_shard(_: int) -> None:
     """A shard that stands still is ended: its runs' limits would be held by nobody."""
     shard_process.PULSE_SECONDS = 0.4  # type: ignore[misc]
-    async with llmspell.Supervisor(shards=2) as supervisor:
+    async with llmspell.Supervisor(shards=2, **PLAIN) as supervisor:
         run = asyncio.ensure_future(supervisor.run(LOOP))
         busy = (await until(lambda: [pid for pid in shards_of_this() if children(pid)]))[0]
         await asyncio.sleep(1.0)
@@ -322,7 +327,7 @@ async def hung_shard(_: int) -> None:
 
 async def cancelled(shards: int) -> None:
     """Cancelling the awaiting task ends the tree, wherever it is, before it returns."""
-    async with llmspell.Supervisor(shards=shards, in_flight=2, zygotes=False) as supervisor:
+    async with llmspell.Supervisor(shards=shards, in_flight=2, **PLAIN) as supervisor:
         assert (await supervisor.run(ONE)).ok
 
         def workers() -> set[int]:
@@ -368,8 +373,7 @@ async def lasting(_: int) -> None:
             return_exceptions=True,
         )
 
-    # Without zygotes, which come and go as they like.
-    async with llmspell.Supervisor(shards=2, in_flight=6, zygotes=False) as supervisor:
+    async with llmspell.Supervisor(shards=2, in_flight=6, **PLAIN) as supervisor:
         await some(supervisor, 10)
         before = [descriptors(pid) for pid in (os.getpid(), *shards_of_this())]
         await some(supervisor, 50)
