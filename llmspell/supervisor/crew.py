@@ -9,24 +9,20 @@ from llmspell.records import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable
     from socket import socketpair
     from typing import Final
 
     from llmspell.platform import ExitStatus, Process
     from llmspell.platform.forking import Forked
-
-    Launch = Callable[[Role, socket.socket, int], Process | Forked]
-    """Starts a worker of this role: our end of its channel (for its plan), and the worker's end."""
-
-    Spare = Callable[[Role], tuple[Forked, socket.socket] | None]
-    """A worker of this role that waits already, with our end of its channel; or None."""
 else:
     # What `socket` adds to its C module costs a cold command 3 ms, and nothing here needs it.
     from _socket import socketpair
 
-Launch = Callable[[Role, "socket.socket", int], "Process"]
+Launch = Callable[[Role, "socket.socket", int], "Process | Forked"]
 """Starts a worker of this role: our end of its channel (for its plan), and the worker's end."""
+
+Spare = Callable[[Role], "tuple[Forked, socket.socket] | None"]
+"""A worker of this role that waits already, with our end of its channel; or None."""
 
 READ_SIZE: Final = 262_144
 """Bytes taken from a channel at a time: a part frame, so that one worker can't hold the loop."""
