@@ -70,7 +70,7 @@ def _native(output: str, target: str, files: list[str], *link: str) -> Recipe:
 
 
 def _guest_files(*names: str) -> tuple[str, ...]:
-    shared = ("fail.c", "heap.c", "libc_host.c", "numbers.c")
+    shared = ("fail.c", "heap.c", "libc_host.c", "numbers.c", "stack.c")
     return tuple(f"{GUESTS}/{name}" for name in (*names, *shared))
 
 

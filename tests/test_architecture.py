@@ -14,6 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = Path(__import__("llmspell").__file__ or "").resolve().parent
 
 ORDER = (
+    "records",
     "errors",
     "channel",
     "policies",
@@ -72,7 +73,7 @@ def test_dependencies_point_one_way(path: Path) -> None:
     assert room in ORDER, f"{room} is a room that the contract does not know"
     allowed = set(ORDER[: ORDER.index(room) + 1])
     if room == "sandboxes":
-        allowed = {"errors", "channel", "sandboxes"}
+        allowed = {"records", "errors", "channel", "sandboxes"}
     if room not in ("supervisor", "cli"):
         assert not {"platform", "sandboxes"} <= used_rooms(path), "only supervisor joins them"
     assert used_rooms(path) <= allowed | {"__version__"}
@@ -112,8 +113,9 @@ BANNED = {
         {"platform/linux/process.py", "platform/linux/spawner.py"},
     ),
     "dials": (
-        {"socket.socket", "socket.create_connection", "asyncio.open_connection", "socketserver",
-         "urllib.request", "http.client", "requests", "ftplib", "smtplib"},
+        {"socket.socket", "_socket.socket", "socket.create_connection",
+         "asyncio.open_connection", "socketserver", "urllib.request", "http.client", "requests",
+         "ftplib", "smtplib"},
         {"supervisor/services/dial.py"},
     ),
     "pickles": ({"pickle", "marshal", "shelve", "dill"}, set()),
