@@ -201,6 +201,7 @@ def test_what_one_child_changes_no_other_sees() -> None:
     assert run("javascript", look, kind="forked").value == ["undefined", 2, True]
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize(
     "source",
     [

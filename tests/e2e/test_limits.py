@@ -106,6 +106,7 @@ def test_RS_01_growth_ends_at_the_memory_limit(
     assert 32 << 20 < result["usage"]["peak_memory"] < 320 << 20
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("profile", ["medium", "high"])
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_RS_13_cpu_is_limited(program: Program, language: str, profile: str) -> None:

@@ -59,6 +59,7 @@ def descriptors(pid: int) -> list[str]:
     )
 
 
+@pytest.mark.alone
 def test_a_child_proves_its_confinement_and_tells_its_end(zygote: Zygote) -> None:
     forked, channel = zygotes.fork(zygote)
     with channel:
@@ -81,6 +82,7 @@ def test_a_child_proves_its_confinement_and_tells_its_end(zygote: Zygote) -> Non
     assert not os.path.exists(f"/proc/{pid}"), "a zombie is left"
 
 
+@pytest.mark.alone
 def test_a_kill_is_told_as_one_and_ends_that_child_only(zygote: Zygote) -> None:
     first, one = run(zygote, source="while true do end")
     second, two = run(zygote, source="while true do end")

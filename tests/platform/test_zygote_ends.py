@@ -98,6 +98,7 @@ def test_PR_21_a_killed_supervisor_takes_zygote_and_children_along(
         os.waitpid(supervisor, 0)
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("uid", UIDS)
 @pytest.mark.parametrize("machine", MACHINES)
 def test_PR_21_a_killed_zygote_takes_its_children_along(
@@ -127,6 +128,7 @@ def _alive() -> set[int]:
     return {int(name) for name in os.listdir("/proc") if name.isdigit() and is_running(int(name))}
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("machine", MACHINES)
 def test_an_ended_zygote_leaves_nothing(machine: str, marker: str) -> None:
     def work() -> list[float]:

@@ -54,6 +54,7 @@ def test_RS_01_growth_ends_at_this_runs_limit_and_not_at_anothers(language: str)
     assert peaks[0] < peaks[1] < 256 * MEBIBYTE
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_RS_13_processor_time_is_counted_from_the_fork(language: str) -> None:
     with worker(language, "forked", cpu=1) as one:
@@ -64,6 +65,7 @@ def test_RS_13_processor_time_is_counted_from_the_fork(language: str) -> None:
     assert status.signal == 9 and 1 - CPU_SLACK <= status.cpu_seconds <= 1.5
 
 
+@pytest.mark.alone
 def test_RS_11_a_kill_of_any_loop_is_reaped_at_once() -> None:
     for language, what in spells.LOOPS:
         with worker(language, "forked") as one:

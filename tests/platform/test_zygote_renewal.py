@@ -52,6 +52,7 @@ def test_a_chosen_seed_still_gives_the_same_numbers() -> None:
         assert forked(language, source) == run(language, source, kind="bare").value
 
 
+@pytest.mark.alone
 def test_clocks_count_from_the_run_and_not_from_the_zygotes_boot() -> None:
     zygotes.kept("lua"), zygotes.kept("javascript")
     time.sleep(0.3)
