@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from llmspell.channel.bounds import OUTBOX_PAUSE
 from llmspell.channel.states import Role
-from llmspell.errors import InternalError, LlmspellError
+from llmspell.errors import LlmspellError
+from llmspell.supervisor import ending
 from llmspell.supervisor import effects as effect_types
 from llmspell.supervisor.crew import Crew, Worker
 from llmspell.supervisor.drivers.poller import READ, WRITE, Poller
@@ -51,6 +52,7 @@ class BlockingDriver:
         self._poller: Poller[tuple[int, Worker | None]] = Poller()
         self._finished = False
         self._handover: Handover | None = None
+        session.acts_inline = True
         if wake is not None:
             self._poller.watch(wake, READ, (WAKE, None))
 
@@ -67,6 +69,9 @@ class BlockingDriver:
             if self._finished and self._handover is not None:
                 # The run ended in the very batch that asked for it: nobody waits for the call.
                 self._handover.coroutine.close()
+                for effect in self._session.take_effects():
+                    if isinstance(effect, effect_types.Await):
+                        effect.coroutine.close()
                 return None
             if self._finished or self._handover is not None:
                 return self._handover
@@ -94,11 +99,11 @@ class BlockingDriver:
             session.tick(now)
 
     def _read(self, worker: Worker) -> None:
-        data = worker.read()
+        data = worker.read(worker.wanted)
         if data is None:
             return
         if data:
-            self._session.receive(worker.number, data, monotonic())
+            worker.wanted = self._session.receive(worker.number, data, monotonic())
         else:
             self._shut(worker)
             self._session.closed(worker.number, monotonic())
@@ -106,9 +111,9 @@ class BlockingDriver:
     def _ended(self, worker: Worker) -> None:
         # What the worker wrote before it ended still counts, so it is read before the exit is told.
         while worker.open:
-            data = worker.read()
+            data = worker.read(worker.wanted)
             if data:
-                self._session.receive(worker.number, data, monotonic())
+                worker.wanted = self._session.receive(worker.number, data, monotonic())
                 continue
             self._shut(worker)
         self._poller.forget(worker.process.pidfd)
@@ -132,22 +137,16 @@ class BlockingDriver:
 
     def _apply(self) -> None:
         session = self._session
-        while True:
-            found = session.take_effects()
-            if not found:
-                return
-            for effect in found:
-                kind = type(effect)
-                if kind is effect_types.Send:
-                    assert isinstance(effect, effect_types.Send)
-                    worker = self._crew.workers[effect.peer]
-                    before = len(worker.outbox)
-                    waiting = worker.send(effect.data)
-                    if waiting or before:
-                        self._update(worker)
-                        session.outbox(effect.peer, waiting)
+        while session.sends or session.effects:
+            if session.sends:
+                self._deliver()
+            for effect in session.take_effects():
+                if isinstance(effect, effect_types.Send):
+                    self._send(effect.peer, effect.data)
                 elif isinstance(effect, effect_types.Perform):
                     self._perform(effect)
+                elif isinstance(effect, effect_types.Await):
+                    self._hand_over(effect)
                 elif isinstance(effect, effect_types.Show):
                     self._sink.show(effect.stream, effect.text)
                 elif isinstance(effect, effect_types.Note):
@@ -161,6 +160,25 @@ class BlockingDriver:
             if self._handover is not None:
                 return
 
+    def _deliver(self) -> None:
+        for number, data in self._session.take_sends():
+            self._send(number, data)
+
+    def _send(self, number: int, data: bytes) -> None:
+        worker = self._crew.workers[number]
+        before = len(worker.outbox)
+        waiting = worker.send(data)
+        if waiting or before:
+            self._update(worker)
+            self._session.outbox(number, waiting)
+
+    def _hand_over(self, effect: effect_types.Await) -> None:
+        if self._handover is None:
+            self._handover = Handover(effect.token, effect.coroutine)
+        else:
+            # Asked for in the same batch as the first call that needs asyncio: its driver does it.
+            self._session.effects.append(effect)
+
     def _perform(self, effect: effect_types.Perform) -> None:
         session = self._session
         if self._handover is not None:
@@ -173,7 +191,7 @@ class BlockingDriver:
             session.not_performed(effect.token, error, monotonic())
             return
         except Exception as error:
-            session.not_performed(effect.token, internal(error), monotonic())
+            session.not_performed(effect.token, ending.service_failed(error), monotonic())
             return
         if type(value) is CoroutineType:
             self._handover = Handover(effect.token, value)
@@ -186,7 +204,3 @@ class BlockingDriver:
         except LlmspellError as error:
             self._session.start_failed(number, error, monotonic())
 
-
-def internal(error: BaseException) -> InternalError:
-    """An unexpected exception of a service, without the words it may have taken from secrets."""
-    return InternalError(f"a service failed unexpectedly ({type(error).__name__})")

@@ -41,8 +41,12 @@ class Poller(Generic[Key]):
 
         Rounded up to the millisecond, so that a deadline has come when the wait is over.
         """
-        timeout = None if seconds is None else math.ceil(max(0.0, seconds) * 1000)
+        timeout = None if seconds is None else math.ceil(seconds * 1000) if seconds > 0 else 0
+        found = self._poll.poll(timeout)
+        if len(found) == 1:
+            descriptor, events = found[0]
+            return [(self._keys[descriptor], events | READ if events & _ENDED else events)]
         return [
             (self._keys[descriptor], events | READ if events & _ENDED else events)
-            for descriptor, events in self._poll.poll(timeout)
+            for descriptor, events in found
         ]
