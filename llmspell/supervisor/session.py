@@ -67,7 +67,7 @@ class Session:
         self.result: Result | None = None
         self.effects: list[Effect] = []
         self.acts_inline = False
-        self.sends: list[Send] = []
+        self.sends: list[tuple[int, bytes]] = []
         self._deadline: float | None = None
         self._deadline_known = False
         self._begun = now
@@ -251,7 +251,7 @@ class Session:
         taken = self.sends
         self.sends = []
         if len(taken) == 1:
-            return [taken[0]]
+            return taken
         by_worker: dict[int, list[bytes]] = {}
         for number, data in taken:
             by_worker.setdefault(number, []).append(data)
@@ -428,7 +428,7 @@ class Session:
         if self._peers[number].ending:
             return
         if self.acts_inline:
-            self.sends.append(Send(number, data))
+            self.sends.append((number, data))
         else:
             self.effects.append(Send(number, data))
 

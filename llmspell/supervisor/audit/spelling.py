@@ -31,12 +31,12 @@ Masked = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 class Speller:
     """The pieces of one session's records. `masked` must answer alike for like fields."""
 
-    __slots__ = ("_decisions", "_masked", "_session", "_targets")
+    __slots__ = ("_pieces", "_masked", "_session", "_targets")
 
     def __init__(self, session: str, masked: Masked) -> None:
         self._session = session
         self._masked = masked
-        self._decisions: dict[tuple[str, ...], tuple[str, str]] = {}
+        self._pieces: dict[tuple[str, ...], tuple[str, str]] = {}
         self._targets: dict[str, str] = {}
 
     def line(
@@ -44,48 +44,46 @@ class Speller:
     ) -> tuple[bytes, str] | None:
         """The record's line, with newline, and its hash; None for what is not a common record."""
         shape = tuple(fields)
-        if event == "decision" and shape == DECISION:
-            if fields["allowed"] is not True:
+        if shape == DECISION and event == "decision":
+            if fields["allowed"] is not True or type(fields["target"]) is not str:
                 return None
+            target: str | None = fields["target"]
             key = (fields["origin"], fields["method"], fields["action"], fields["rule"])
-            target = fields["target"]
-            if type(target) is not str or not _are_texts(key):
-                return None
-            pieces = self._decisions.get(key) or self._prepare(key, event, fields, "target")
-            if pieces is None:
-                return None
-            middle = self._targets.get(target) or self._spell_target(target)
-        elif event == "call" and shape == CALL:
+        elif shape == CALL and event == "call":
+            target = None
             key = (fields["origin"], fields["method"])
-            if not _are_texts(key):
-                return None
-            pieces = self._decisions.get(key) or self._prepare(key, event, fields, None)
-            if pieces is None:
-                return None
-            middle = ""
         else:
             return None
+        try:
+            pieces = self._pieces.get(key) or self._prepare(key, event, fields)
+        except TypeError:
+            return None  # Something that is no text has no hash.
+        if pieces is None:
+            return None
         before, after = pieces
+        middle = "" if target is None else self._targets.get(target) or self._spell_target(target)
         body = f'{{"seq":{seq},"time":"{moment}"{before}{middle}{after}{previous}"'
         digest = sha256(f"{previous}{body}}}".encode("ascii")).hexdigest()
         return f'{body},"hash":"{digest}"}}\n'.encode("ascii"), digest
 
     def _prepare(
-        self, key: tuple[str, ...], event: str, fields: Mapping[str, Any], target: str | None
+        self, key: tuple[str, ...], event: str, fields: Mapping[str, Any]
     ) -> tuple[str, str] | None:
         """What stands before and behind the target, from the time's end to the chain's value."""
+        if not all(type(value) is str for value in key):
+            return None
         names = list(fields)
-        cut = len(names) if target is None else names.index(target)
+        cut = names.index("target") if "target" in fields else len(names)
         head = {"session": self._session, "event": event}
         head |= {name: fields[name] for name in names[:cut]}
-        before = "," + _inside(head) + ("" if target is None else ',"target":')
         tail = {name: fields[name] for name in names[cut + 1 :]}
+        before = "," + _inside(head) + (',"target":' if "target" in fields else "")
         after = ("," + _inside(tail) if tail else "") + ',"prev":"'
         if len(before) + len(after) > PIECE_MAX:
             return None
-        if len(self._decisions) >= PIECES_MAX:
-            self._decisions.clear()
-        self._decisions[key] = before, after
+        if len(self._pieces) >= PIECES_MAX:
+            self._pieces.clear()
+        self._pieces[key] = before, after
         return before, after
 
     def _spell_target(self, target: str) -> str:
@@ -100,9 +98,3 @@ class Speller:
 def _inside(fields: Mapping[str, Any]) -> str:
     return canonical(fields)[1:-1].decode("ascii")
 
-
-def _are_texts(values: tuple[Any, ...]) -> bool:
-    for value in values:
-        if type(value) is not str:
-            return False
-    return True

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Coroutine
 from time import monotonic
 from types import CoroutineType
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from llmspell.channel.bounds import OUTBOX_PAUSE
 from llmspell.channel.states import Role
@@ -19,11 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from llmspell.supervisor.session import Session
-
-CHANNEL: Final = 0
-PROCESS: Final = 1
-WAKE: Final = 2
-
 
 class Sink(Protocol):
     """Where a run's output goes."""
@@ -49,12 +44,14 @@ class BlockingDriver:
         self._session = session
         self._crew = crew
         self._sink = sink
-        self._poller: Poller[tuple[int, Worker | None]] = Poller()
+        self._poller = Poller()
+        self._channels: dict[int, Worker] = {}
+        self._processes: dict[int, Worker] = {}
         self._finished = False
         self._handover: Handover | None = None
         session.acts_inline = True
         if wake is not None:
-            self._poller.watch(wake, READ, (WAKE, None))
+            self._poller.watch(wake, READ)
 
     def drive(self, interrupted: list[str]) -> Handover | None:
         """Runs until the session has its result, or until a call needs asyncio.
@@ -64,39 +61,47 @@ class BlockingDriver:
         """
         for worker in self._crew.workers.values():
             self._watch(worker)
+        session = self._session
         while True:
-            self._apply()
-            if self._finished and self._handover is not None:
-                # The run ended in the very batch that asked for it: nobody waits for the call.
-                self._handover.coroutine.close()
-                for effect in self._session.take_effects():
-                    if isinstance(effect, effect_types.Await):
-                        effect.coroutine.close()
+            if session.sends:
+                self._deliver()
+            if session.effects:
+                self._apply()
+            if self._finished:
+                # Nobody waits any more for calls of the very batch that ended the run.
+                self._drop_coroutines()
                 return None
-            if self._finished or self._handover is not None:
+            if self._handover is not None:
                 return self._handover
             self._wait()
             if interrupted:
-                self._session.interrupt(interrupted[0])
+                session.interrupt(interrupted[0])
 
     def _wait(self) -> None:
         session = self._session
         deadline = session.next_deadline()
-        timeout = None if deadline is None else deadline - monotonic()
-        for (what, worker), events in self._poller.wait(timeout):
-            if worker is None:
-                continue
-            if what == PROCESS:
-                self._ended(worker)
-            elif worker.open:
+        for descriptor, events in self._poller.wait(
+            None if deadline is None else deadline - monotonic()
+        ):
+            worker = self._channels.get(descriptor)
+            if worker is not None:
                 if events & WRITE:
                     worker.flush()
                     self._update(worker)
-                if events & READ:
+                if events & ~WRITE:
                     self._read(worker)
-        now = monotonic()
-        if deadline is not None and now >= deadline:
+            elif descriptor in self._processes:
+                self._ended(self._processes[descriptor])
+        if deadline is not None and (now := monotonic()) >= deadline:
             session.tick(now)
+
+    def _drop_coroutines(self) -> None:
+        if self._handover is not None:
+            self._handover.coroutine.close()
+            self._handover = None
+        for effect in self._session.take_effects():
+            if isinstance(effect, effect_types.Await):
+                effect.coroutine.close()
 
     def _read(self, worker: Worker) -> None:
         data = worker.read(worker.wanted)
@@ -117,15 +122,20 @@ class BlockingDriver:
                 continue
             self._shut(worker)
         self._poller.forget(worker.process.pidfd)
+        del self._processes[worker.process.pidfd]
         self._session.exited(worker.number, worker.reap(), monotonic())
 
     def _shut(self, worker: Worker) -> None:
-        self._poller.forget(worker.channel.fileno())
+        descriptor = worker.channel.fileno()
+        self._poller.forget(descriptor)
+        self._channels.pop(descriptor, None)
         worker.close()
 
     def _watch(self, worker: Worker) -> None:
-        self._poller.watch(worker.process.pidfd, READ, (PROCESS, worker))
+        self._processes[worker.process.pidfd] = worker
+        self._poller.watch(worker.process.pidfd, READ)
         if worker.open:
+            self._channels[worker.channel.fileno()] = worker
             self._update(worker)
 
     def _update(self, worker: Worker) -> None:
@@ -133,7 +143,7 @@ class BlockingDriver:
         events = WRITE if waiting else 0
         if waiting <= OUTBOX_PAUSE:
             events |= READ
-        self._poller.watch(worker.channel.fileno(), events, (CHANNEL, worker))
+        self._poller.watch(worker.channel.fileno(), events)
 
     def _apply(self) -> None:
         session = self._session

@@ -24,6 +24,9 @@ LINKS_MAX: Final = 40
 STEPS_MAX: Final = 5_000
 """Names opened for one path; a hostile tree of links can't make one call long."""
 
+PATHS_KEPT: Final = 1_024
+"""Paths whose root is remembered; a path has at most 4 KiB, so a few megabytes at the worst."""
+
 HANDLE: Final = getattr(os, "O_PATH", os.O_RDONLY | os.O_NONBLOCK) | os.O_CLOEXEC | os.O_NOFOLLOW
 
 Judge = Callable[[str], None]
@@ -40,12 +43,13 @@ class Root:
     is opened at first use so that it may be made in between, then kept.
     """
 
-    __slots__ = ("_handle", "path", "real")
+    __slots__ = ("_device", "_handle", "path", "real")
 
     def __init__(self, path: str) -> None:
         self.path = os.path.normpath(path)
         self.real = os.path.realpath(path)
         self._handle: int | None = None
+        self._device: int | None = None
         if os.path.isdir(self.real):
             self._handle = _open_real(self.real)
 
@@ -54,6 +58,12 @@ class Root:
         if self._handle is None:
             self._handle = _open_real(self.real)
         return self._handle
+
+    def device(self) -> int:
+        """The device number of what the handle holds; a handle can't change its object."""
+        if self._device is None:
+            self._device = os.fstat(self.handle()).st_dev
+        return self._device
 
     def make(self) -> None:
         """Makes the folder and what is missing above it, for the user only (0700)."""
@@ -65,7 +75,7 @@ class Root:
         """Lets the handle go."""
         if self._handle is not None:
             os.close(self._handle)
-            self._handle = None
+            self._handle = self._device = None
 
 
 def _open_real(real: str) -> int:
@@ -83,14 +93,14 @@ def _open_real(real: str) -> int:
 
 
 class Place:
-    """Where a walk ended. Owns its handles; use it in a `with`.
+    """Where a walk ended. Owns its handles, but for a `lent` parent; use it in a `with`.
 
-    `parent` and `name` say where the object hangs (`name` is empty for the root itself),
+    `parent` (lent when it is the root's own handle, which stays open) and `name` say where the object hangs (`name` is empty for the root itself),
     `handle` and `status` are of the object and None when it is absent, `absent` holds the names
     that don't exist (more than one when folders on the way are missing).
     """
 
-    __slots__ = ("absent", "handle", "names", "parent", "root", "status")
+    __slots__ = ("absent", "handle", "lent", "names", "parent", "root", "status")
 
     def __init__(
         self,
@@ -100,9 +110,11 @@ class Place:
         handle: int | None,
         status: os.stat_result | None,
         absent: tuple[str, ...],
+        lent: bool,
     ) -> None:
         self.root = root
         self.parent = parent
+        self.lent = lent
         self.names = names
         self.handle = handle
         self.status = status
@@ -125,9 +137,17 @@ class Place:
 
     def close(self) -> None:
         """Lets both handles go."""
-        os.close(self.parent)
+        if not self.lent:
+            os.close(self.parent)
         if self.handle is not None:
             os.close(self.handle)
+
+    def descend(self, handle: int) -> None:
+        """Takes a folder's handle for the parent instead of the one it was."""
+        if not self.lent:
+            os.close(self.parent)
+        self.parent = handle
+        self.lent = False
 
     def __enter__(self) -> Place:
         return self
@@ -154,7 +174,7 @@ def real_path(root: Root, names: Iterable[str]) -> str:
 class Walker:
     """Walks spell paths from the roots of one session."""
 
-    __slots__ = ("_roots", "_special")
+    __slots__ = ("_found", "_roots", "_special")
 
     def __init__(self, roots: Iterable[str], special: SpecialFileSystems | None = None) -> None:
         if os.open not in os.supports_dir_fd:
@@ -165,9 +185,20 @@ class Walker:
         unique = {os.path.normpath(path) for path in [*roots, "/"]}
         self._roots = [Root(path) for path in sorted(unique, key=len, reverse=True)]
         self._special = SpecialFileSystems() if special is None else special
+        self._found: dict[str, tuple[Root, list[str]]] = {}
 
     def root_of(self, path: str) -> tuple[Root, list[str]]:
-        """The innermost root that covers `path` and the names below it."""
+        """The innermost root that covers `path` and the names below it (not to be changed)."""
+        # The roots never change, so neither does the answer.
+        known = self._found.get(path)
+        if known is None:
+            known = self._root_of(path)
+            if len(self._found) >= PATHS_KEPT:
+                self._found.clear()
+            self._found[path] = known
+        return known
+
+    def _root_of(self, path: str) -> tuple[Root, list[str]]:
         for root in self._roots:
             for prefix in (root.path, root.real):
                 if path == prefix:
@@ -204,31 +235,36 @@ class Walker:
             walk.abandon()
             raise
         try:
-            if not special_allowed:
-                for handle in (place.parent, place.handle):
-                    if handle is not None and self._special.holds(os.fstat(handle).st_dev):
-                        refuse(
-                            deny(
-                                "files.special-filesystem",
-                                "kernel and device file systems are not for spells",
-                            )
-                        )
+            if not special_allowed and self._is_special(place):
+                refuse(
+                    deny(
+                        "files.special-filesystem",
+                        "kernel and device file systems are not for spells",
+                    )
+                )
             judge(place.path)
         except BaseException:
             place.close()
             raise
         return place
 
+    def _is_special(self, place: Place) -> bool:
+        if place.status is not None and self._special.holds(place.status.st_dev):
+            return True
+        device = place.root.device() if place.lent else os.fstat(place.parent).st_dev
+        return self._special.holds(device)
+
 
 class _Walk:
     """One walk under way: the names behind it, the handle it stands on, the names ahead."""
 
-    __slots__ = ("ahead", "current", "judge", "links", "names", "refuse", "root", "steps")
+    __slots__ = ("ahead", "current", "judge", "lent", "links", "names", "refuse", "root", "steps")
 
     def __init__(self, root: Root, parts: list[str], judge: Judge, refuse: Refuse) -> None:
         self.root = root
         self.names: list[str] = []
         self.current = -1
+        self.lent = False
         self.ahead = parts[::-1]
         self.judge = judge
         self.refuse = refuse
@@ -236,9 +272,14 @@ class _Walk:
         self.steps = 0
 
     def abandon(self) -> None:
-        if self.current >= 0:
+        if self.current >= 0 and not self.lent:
             os.close(self.current)
-            self.current = -1
+        self.current = -1
+
+    def stand_on(self, handle: int) -> None:
+        self.abandon()
+        self.current = handle
+        self.lent = False
 
     def run(self, follow_last: bool) -> Place:
         try:
@@ -271,8 +312,7 @@ class _Walk:
             except BaseException:
                 os.close(handle)
                 raise
-            os.close(self.current)
-            self.current = handle
+            self.stand_on(handle)
             self.names.append(name)
         # The path ends on the root (its own parent here), or on a folder by way of "..".
         last = "."
@@ -286,14 +326,15 @@ class _Walk:
 
     def arrived(self, handle: int, status: os.stat_result) -> Place:
         parent, self.current = self.current, -1
-        return Place(self.root, parent, self.names, handle, status, ())
+        return Place(self.root, parent, self.names, handle, status, (), self.lent)
 
     def absent(self, name: str) -> Place:
         missing = (name, *reversed(self.ahead))
         if ".." in missing:
             raise FileNotFoundError(2, "No such file or directory")
         parent, self.current = self.current, -1
-        return Place(self.root, parent, [*self.names, *missing], None, None, missing)
+        names = [*self.names, *missing]
+        return Place(self.root, parent, names, None, None, missing, self.lent)
 
     def follow(self, target: str) -> None:
         self.links += 1
@@ -322,12 +363,12 @@ class _Walk:
         """Stands on root/names again by walking there: `..` is never asked of the kernel."""
         self.abandon()
         self.names = []
-        self.current = os.dup(self.root.handle())
+        self.current = self.root.handle()
+        self.lent = True
         for name in names:
             self.count_step()
             handle = os.open(name, HANDLE | os.O_DIRECTORY, dir_fd=self.current)
-            os.close(self.current)
-            self.current = handle
+            self.stand_on(handle)
             self.names.append(name)
 
     def count_step(self) -> None:
