@@ -340,30 +340,28 @@ class Session:
             self._tools.ready(peer)
 
     def _call(self, peer: Peer, message: messages.Call) -> None:
-        full = len(peer.calls) >= OUTSTANDING_MAX
-        peer.calls[message.id] = None
+        number, name = message.id, message.method
         needs = None if peer.number == MAIN else self._tools.needs(peer)
         try:
             self.broker.count()
-            if full:
+            if len(peer.calls) >= OUTSTANDING_MAX:
                 raise LimitExceeded(
                     "outstanding", f"over {OUTSTANDING_MAX} calls are under way: wait for some"
                 )
-            method, context, args = self.broker.admit(
-                message.method, message.args, peer.origin, needs
-            )
-            if message.method == "tools.execute":
-                self._tools.execute(peer, message.id, context, args)
+            method, context, args = self.broker.admit(name, message.args, peer.origin, needs)
+            if name == "tools.execute":
+                peer.calls[number] = None
+                self._tools.execute(peer, number, context, args)
                 return
         except LlmspellError as refused:
-            self._refuse(peer.number, message.id, message.method, peer.origin, refused)
+            self._refuse(peer.number, number, name, peer.origin, refused)
             if isinstance(refused, LimitExceeded) and refused.limit == "calls":
                 self.stop(ending.by_error(refused))
             return
         if self.acts_inline and not self.effects:
-            self._act(peer, message.id, method, context, args)
+            self._act(peer, number, method, context, args)
             return
-        token = self._await(peer, message.id, method, context)
+        token = self._await(peer, number, method, context)
         self.effects.append(Perform(token, method.perform, context, args))
 
     def _act(
@@ -382,7 +380,7 @@ class Session:
             failed = ending.service_failed(error)
             self._refuse(peer.number, call, method.name, peer.origin, failed)
         else:
-            self._reply(peer.number, call, value)
+            self._give(peer, call, value)
 
     def _await(self, peer: Peer, call: int, method: Method, context: CallContext) -> int:
         token = self._next_token
@@ -434,16 +432,18 @@ class Session:
 
     def _reply(self, number: int, call: int, value: Any) -> None:
         peer = self._peers[number]
-        if call not in peer.calls:
-            return
+        if call in peer.calls:
+            del peer.calls[call]
+            self._give(peer, call, value)
+
+    def _give(self, peer: Peer, call: int, value: Any) -> None:
         try:
             data = peer.connection.reply(call, value)
         except (Malformed, FrameError) as error:
             too_large = LimitExceeded("message", f"the answer can't be carried: {error}")
-            self._refuse(number, call, "reply", peer.origin, too_large)
+            self._refuse(peer.number, call, "reply", peer.origin, too_large)
             return
-        del peer.calls[call]
-        self._send(number, data)
+        self._send(peer.number, data)
 
     def _refuse(
         self, number: int, call: int, method: str, origin: str, error: LlmspellError

@@ -107,8 +107,11 @@ class Access:
         self.record(verdict)
         raise InternalError("a denial was taken for an allow")
 
-    def open(self, walker: Walker, *, follow_last: bool = True) -> Place:
-        """Judges, walks, judges again. The place's handles are of exactly what was judged."""
+    def open(self, walker: Walker, *, follow_last: bool = True, looking: bool = False) -> Place:
+        """Judges, walks, judges again. The place's handles are of exactly what was judged.
+
+        `looking`: the place may come without a handle of its own, with the status alone.
+        """
         located = self.judge_spelled()
         try:
             if self.path.root == "workspace":
@@ -120,6 +123,7 @@ class Access:
                 self.refuse,
                 follow_last=follow_last,
                 special_allowed=self.unrestricted,
+                looking=looking,
             )
         except OSError as error:
             raise failure(error, self.action, self.spelled) from None

@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable, Iterable
-from typing import Final, NoReturn
+from typing import Final, NamedTuple, NoReturn
 
 from llmspell.errors import IsolationRefused, Missing, OperationFailed
 from llmspell.policies.verdict import Verdict, deny
@@ -28,6 +28,8 @@ PATHS_KEPT: Final = 1_024
 """Paths whose root is remembered; a path has at most 4 KiB, so a few megabytes at the worst."""
 
 HANDLE: Final = getattr(os, "O_PATH", os.O_RDONLY | os.O_NONBLOCK) | os.O_CLOEXEC | os.O_NOFOLLOW
+
+HANDLE_OF_FOLDER: Final = HANDLE | os.O_DIRECTORY
 
 Judge = Callable[[str], None]
 """Given a real absolute path; returns when it is allowed and raises when it is not."""
@@ -80,7 +82,7 @@ class Root:
 
 def _open_real(real: str) -> int:
     """Opens a folder whose path was resolved before; a link in it by now is refused (ELOOP)."""
-    flags = HANDLE | os.O_DIRECTORY
+    flags = HANDLE_OF_FOLDER
     current = os.open("/", flags)
     for name in real.split("/"):
         if name:
@@ -96,11 +98,11 @@ class Place:
     """Where a walk ended. Owns its handles, but for a `lent` parent; use it in a `with`.
 
     `parent` (lent when it is the root's own handle, which stays open) and `name` say where the object hangs (`name` is empty for the root itself),
-    `handle` and `status` are of the object and None when it is absent, `absent` holds the names
-    that don't exist (more than one when folders on the way are missing).
+    `handle` and `status` are of the object and None when it is absent (`handle` also when the walk
+    was for looking only), `absent` holds the names that don't exist (more than one when folders on the way are missing).
     """
 
-    __slots__ = ("absent", "handle", "lent", "names", "parent", "root", "status")
+    __slots__ = ("_path", "absent", "handle", "lent", "names", "parent", "root", "status")
 
     def __init__(
         self,
@@ -111,7 +113,9 @@ class Place:
         status: os.stat_result | None,
         absent: tuple[str, ...],
         lent: bool,
+        path: str | None = None,
     ) -> None:
+        self._path = path
         self.root = root
         self.parent = parent
         self.lent = lent
@@ -128,7 +132,9 @@ class Place:
     @property
     def path(self) -> str:
         """The real absolute path; for rules and never for a spell's eyes."""
-        return real_path(self.root, self.names)
+        if self._path is None:
+            self._path = real_path(self.root, self.names)
+        return self._path
 
     @property
     def kind(self) -> str:
@@ -185,20 +191,21 @@ class Walker:
         unique = {os.path.normpath(path) for path in [*roots, "/"]}
         self._roots = [Root(path) for path in sorted(unique, key=len, reverse=True)]
         self._special = SpecialFileSystems() if special is None else special
-        self._found: dict[str, tuple[Root, list[str]]] = {}
+        self._found: dict[str, _Course] = {}
 
-    def root_of(self, path: str) -> tuple[Root, list[str]]:
-        """The innermost root that covers `path` and the names below it (not to be changed)."""
+    def _course(self, path: str) -> _Course:
         # The roots never change, so neither does the answer.
         known = self._found.get(path)
         if known is None:
-            known = self._root_of(path)
+            root, names = self.root_of(path)
+            known = _Course(root, names, real_path(root, names))
             if len(self._found) >= PATHS_KEPT:
                 self._found.clear()
             self._found[path] = known
         return known
 
-    def _root_of(self, path: str) -> tuple[Root, list[str]]:
+    def root_of(self, path: str) -> tuple[Root, list[str]]:
+        """The innermost root that covers `path` and the names below it."""
         for root in self._roots:
             for prefix in (root.path, root.real):
                 if path == prefix:
@@ -220,20 +227,25 @@ class Walker:
         *,
         follow_last: bool = True,
         special_allowed: bool = False,
+        looking: bool = False,
     ) -> Place:
         """Opens `path` (absolute, normalised, already judged as it is spelled).
+
+        `looking`: only the status is wanted, so the place may come without a handle of its own.
 
         `judge` is called with the real path whenever a link changed it and at the end. A link
         that leads out of the root, and a special file system unless `special_allowed`, are
         `refuse`d. Raises what those raise, `OSError`, and `OperationFailed` for a maze of links.
         """
-        root, parts = self.root_of(path)
-        walk = _Walk(root, parts, judge, refuse)
-        try:
-            place = walk.run(follow_last)
-        except BaseException:
-            walk.abandon()
-            raise
+        course = self._course(path)
+        place = _straight(course, looking)
+        if place is None:
+            walk = _Walk(course.root, course.names, judge, refuse)
+            try:
+                place = walk.run(follow_last)
+            except BaseException:
+                walk.abandon()
+                raise
         try:
             if not special_allowed and self._is_special(place):
                 refuse(
@@ -249,10 +261,62 @@ class Walker:
         return place
 
     def _is_special(self, place: Place) -> bool:
-        if place.status is not None and self._special.holds(place.status.st_dev):
-            return True
         device = place.root.device() if place.lent else os.fstat(place.parent).st_dev
-        return self._special.holds(device)
+        if self._special.holds(device):
+            return True
+        status = place.status
+        return status is not None and status.st_dev != device and self._special.holds(status.st_dev)
+
+
+class _Course(NamedTuple):
+    """Where a path leads when no link is on it: the root, the names below, the real path."""
+
+    root: Root
+    names: list[str]
+    real: str
+
+
+def _straight(course: _Course, looking: bool) -> Place | None:
+    """The walk along folders to a name that is no link; None for all else.
+
+    Most paths are so, and this is the walk below with nothing to remember on the way: the same
+    opening name by name, where `O_DIRECTORY` refuses a link as it refuses a file. After None
+    nothing is open and the walk begins anew.
+    """
+    root, names, real = course
+    if not names or ".." in names:
+        return None
+    lent, handle = True, -1
+    try:
+        current = root.handle()
+        for name in names[:-1]:
+            following = os.open(name, HANDLE_OF_FOLDER, dir_fd=current)
+            if not lent:
+                os.close(current)
+            current, lent = following, False
+    except OSError:
+        if not lent:
+            os.close(current)
+        return None
+    name = names[-1]
+    try:
+        if looking:
+            status = os.stat(name, dir_fd=current, follow_symlinks=False)
+        else:
+            handle = os.open(name, HANDLE, dir_fd=current)
+            status = os.fstat(handle)
+        if not stat.S_ISLNK(status.st_mode):
+            opened = None if looking else handle
+            return Place(root, current, names[:], opened, status, (), lent, real)
+    except FileNotFoundError:
+        return Place(root, current, names[:], None, None, (name,), lent, real)
+    except OSError:
+        pass  # The slow walk meets it again, and tells.
+    if handle >= 0:
+        os.close(handle)
+    if not lent:
+        os.close(current)
+    return None
 
 
 class _Walk:
@@ -321,7 +385,7 @@ class _Walk:
             last = names[-1]
             self.restart(names[:-1])
             self.names.append(last)
-        handle = os.open(last, HANDLE | os.O_DIRECTORY, dir_fd=self.current)
+        handle = os.open(last, HANDLE_OF_FOLDER, dir_fd=self.current)
         return self.arrived(handle, os.fstat(handle))
 
     def arrived(self, handle: int, status: os.stat_result) -> Place:
@@ -367,7 +431,7 @@ class _Walk:
         self.lent = True
         for name in names:
             self.count_step()
-            handle = os.open(name, HANDLE | os.O_DIRECTORY, dir_fd=self.current)
+            handle = os.open(name, HANDLE_OF_FOLDER, dir_fd=self.current)
             self.stand_on(handle)
             self.names.append(name)
 
