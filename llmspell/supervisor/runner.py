@@ -52,9 +52,9 @@ def _run(prepared: Prepared, sink: Sink, interrupts: InterruptPort | None) -> Re
         )
         handover = driver.drive(received)
         if handover is not None:
-            import asyncio
+            from llmspell.supervisor.drivers.loop import run_loop
 
-            asyncio.run(_go_on(session, crew, sink, handover, interrupts))
+            run_loop(_go_on(session, crew, sink, handover, interrupts), brief=True)
     finally:
         crew.abandon()
     assert session.result is not None

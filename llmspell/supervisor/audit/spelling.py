@@ -31,7 +31,7 @@ Masked = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 class Speller:
     """The pieces of one session's records. `masked` must answer alike for like fields."""
 
-    __slots__ = ("_pieces", "_masked", "_session", "_targets")
+    __slots__ = ("_masked", "_pieces", "_session", "_targets")
 
     def __init__(self, session: str, masked: Masked) -> None:
         self._session = session
@@ -44,6 +44,7 @@ class Speller:
     ) -> tuple[bytes, str] | None:
         """The record's line, with newline, and its hash; None for what is not a common record."""
         shape = tuple(fields)
+        key: tuple[str, ...]
         if shape == DECISION and event == "decision":
             if fields["allowed"] is not True or type(fields["target"]) is not str:
                 return None
@@ -97,4 +98,3 @@ class Speller:
 
 def _inside(fields: Mapping[str, Any]) -> str:
     return canonical(fields)[1:-1].decode("ascii")
-

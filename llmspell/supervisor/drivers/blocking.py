@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from llmspell.channel.bounds import OUTBOX_PAUSE
 from llmspell.channel.states import Role
 from llmspell.errors import LlmspellError
-from llmspell.supervisor import ending
 from llmspell.supervisor import effects as effect_types
+from llmspell.supervisor import ending
 from llmspell.supervisor.crew import Crew, Worker
 from llmspell.supervisor.drivers.poller import READ, WRITE, Poller
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from llmspell.supervisor.session import Session
+
 
 class Sink(Protocol):
     """Where a run's output goes."""
@@ -213,4 +214,3 @@ class BlockingDriver:
             self._watch(self._crew.start(number, Role.TOOLS))
         except LlmspellError as error:
             self._session.start_failed(number, error, monotonic())
-
