@@ -1,4 +1,4 @@
-"""The common records spelled from prepared pieces: byte for byte what `seal(make_record(…))` spells.
+"""Common records spelled from prepared pieces: byte for byte what `seal(make_record(…))` spells.
 
 A run writes the same few decisions again and again; only number, time, target and chain differ.
 What is prepared is bounded, and whatever is not of a known shape is left to the slow way.

@@ -1,4 +1,4 @@
-"""Our own event loops: uvloop where it is installed, asyncio's otherwise. A user's loop is theirs."""
+"""Our own event loops: uvloop where it is installed. A loop of the user's is the user's choice."""
 
 from __future__ import annotations
 
