@@ -1,7 +1,8 @@
 """One run of one spell, sans-IO: bytes, exits and time in; effects out (`effects`).
 
-Both drivers feed the same methods; none of them blocks, opens or imports anything heavy. Time is
-monotonic seconds, given by the caller.
+Both drivers feed the same methods; none of them waits. Nothing is opened or written here but by
+services that need no waiting, which act within `receive` where the driver lets them
+(`acts_inline`), and by the audit. Time is monotonic seconds, given by the caller.
 """
 
 from __future__ import annotations
