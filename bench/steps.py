@@ -148,10 +148,7 @@ def main() -> None:
         )
         prepared = prepare(Spell.from_source("return 1", "lua"), options)
         steps = {"(an empty step)": lambda: None, **channel_steps(), **broker_steps(prepared)}
-        figures = [
-            Figure(name, "µs", per_call(step, chosen.calls))  # type: ignore[arg-type]
-            for name, step in steps.items()
-        ]
+        figures = [Figure(name, "µs", per_call(step, chosen.calls)) for name, step in steps.items()]
         prepared.close()
         os.chdir("/")
     show(figures, "audit: spell, chain, write", as_json=chosen.json)

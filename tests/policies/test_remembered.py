@@ -74,8 +74,6 @@ amounts = (
 limits = st.integers(0, 20) | st.floats(0, 20) | st.just(UNLIMITED)
 
 
-
-
 @given(limits, st.lists(st.tuples(st.sampled_from(["calls", "scratch", "memory"]), amounts)))
 def test_property_the_short_cut_charges_and_refuses_alike(limit: Any, steps: list[Any]) -> None:
     chosen = Limits()._replace(calls=limit, scratch=limit, memory=limit)
