@@ -30,9 +30,11 @@ def outcome(call: Any, *given: Any) -> object:
 
 
 pieces = st.lists(
-    st.sampled_from(["a", "..", ".", "", "scratch:", "spell:", "~", "con", "\\", "\n", "é", "x" * 300]),
+    st.sampled_from(
+        ["a", "..", ".", "", "scratch:", "spell:", "~", "con", "\\", "\n", "é", "x" * 300]
+    ),
     max_size=4,
-)  # fmt: skip
+)
 
 
 @given(pieces.map("/".join))
@@ -68,9 +70,14 @@ def test_two_runs_remember_apart() -> None:
 
 
 amounts = (
-    st.integers(-3, 30) | st.floats(-3, 30) | st.booleans() | st.just(float("nan"))
-    | st.just(float("inf")) | st.just("1") | st.none()
-)  # fmt: skip
+    st.integers(-3, 30)
+    | st.floats(-3, 30)
+    | st.booleans()
+    | st.just(float("nan"))
+    | st.just(float("inf"))
+    | st.just("1")
+    | st.none()
+)
 limits = st.integers(0, 20) | st.floats(0, 20) | st.just(UNLIMITED)
 
 
