@@ -24,9 +24,6 @@ MODES: Final = {
 OPTIMISED: Final = ("release", "minimal")
 """The modes whose output is meant to be fast."""
 
-OPTIMISED: Final = ("release", "minimal")
-"""The modes whose output is meant to be fast."""
-
 ARCHITECTURES: Final = ("x86_64", "aarch64")
 
 

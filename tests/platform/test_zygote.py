@@ -285,7 +285,7 @@ def test_a_zygote_that_does_not_answer_is_ended(monkeypatch: pytest.MonkeyPatch)
         pid = running.pid
         os.kill(max(children_of(zygote.process.pid)), signal.SIGSTOP)
         with channel, pytest.raises(ZygoteGone, match="does not answer"):
-            zygote.fork(0).settle()
+            zygote.order(0).settle()
         assert running.wait(5).signal == 9
         running.close()
         assert not is_running(pid)
