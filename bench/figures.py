@@ -10,11 +10,18 @@ from typing import NamedTuple
 
 
 class Figure(NamedTuple):
-    """One measured quantity: its samples in one unit."""
+    """One measured quantity: its samples in one unit.
+
+    `does` says what the measured thing does and does not do (confined? audited?); `base` names the
+    figure that it is compared with, "" for none. A unit with a `/s` in it is a rate: more is
+    better; of every other unit less is better.
+    """
 
     name: str
     unit: str
     samples: Sequence[float]
+    does: str = ""
+    base: str = ""
 
     def at(self, share: float) -> float:
         """The value below which `share` of the samples lie."""
@@ -32,19 +39,40 @@ class Figure(NamedTuple):
         }
 
 
-def show(figures: Sequence[Figure], base: str, *, as_json: bool) -> None:
-    """Prints the figures, with ratios to the one named `base`."""
+def is_rate(unit: str) -> bool:
+    """Whether more of this unit is better."""
+    return "/s" in unit or "/CPU-s" in unit
+
+
+def ratios(figures: Sequence[Figure]) -> dict[str, float]:
+    """The median of each figure by its base's median; figures without a measured base are absent."""
+    middle = {figure.name: median(figure.samples) for figure in figures}
+    return {
+        figure.name: middle[figure.name] / middle[figure.base]
+        for figure in figures
+        if middle.get(figure.base)
+    }
+
+
+def as_json(figures: Sequence[Figure]) -> dict[str, dict[str, float | int | str]]:
+    """`{figure: {"p50", "p95", "p99", "n", "unit"}}`."""
+    return {figure.name: figure.summary() for figure in figures}
+
+
+def show(figures: Sequence[Figure], base: str = "", *, as_json: bool) -> None:
+    """Prints the figures, with ratios to each one's own base, or to the one named `base`."""
     if as_json:
         json.dump({figure.name: figure.summary() for figure in figures}, sys.stdout, indent=2)
         print()
         return
-    of_base: Mapping[str, float] = {figure.name: median(figure.samples) for figure in figures}
+    if base:
+        figures = [figure._replace(base=base) for figure in figures]
+    found: Mapping[str, float] = ratios(figures)
     width = max(len(figure.name) for figure in figures)
-    print(f"{'':<{width}}  {'median':>9} {'p95':>9} {'p99':>9} {'n':>5}  ratio to {base}")
+    print(f"{'':<{width}}  {'median':>9} {'p95':>9} {'p99':>9} {'n':>6}  {'unit':<12} ratio")
     for figure in figures:
-        middle = median(figure.samples)
-        ratio = middle / of_base[base] if of_base.get(base) else float("nan")
+        ratio = f"{found[figure.name]:.2f} × {figure.base}" if figure.name in found else ""
         print(
-            f"{figure.name:<{width}}  {middle:>9.3f} {figure.at(0.95):>9.3f} "
-            f"{figure.at(0.99):>9.3f} {len(figure.samples):>5}  {ratio:.2f}  ({figure.unit})"
+            f"{figure.name:<{width}}  {median(figure.samples):>9.3f} {figure.at(0.95):>9.3f} "
+            f"{figure.at(0.99):>9.3f} {len(figure.samples):>6}  {figure.unit:<12} {ratio}"
         )
