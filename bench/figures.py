@@ -45,7 +45,7 @@ def is_rate(unit: str) -> bool:
 
 
 def ratios(figures: Sequence[Figure]) -> dict[str, float]:
-    """The median of each figure by its base's median; figures without a measured base are absent."""
+    """Each figure's median by its base's; figures without a measured base are absent."""
     middle = {figure.name: median(figure.samples) for figure in figures}
     return {
         figure.name: middle[figure.name] / middle[figure.base]

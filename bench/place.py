@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import compileall
 import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+import llmspell
+
+
+def _as_installed() -> None:
+    """Byte code beside the sources, as pip leaves it: workers never write any themselves."""
+    compileall.compile_dir(Path(llmspell.__file__).parent, quiet=2)
 
 
 @contextmanager
@@ -15,6 +23,7 @@ def own_place() -> Iterator[Path]:
 
     The cache stays the user's own: guests are compiled once per machine, not once per benchmark.
     """
+    _as_installed()
     before = {name: os.environ.get(name) for name in ("XDG_STATE_HOME", "XDG_CONFIG_HOME")}
     stood = os.getcwd()
     with tempfile.TemporaryDirectory(prefix="llmspell-bench-") as name:

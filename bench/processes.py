@@ -46,16 +46,23 @@ def command_ms(argv: Sequence[str]) -> float:
 
 def first_output_ms(argv: Sequence[str]) -> float:
     """From a command's spawn until its first byte of output; its end is awaited, not counted."""
-    with spoken(argv) as spent:
+    with _speaking(argv) as (pid, spent):
+        end_tree(pid)
         return spent
 
 
 @contextmanager
-def spoken(argv: Sequence[str]) -> Iterator[float]:
-    """A command that has printed its first byte, ended on leaving. Gives milliseconds until then.
+def spoken(argv: Sequence[str]) -> Iterator[int]:
+    """The number of a command that has printed its first byte; who leaves has ended it.
 
     Raises `Unavailable` when it ends without a word.
     """
+    with _speaking(argv) as (pid, _):
+        yield pid
+
+
+@contextmanager
+def _speaking(argv: Sequence[str]) -> Iterator[tuple[int, float]]:
     reading, writing = os.pipe2(os.O_CLOEXEC)
     begun = time.perf_counter()
     pid = _spawn(argv, writing)
@@ -63,16 +70,16 @@ def spoken(argv: Sequence[str]) -> Iterator[float]:
     try:
         ready, _, _ = select.select([reading], [], [], SECONDS)
         if not ready or not os.read(reading, 65536):
+            end_tree(pid)
             raise Unavailable("it ended without a word")
-        yield (time.perf_counter() - begun) * 1000
+        yield pid, (time.perf_counter() - begun) * 1000
     finally:
         os.close(reading)
-        end_tree(pid)
 
 
-def end_tree(pid: int) -> None:
+def end_tree(pid: int, below: Sequence[int] | None = None) -> None:
     """Kills a child with its tree and reaps the child."""
-    for one in (*descendants(pid), pid):
+    for one in (*(descendants(pid) if below is None else below), pid):
         try:
             os.kill(one, signal.SIGKILL)
         except ProcessLookupError:

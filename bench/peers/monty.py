@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from itertools import pairwise
 from typing import Any
 
 from bench.peers import package
@@ -51,7 +52,7 @@ class Monty:
                 f"for i in range({calls + 1}):\n    f('k')\n",
                 external_lookup={"f": lambda key: came.append(time.perf_counter())},
             )
-        return [(b - a) * 1e6 for a, b in zip(came, came[1:], strict=False)]
+        return [(b - a) * 1e6 for a, b in pairwise(came)]
 
     def payload_ms(self, size: int, times: int) -> list[float]:
         """So many characters to a host function, and the same back."""
@@ -66,7 +67,7 @@ class Monty:
                 f"s = 'x' * {size}\nfor i in range({times + 1}):\n    s = f(s)\n",
                 external_lookup={"f": give},
             )
-        return [(b - a) * 1000 for a, b in zip(came, came[1:], strict=False)]
+        return [(b - a) * 1000 for a, b in pairwise(came)]
 
     def script_ms(self, source: str) -> float:
         """One script, in a session of its own, from checkout to result."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from itertools import pairwise
 from typing import Any
 
 from bench.peers import package
@@ -46,7 +47,7 @@ class QuickJs:
         with self._runtime.new_context() as context:
             context.register("f", lambda key: came.append(time.perf_counter()))
             context.eval(f"for (let i = 0; i < {calls + 1}; i++) f('k'); 0")
-        return [(b - a) * 1e6 for a, b in zip(came, came[1:], strict=False)]
+        return [(b - a) * 1e6 for a, b in pairwise(came)]
 
     def payload_ms(self, size: int, times: int) -> list[float]:
         """So many characters to a host function, and the same back."""
@@ -61,7 +62,7 @@ class QuickJs:
             context.eval(
                 f"let s = 'x'.repeat({size}); for (let i = 0; i < {times + 1}; i++) s = f(s); 0"
             )
-        return [(b - a) * 1000 for a, b in zip(came, came[1:], strict=False)]
+        return [(b - a) * 1000 for a, b in pairwise(came)]
 
     def script_ms(self, source: str) -> float:
         """One script in a context of its own."""
