@@ -24,8 +24,8 @@ class Figure(NamedTuple):
     base: str = ""
 
     def at(self, share: float) -> float:
-        """The value below which `share` of the samples lie."""
-        ordered = sorted(self.samples)
+        """The value that `share` of the samples are at least as good as."""
+        ordered = sorted(self.samples, reverse=is_rate(self.unit))
         return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
 
     def summary(self) -> dict[str, float | int | str]:

@@ -28,7 +28,7 @@ def _spawn(argv: Sequence[str], output: int | None) -> int:
             (os.POSIX_SPAWN_DUP2, silent if output is None else output, 1),
             (os.POSIX_SPAWN_DUP2, silent, 2),
         ]
-        return os.posix_spawn(argv[0], argv, os.environ, file_actions=actions)
+        return os.posix_spawn(argv[0], list(argv), os.environ, file_actions=actions)
     finally:
         os.close(silent)
 

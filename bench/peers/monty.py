@@ -15,11 +15,11 @@ DOES = "a Python subset in a pooled process; no kernel confinement, no policy, n
 
 
 class Monty:
-    """A warm pool."""
+    """A warm pool of so many workers; `pids` are theirs."""
 
-    def __init__(self) -> None:
+    def __init__(self, workers: int = 1) -> None:
         before = set(descendants(os.getpid()))
-        self._pool: Any = package("pydantic_monty").Monty()
+        self._pool: Any = package("pydantic_monty").Monty(min_processes=workers)
         self._pool.__enter__()
         self.pids = sorted(set(descendants(os.getpid())) - before)
 
