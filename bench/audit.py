@@ -32,7 +32,8 @@ FIELDS: dict[str, Any] = {
 BYTES = 420
 """About the length of such a record."""
 
-DOES = "hash-chained, canonical JSON, one write a record"
+DOES = "audited: hash-chained, canonical JSON, one write a record"
+VERIFY = "an audited run's trail: every hash, order and place"
 BARE = "bytes of the same length: no JSON, no hash, no chain"
 
 
@@ -61,7 +62,7 @@ def measure(settings: Settings) -> Outcome:
             Row(
                 "verify 1000 records",
                 "ms",
-                "every hash, order and place",
+                VERIFY,
                 lambda: [_verify_ms(trail, checked)],
             ),
         ]

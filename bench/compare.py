@@ -1,9 +1,9 @@
 """`python -m bench compare OLD NEW`: regressions between two files of figures (BEN-007).
 
 A file is what `--json` printed, or a report's `results.json`. Medians are compared by ratio, in the
-bad direction: more for times and sizes, less for rates. Over 10 % worse is a warning, over twice as
-bad is critical. (BEN-007's text has critical at twice the *tolerance*, 20 %; on shared machines that
-is noise, and the issue's text decides: 2 ×.) Exit code 1 for a critical one, 2 for an unusable file.
+bad direction: more for times and sizes, less for rates. Over 10 % worse is a warning, over twice
+as bad is critical. (The seed has critical at twice the *tolerance*, 20 %, which on a shared machine
+is noise; the issue's reading decides: 2 ×.) Exit code 1 for a critical one, 2 for an unusable file.
 """
 
 from __future__ import annotations

@@ -54,16 +54,14 @@ def ratios(figures: Sequence[Figure]) -> dict[str, float]:
     }
 
 
-def as_json(figures: Sequence[Figure]) -> dict[str, dict[str, float | int | str]]:
-    """`{figure: {"p50", "p95", "p99", "n", "unit"}}`."""
-    return {figure.name: figure.summary() for figure in figures}
-
-
 def show(figures: Sequence[Figure], base: str = "", *, as_json: bool) -> None:
     """Prints the figures, with ratios to each one's own base, or to the one named `base`."""
     if as_json:
         json.dump({figure.name: figure.summary() for figure in figures}, sys.stdout, indent=2)
         print()
+        return
+    if not figures:
+        print("nothing was measured")
         return
     if base:
         figures = [figure._replace(base=base) for figure in figures]

@@ -24,6 +24,9 @@ the rate that 95 % of the samples reach. Ratios are of medians. All figures are 
 def page(name: str, record: Mapping[str, Any]) -> str:
     """One benchmark's page."""
     letters = _letters(record)
+    bases = list(dict.fromkeys(record["base"].values()))
+    common = bases[0] if len(bases) == 1 else None
+    header = f"ratio to {common}" if common else "ratio"
     lines = [
         f"# {record['title']}",
         "",
@@ -34,7 +37,7 @@ def page(name: str, record: Mapping[str, Any]) -> str:
         *([QUICK, ""] if record.get("quick") else []),
         f"![{record['title']}]({name}.svg)",
         "",
-        "| | does | median | p95 | p99 | n | unit | ratio |",
+        f"| | does | median | p95 | p99 | n | unit | {header} |",
         "| --- | --- | ---: | ---: | ---: | ---: | --- | --- |",
     ]
     for figure, summary in record["figures"].items():
@@ -42,7 +45,7 @@ def page(name: str, record: Mapping[str, Any]) -> str:
         letter = letters.get(record["does"].get(figure, ""), "")
         lines.append(
             f"| {figure} | {letter} | {numbers} | {summary['n']} | {summary['unit']} "
-            f"| {_ratio(record, figure)} |"
+            f"| {_ratio(record, figure, common)} |"
         )
     lines += ["", *(f"- *{letter}*: {does}" for does, letter in letters.items())]
     if record["left_out"]:
@@ -83,16 +86,19 @@ def _letters(record: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _is_ours(record: Mapping[str, Any], name: str) -> bool:
-    does: str = record["does"].get(name, "")
-    return "audited" in does or "audit" in name or not record["base"]
+    # What is ours says so by its words; where nothing is compared, everything is.
+    return "audited" in record["does"].get(name, "") or not record["base"]
 
 
-def _ratio(record: Mapping[str, Any], figure: str) -> str:
+def _ratio(record: Mapping[str, Any], figure: str, common: str | None) -> str:
     base = record["base"].get(figure)
     if base is None or base not in record["figures"] or base == figure:
         return ""
     of = record["figures"][base]["p50"]
-    return f"{record['figures'][figure]['p50'] / of:.2f} × {base}" if of else ""
+    if not of:
+        return ""
+    ratio = f"{record['figures'][figure]['p50'] / of:.2f} ×"
+    return ratio if common else f"{ratio} {base}"
 
 
 def _machine(record: Mapping[str, Any]) -> list[str]:

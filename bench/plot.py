@@ -71,7 +71,8 @@ def _panel(unit: str, marks: Sequence[Mark], top: int) -> list[str]:
     for power in range(scale.low, scale.high + 1):
         x = scale.at(10.0**power)
         parts += [
-            f"<line x1='{x:.1f}' y1='{top + HEAD - 10}' x2='{x:.1f}' y2='{bottom}' stroke='{FAINT}'/>",
+            f"<line x1='{x:.1f}' y1='{top + HEAD - 10}' x2='{x:.1f}' y2='{bottom}' "
+            f"stroke='{FAINT}'/>",
             f"<text x='{x:.1f}' y='{top + 32}' {FONT} fill='{INK}' text-anchor='middle'>"
             f"{10.0**power:g}</text>",
         ]

@@ -40,7 +40,7 @@ def record(name: str, outcome: Outcome) -> dict[str, Any]:
 
 
 def report(names: Sequence[str], settings: Settings, out: str) -> int:
-    """Runs and writes; exit code 1 when a benchmark failed (the others are written all the same)."""
+    """Runs and writes; exit code 1 when a benchmark failed (the others are written anyway)."""
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
     kept = folder / RESULTS

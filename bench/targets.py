@@ -1,4 +1,4 @@
-"""What issue 3 wants to be true at the end, beside what was measured. Informs; nothing fails by it."""
+"""What is to be reached, beside what was measured. It informs; nothing fails by it."""
 
 from __future__ import annotations
 

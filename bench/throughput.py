@@ -28,7 +28,7 @@ def measure(settings: Settings) -> Outcome:
     rates: dict[str, list[float]] = {}
     left_out: dict[str, str] = {}
     rows = [
-        (name_of(language, profile, way), language, profile, way)
+        (name_of(language, profile, way), (language, profile, way))
         for way in settings.pick(WAYS, 2)
         for profile in PROFILES
         for language in settings.pick(LANGUAGES, 1)
@@ -36,18 +36,19 @@ def measure(settings: Settings) -> Outcome:
     rounds = 1 if settings.quick else ROUNDS
     with own_place(), ours() as host:
         for _ in range(rounds):
-            for name, *what in rows:
+            for name, what in rows:
                 if name not in left_out:
                     try:
                         windows = settings.rounds(rounds)
-                        rates.setdefault(name, []).extend(_rates(host, *what, windows))
+                        rates.setdefault(name, []).extend(_rates(host, what, windows))
                     except Unavailable as reason:
                         left_out[name] = str(reason)
     figures = [Figure(name, "spells/s", found, DOES) for name, found in rates.items() if found]
     return Outcome(tuple(figures), tuple(LeftOut(*one) for one in left_out.items()))
 
 
-def _rates(host: Ours, language: str, profile: str, way: str, windows: int) -> list[float]:
+def _rates(host: Ours, what: tuple[str, str, str], windows: int) -> list[float]:
+    language, profile, way = what
     supervisor = host.supervisor(way)
     one = spell(language, SOURCES[language])
     ends: list[float] = []
