@@ -37,8 +37,12 @@ def facts() -> dict[str, str]:
         "llmspell": f"{llmspell.__version__}{_commit()}",
         "user": "root" if os.geteuid() == 0 else "an ordinary user",
         "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        "load before": f"{os.getloadavg()[0]:.2f}",
     }
+
+
+def load() -> float:
+    """Processes that ran or waited in the last minute, on average."""
+    return os.getloadavg()[0]
 
 
 def versions() -> dict[str, str]:

@@ -11,6 +11,9 @@ from bench.plot import Mark, number_text, plot
 from bench.targets import table
 
 WRITTEN: Final = "<!-- Written by python -m bench report; do not edit. -->"
+BUSY: Final = 0.5
+"""Load before a report, above which its figures are not what the machine can do."""
+
 QUICK: Final = "**A smoke run of three samples: these figures mean nothing.**"
 ABSENT: Final = """The seeds' benchmarks of model calls, agents, hooks and events (BEN-001, BEN-002,
 BEN-003, BEN-006, BEN-009) measure what llmspell does not have yet; they are absent."""
@@ -34,7 +37,7 @@ def page(name: str, record: Mapping[str, Any]) -> str:
         "",
         record["about"],
         "",
-        *([QUICK, ""] if record.get("quick") else []),
+        *_warnings(record),
         f"![{record['title']}]({name}.svg)",
         "",
         f"| | does | median | p95 | p99 | n | unit | {header} |",
@@ -53,6 +56,13 @@ def page(name: str, record: Mapping[str, Any]) -> str:
         lines += [f"- {what}: {reason}" for what, reason in record["left_out"]]
     lines += ["", "## Measured on", "", *_machine(record)]
     return "\n".join(lines) + "\n"
+
+
+def _warnings(record: Mapping[str, Any]) -> list[str]:
+    found = [QUICK, ""] if record.get("quick") else []
+    if record.get("load", 0) > BUSY:
+        found += [f"**Others were busy on this machine (load {record['load']}): too slow.**", ""]
+    return found
 
 
 def picture(record: Mapping[str, Any]) -> str:
@@ -102,5 +112,10 @@ def _ratio(record: Mapping[str, Any], figure: str, common: str | None) -> str:
 
 
 def _machine(record: Mapping[str, Any]) -> list[str]:
-    rows = {**record["machine"], **record["versions"], "seconds": str(record.get("seconds", ""))}
+    rows = {
+        **record["machine"],
+        **record["versions"],
+        "load before the report": str(record.get("load", "unknown")),
+    }
+    rows["took"] = f"{record.get('seconds', '?')} s"
     return ["| | |", "| --- | --- |", *(f"| {name} | {value} |" for name, value in rows.items())]

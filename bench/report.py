@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from bench.catalogue import benchmark
-from bench.machine import facts, versions
+from bench.machine import facts, load, versions
 from bench.pages import index_page, page, picture
 from bench.rounds import Outcome, Settings
 
@@ -46,6 +46,7 @@ def report(names: Sequence[str], settings: Settings, out: str) -> int:
     kept = folder / RESULTS
     results: dict[str, Any] = json.loads(kept.read_text("utf-8")) if kept.exists() else {}
     failed = []
+    before = load()  # Later it is our own.
     for name in names:
         begun = time.monotonic()
         found = _run(name, settings)
@@ -54,7 +55,12 @@ def report(names: Sequence[str], settings: Settings, out: str) -> int:
         if found is None:
             failed.append(name)
             continue
-        results[name] = {**found, "quick": settings.quick, "seconds": round(spent, 1)}
+        results[name] = {
+            **found,
+            "quick": settings.quick,
+            "seconds": round(spent, 1),
+            "load": round(before, 2),
+        }
         (folder / f"{name}.md").write_text(page(name, results[name]), "utf-8")
         (folder / f"{name}.svg").write_text(picture(results[name]), "utf-8")
     kept.write_text(

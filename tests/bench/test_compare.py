@@ -72,7 +72,7 @@ def test_a_reports_results_are_compared_too(
     old = saved(tmp_path, "old", results(1.0))
     assert main(["compare", old, saved(tmp_path, "new", results(2.5))]) == 1
     assert "critical: warm: Lua" in capsys.readouterr().out
-    # A report and what `--json` printed do not name figures alike: none is compared, and it says so.
+    # A report and what `--json` printed name figures differently: none is compared, which is said.
     assert main(["compare", old, saved(tmp_path, "flat", {"Lua": figure(1)})]) == 0
     assert "0 figures compared" in capsys.readouterr().out
 

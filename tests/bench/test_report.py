@@ -47,6 +47,11 @@ def test_a_smoke_run_is_called_one() -> None:
     assert "mean nothing" not in page("warm", record())
 
 
+def test_a_busy_machine_is_told() -> None:
+    assert "load 3.5" in page("warm", {**record(), "load": 3.5}).split("Measured on")[0]
+    assert "load" not in page("warm", {**record(), "load": 0.2}).split("Measured on")[0]
+
+
 def test_a_plot_is_well_formed_and_has_every_row() -> None:
     drawn = xml.dom.minidom.parseString(picture(record()))
     assert len(drawn.getElementsByTagName("circle")) == 3
