@@ -13,6 +13,8 @@ from bench.peers.warm import warm_peers
 from bench.rounds import Outcome, Row, Settings, interleave
 from bench.timed_spells import CALLS
 
+__all__ = ["ECHO_DOES", "measure"]
+
 ECHO = "round trip: bare socket pair, JSON both ways"
 PER_ROUND = 200
 

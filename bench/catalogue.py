@@ -33,8 +33,8 @@ NAMES = {
     "audit": "a record, and verifying a trail",
     "tools": "tools under a pool of 3 and of 10, queue of 100",
 }
-MODULES = {"calls": "bench.broker_calls"}
-"""Where the module's name is not the benchmark's: `bench/calls.py` is also a program of its own."""
+MODULES = {"calls": "bench.broker_calls", "throughput": "bench.started"}
+"""Where the module's name is not the benchmark's: `bench/calls.py` is a program of its own."""
 
 
 def benchmark(name: str) -> Benchmark:

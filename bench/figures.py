@@ -6,7 +6,7 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 from statistics import median
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 class Figure(NamedTuple):
@@ -22,19 +22,33 @@ class Figure(NamedTuple):
     samples: Sequence[float]
     does: str = ""
     base: str = ""
+    known: Mapping[str, Any] | None = None
+    """The summary of samples that another program took and kept."""
+
+    @property
+    def p50(self) -> float:
+        """The median."""
+        return median(self.samples) if self.known is None else float(self.known["p50"])
+
+    @property
+    def n(self) -> int:
+        """How many samples."""
+        return len(self.samples) if self.known is None else int(self.known["n"])
 
     def at(self, share: float) -> float:
-        """The value that `share` of the samples are at least as good as."""
+        """The value that `share` (0.95, 0.99) of the samples are at least as good as."""
+        if self.known is not None:
+            return float(self.known[f"p{share * 100:.0f}"])
         ordered = sorted(self.samples, reverse=is_rate(self.unit))
         return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
 
     def summary(self) -> dict[str, float | int | str]:
         """The figure as JSON values."""
         return {
-            "p50": round(median(self.samples), 4),
+            "p50": round(self.p50, 4),
             "p95": round(self.at(0.95), 4),
             "p99": round(self.at(0.99), 4),
-            "n": len(self.samples),
+            "n": self.n,
             "unit": self.unit,
         }
 
@@ -46,7 +60,7 @@ def is_rate(unit: str) -> bool:
 
 def ratios(figures: Sequence[Figure]) -> dict[str, float]:
     """Each figure's median by its base's; figures without a measured base are absent."""
-    middle = {figure.name: median(figure.samples) for figure in figures}
+    middle = {figure.name: figure.p50 for figure in figures}
     return {
         figure.name: middle[figure.name] / middle[figure.base]
         for figure in figures
@@ -71,6 +85,6 @@ def show(figures: Sequence[Figure], base: str = "", *, as_json: bool) -> None:
     for figure in figures:
         ratio = f"{found[figure.name]:.2f} × {figure.base}" if figure.name in found else ""
         print(
-            f"{figure.name:<{width}}  {median(figure.samples):>9.3f} {figure.at(0.95):>9.3f} "
-            f"{figure.at(0.99):>9.3f} {len(figure.samples):>6}  {figure.unit:<12} {ratio}"
+            f"{figure.name:<{width}}  {figure.p50:>9.3f} {figure.at(0.95):>9.3f} "
+            f"{figure.at(0.99):>9.3f} {figure.n:>6}  {figure.unit:<12} {ratio}"
         )

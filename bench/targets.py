@@ -93,9 +93,15 @@ def _targets() -> list[Target]:
 def _of_calls() -> list[Target]:
     from bench.calls import METHODS
 
-    found = [Target("calls", f"cpu: {name}", "ratio", 2) for name in METHODS]
+    found = []
+    for name in METHODS:
+        for pin in ("pinned to one core", "pinned apart"):
+            found += [
+                Target("calls", f"{name}: cpu to bare epoll broker ({pin})", "p50", 2),
+                Target("calls", f"{name}: round trip to bare echo ({pin})", "p50", 1.4),
+                Target("calls", f"{name}: round trip p99 ({pin})", "p50", 500),
+            ]
     for profile in ("medium", "high"):
-        found.append(Target("calls", f"round trip: llmspell {profile} Lua", "ratio", 1.4))
         found.append(Target("calls", f"round trip: llmspell {profile} Lua", "p99", 500))
     name = "calls by processor: 50 high Lua workers"
     return [*found, Target("calls", name, "p50", 12_000, at_least=True)]

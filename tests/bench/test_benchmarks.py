@@ -31,7 +31,7 @@ OURS = {
     "start": {"llmspell run, medium Lua", "llmspell run, high Lua"},
     "warm": {"llmspell medium Lua (exec)", "llmspell high Lua (exec)"},
     "handout": {"llmspell medium Lua (exec)", "llmspell high Lua (exec)"},
-    "calls": {"round trip: llmspell high Lua", "cpu: storage.get"},
+    "calls": {"round trip: llmspell high Lua", "calls by processor: 1 high Lua worker"},
     "payload": {"64 B: llmspell high Lua", "16 KiB: llmspell medium Lua"},
     "engines": {"fibonacci(20), Lua: wasm, high", "fibonacci(20), JS: native, medium"},
     "memory": {"idle: llmspell high Lua (exec): USS", "idle: llmspell high Lua (exec): PSS"},

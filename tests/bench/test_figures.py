@@ -81,3 +81,9 @@ def test_settings() -> None:
     assert Settings.of(None, quick=True) == Settings(3, True)
     assert Settings.of(7, quick=True).runs == 7
     assert [Settings(50).rounds(per) for per in (1, 10, 49, 60)] == [50, 5, 2, 1]
+
+
+def test_a_summary_that_another_program_kept_is_taken_as_it_is() -> None:
+    summary = {"p50": 2.0, "p95": 3.0, "p99": 4.0, "n": 7, "unit": "µs"}
+    figure = Figure("f", "µs", (), known=summary)
+    assert figure.summary() == summary
