@@ -30,18 +30,20 @@ SIZES: Final = {
     "8 MiB": 8 << 20,
 }
 MEMORY: Final = {**ROOMY, "memory": "512MiB", "scratch": "64MiB", "response_body": "64MiB"}
-LARGE: Final = 1 << 20
+FEWER: Final = {"1 MiB": 5, "8 MiB": 10}
+"""By how much fewer samples are taken of what takes seconds."""
+
 ROUNDS: Final = 5
 
 
 def measure(settings: Settings) -> Outcome:
-    """Milliseconds there and back; from 1 MiB up a fifth of the samples."""
+    """Milliseconds there and back."""
     names = settings.pick(tuple(SIZES), 3)
     with own_place(), ours() as host, warm_peers() as peers:
         found = Outcome(())
         for name in names:
             per_round = settings.rounds(ROUNDS)
-            times = max(1, per_round // 5) if SIZES[name] >= LARGE else per_round
+            times = max(1, per_round // FEWER.get(name, 1))
             found += interleave(
                 _rows(settings, host, peers, name, times), min(ROUNDS, settings.runs)
             )
