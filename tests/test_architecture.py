@@ -14,6 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = Path(__import__("llmspell").__file__ or "").resolve().parent
 
 ORDER = (
+    "records",
     "errors",
     "channel",
     "policies",
@@ -72,7 +73,7 @@ def test_dependencies_point_one_way(path: Path) -> None:
     assert room in ORDER, f"{room} is a room that the contract does not know"
     allowed = set(ORDER[: ORDER.index(room) + 1])
     if room == "sandboxes":
-        allowed = {"errors", "channel", "sandboxes"}
+        allowed = {"records", "errors", "channel", "sandboxes"}
     if room not in ("supervisor", "cli"):
         assert not {"platform", "sandboxes"} <= used_rooms(path), "only supervisor joins them"
     assert used_rooms(path) <= allowed | {"__version__"}

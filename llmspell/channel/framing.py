@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from llmspell.channel.bounds import FRAME_MAX, MESSAGE_MAX, PART_SIZE
+from llmspell.channel.frame import HEADER as HEADER
+from llmspell.channel.frame import FrameError as FrameError
+from llmspell.channel.frame import frame as frame
 from llmspell.channel.jsontext import encode
-
-HEADER: Final = 4
-
-
-class FrameError(ValueError):
-    """A length that no honest peer sends."""
 
 
 class FrameReader:
@@ -52,13 +47,6 @@ class FrameReader:
         if start:
             del buffer[:start]
         return frames
-
-
-def frame(body: bytes) -> bytes:
-    """One frame around `body`. Raises `FrameError` outside 1 … FRAME_MAX bytes."""
-    if not 0 < len(body) <= FRAME_MAX:
-        raise FrameError(f"a frame of {len(body)} bytes (1 to {FRAME_MAX} are taken)")
-    return len(body).to_bytes(HEADER, "little") + body
 
 
 def frames_of(message: bytes) -> bytes:

@@ -7,13 +7,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from llmspell.channel import messages
-
-
-class Role(enum.Enum):
-    """What a worker was started for."""
-
-    SPELL = "spell"
-    TOOLS = "tools"
+from llmspell.channel.roles import Role as Role
 
 
 class State(enum.Enum):

@@ -8,13 +8,16 @@ sections of the file are not looked at here.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from typing import Any, Final, NamedTuple
 
 from llmspell.config import paths
 from llmspell.errors import ConfigurationError
 from llmspell.profiles.overrides import ScriptOverride
 from llmspell.profiles.recipe import BUILTIN_ORDER, Recipe, builtin, merged
+from llmspell.records import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any, Final
 
 FILE_NAME: Final = "llmspell.toml"
 

@@ -13,9 +13,6 @@ Denials compare names folded (case, accents); allows compare them exactly.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Final, NamedTuple
-
 from llmspell.errors import UsageError
 from llmspell.policies.credentials import secret_depth
 from llmspell.policies.path_patterns import (
@@ -29,6 +26,11 @@ from llmspell.policies.path_patterns import (
 from llmspell.policies.protected import fold_all, protected_rule
 from llmspell.policies.spell_path import SpellPath, parse_spell_path
 from llmspell.policies.verdict import Verdict, allow, allow_flag, deny
+from llmspell.records import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Final
 
 __all__ = ["FileRule", "FileRules", "Roots", "SpellPath", "parse_spell_path"]
 

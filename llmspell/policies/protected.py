@@ -7,10 +7,12 @@ characters) and anywhere in a path, also before they exist. Sources: FS-29, FS-3
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Final
-
 from llmspell.policies.globs import Glob, compile_glob, matches
+from llmspell.records import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Final
 
 _NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     "git": (

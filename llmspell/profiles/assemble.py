@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
-
 from llmspell.errors import LlmspellError, UsageError
 from llmspell.policies.hosts import MODES as NET_MODES
 from llmspell.policies.hosts import NetRules, parse_net_rule
@@ -27,6 +24,11 @@ from llmspell.profiles.anchors import absolute_patterns
 from llmspell.profiles.context import PolicyContext, both_forms
 from llmspell.profiles.grants import Grant
 from llmspell.profiles.recipe import Recipe
+from llmspell.records import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Any
 
 
 def build(

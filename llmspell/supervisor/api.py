@@ -24,6 +24,8 @@ from llmspell.supervisor.result import Result
 if TYPE_CHECKING:
     import asyncio
 
+    from llmspell.supervisor.pool import Pool
+
 OnOutput = Callable[[str], None]
 
 HOST_TOTAL: Final = ResourceAmounts(
@@ -60,14 +62,27 @@ def run(
 class Supervisor:
     """Runs spells on the running event loop; leaving the `async with` ends those under way."""
 
-    def __init__(self, total: ResourceAmounts = HOST_TOTAL) -> None:
-        """`total` is what all runs together may use; a run that does not fit is refused."""
+    def __init__(
+        self, total: ResourceAmounts = HOST_TOTAL, *, zygotes: bool = True, spares: int = 2
+    ) -> None:
+        """`total` is what all runs together may use; a run that does not fit is refused.
+
+        With `zygotes` runs at `medium` and `high` are forked from booted engines, of which each
+        tenant has its own, and up to `spares` confined workers wait for each kind of run.
+        """
+        self._zygotes = zygotes
+        self._spares = spares
+        self._pool: Pool | None = None
         self._running: set[asyncio.Task[Any]] = set()
         self._shared = SharedResources(total)
         self._open = False
 
     async def __aenter__(self) -> Supervisor:
         self._open = True
+        if self._zygotes:
+            from llmspell.supervisor.pool import Pool
+
+            self._pool = Pool(self._spares)
         return self
 
     async def __aexit__(
@@ -82,6 +97,29 @@ class Supervisor:
         for task in self._running:
             task.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)
+        if self._pool is not None:
+            self._pool.close()
+            self._pool = None
+
+    async def warm(
+        self,
+        spell: Spell | str | os.PathLike[str],
+        *,
+        profile: str | Mapping[str, Any] | None = None,
+        limits: Mapping[str, str | int | float] | None = None,
+        policy_file: str | None = None,
+        tenant: str = "default",
+    ) -> bool:
+        """Boots what runs of such spells are forked from, and waits for it.
+
+        False when they will be started by exec: at `none` and `low`, or where no zygote starts.
+        """
+        options = _options(profile, (), limits, None, (), policy_file, None, False)
+        prepared = prepare(_spell(spell), options)
+        try:
+            return self._pool is not None and await self._pool.warm(prepared, tenant)
+        finally:
+            prepared.close()
 
     async def run(
         self,
@@ -96,6 +134,7 @@ class Supervisor:
         audit: str | None = None,
         allow_degraded: bool = False,
         on_output: OnOutput | None = None,
+        tenant: str = "default",
     ) -> Result:
         """As `llmspell.run`; cancelling the awaiting task ends the run's whole tree."""
         import asyncio
@@ -111,7 +150,7 @@ class Supervisor:
         except LimitExceeded:
             prepared.close()
             raise
-        task = asyncio.ensure_future(_run(prepared, _Sink(on_output)))
+        task = asyncio.ensure_future(_run(prepared, _Sink(on_output), self._pool, tenant))
         task.add_done_callback(lambda _: guard.release())
         self._running.add(task)
         task.add_done_callback(self._running.discard)
@@ -128,12 +167,12 @@ def _needed(prepared: Prepared) -> ResourceAmounts:
     return ResourceAmounts(memory=0 if memory is None else memory, operations=1)
 
 
-async def _run(prepared: Prepared, sink: _Sink) -> Result:
+async def _run(prepared: Prepared, sink: _Sink, pool: Pool | None, tenant: str) -> Result:
     from llmspell.supervisor.crew import Crew
     from llmspell.supervisor.drivers.aio import AsyncDriver
     from llmspell.supervisor.runner import begin, launcher
 
-    crew = Crew(launcher(prepared))
+    crew = Crew(launcher(prepared)) if pool is None else pool.crew(prepared, tenant)
     try:
         session = begin(prepared, crew)
         await AsyncDriver(session, crew, sink).drive()

@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
-import socket
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
-
-from llmspell.channel.states import Role
+from llmspell.channel.roles import Role
+from llmspell.records import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from socket import socket, socketpair
+    from typing import Final
+
     from llmspell.platform import ExitStatus, Process
+    from llmspell.platform.forking import Forked
+
+    Launch = Callable[[Role, socket, int], Process | Forked]
+    """Starts a worker of this role: our end of its channel (for its plan), and the worker's end."""
+
+    Spare = Callable[[Role], tuple[Forked, socket] | None]
+    """A worker of this role that waits already, with our end of its channel; or None."""
+else:
+    # What `socket` adds to its C module costs a cold command 3 ms, and nothing here needs it.
+    from _socket import socketpair
 
 READ_SIZE: Final = 262_144
 """Bytes taken from a channel at a time: a part frame, so that one worker can't hold the loop."""
 
-Launch = Callable[[Role, socket.socket, int], "Process"]
-"""Starts a worker of this role: our end of its channel (for its plan), and the worker's end."""
+
+def no_spare(role: Role) -> None:
+    """Where no worker waits."""
 
 
 class Worker:
@@ -23,7 +35,7 @@ class Worker:
 
     __slots__ = ("channel", "number", "open", "outbox", "process")
 
-    def __init__(self, number: int, process: Process, channel: socket.socket) -> None:
+    def __init__(self, number: int, process: Process | Forked, channel: socket) -> None:
         self.number = number
         self.process = process
         self.channel = channel
@@ -87,15 +99,22 @@ class Worker:
 class Crew:
     """All workers of one run, by number."""
 
-    __slots__ = ("_launch", "workers")
+    __slots__ = ("_launch", "_spare", "starts", "workers")
 
-    def __init__(self, launch: Launch) -> None:
+    def __init__(self, launch: Launch, spare: Spare = no_spare) -> None:
         self._launch = launch
+        self._spare = spare
         self.workers: dict[int, Worker] = {}
+        self.starts: list[dict[str, str]] = []
+        """How each worker was started where there was a choice; the audit gets each."""
 
     def start(self, number: int, role: Role) -> Worker:
         """Starts a worker. Raises what the launch raises; then nothing is left open."""
-        ours, theirs = socket.socketpair()
+        waiting = self._spare(role)
+        if waiting is not None:
+            worker = self.workers[number] = Worker(number, *waiting)
+            return worker
+        ours, theirs = socketpair()
         try:
             ours.setblocking(False)
             process = self._launch(role, ours, theirs.fileno())
@@ -107,6 +126,11 @@ class Crew:
         worker = Worker(number, process, ours)
         self.workers[number] = worker
         return worker
+
+    def take_starts(self) -> list[dict[str, str]]:
+        """How workers were started since the last time this was asked."""
+        taken, self.starts = self.starts, []
+        return taken
 
     def abandon(self) -> None:
         """Kills and reaps everything: the way out when a driver itself fails."""

@@ -16,6 +16,7 @@ from llmspell.errors import (
     SpellError,
     WorkerViolation,
 )
+from llmspell.policies.limits import number_of as number_of
 from llmspell.policies.violations import SecurityViolation, ViolationKind, violation
 from llmspell.supervisor.result import Denial, Status
 
@@ -52,11 +53,6 @@ class Ending(NamedTuple):
     value: Any = None
     error: LlmspellError | None = None
     violations: tuple[SecurityViolation, ...] = ()
-
-
-def number_of(limit: object) -> float | None:
-    """A limit as a number, or None when it is spelled unlimited."""
-    return float(limit) if isinstance(limit, (int, float)) else None
 
 
 def deadline(now: float, seconds: object) -> float | None:

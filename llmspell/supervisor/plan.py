@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
-
 from llmspell import __version__
 from llmspell.channel.messages import EFFECTS, Hello
 from llmspell.channel.states import Role
 from llmspell.errors import IsolationRefused, LlmspellError, WorkerViolation
+from llmspell.records import TYPE_CHECKING, NamedTuple
 from llmspell.supervisor.ending import Ending, number_of
 from llmspell.supervisor.result import Isolation, Usage
 from llmspell.supervisor.worker import engine_name, level_for
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any, Final
+
     from llmspell.policies.budget import Budget
     from llmspell.policies.policy import Policy
     from llmspell.spells.spell import Spell

@@ -6,7 +6,7 @@ monotonic seconds, given by the caller.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from llmspell.channel import messages
@@ -76,6 +76,11 @@ class Session:
         self.audit.record("session_start", plan.start_record())
         for override in self.policy.overrides:
             self.audit.record("override", override._asdict())
+
+    def tell_starts(self, starts: Iterable[Mapping[str, str]]) -> None:
+        """Records how workers were started, where there was a choice."""
+        for how in starts:
+            self.audit.record("worker_start", how)
 
     # -- what drivers tell ---------------------------------------------------------------------
 

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import os
 import struct
-from typing import TYPE_CHECKING, Any, Final
+
+TYPE_CHECKING = False  # the build hook loads this file alone, outside the package
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from typing import Any, Final
 
 LEVELS: Final = ("low", "medium", "high")
 KINDS: Final = ("native", "wasm")

@@ -19,6 +19,15 @@ int confine_stage1(void);
 /* Late drop, empty root, Landlock, seccomp, then tries every forbidden effect. 0, or -1: refuse to run. */
 int confine_stage2(void);
 
+/* A zygote: everything is loaded, the plan says so, stage 1 is done. Empties the root for all children.
+ * 0, or -1: be no zygote. */
+int confine_zygote_prepare(void);
+
+/* Serves fork orders from descriptor 3 (see confine_zygote.c) until it closes; then the process ends. Returns 0 in
+ * each child, whose descriptor 3 is now its own channel: its plan is the first frame there, and stage 2 its first
+ * act. -1 when this process can't serve. */
+int confine_zygote_serve(void);
+
 /* Stage 1 was done by the launcher whose place this program took. */
 int confine_is_stage2_only(void);
 

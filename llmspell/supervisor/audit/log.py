@@ -14,6 +14,7 @@ from typing import Any, Final
 from llmspell.errors import OperationFailed
 from llmspell.policies.policy import AuditRules
 from llmspell.supervisor.audit import places
+from llmspell.supervisor.audit.opening import open_file
 from llmspell.supervisor.audit.records import END, FIRST, OUR_WORDS, Clock, make_record, seal
 
 RECORDS_MAX: Final = 100_000
@@ -97,26 +98,9 @@ class AuditLog:
         `session` is 1 to 64 of `[A-Za-z0-9_-]`. Raises `ConfigurationError` for a folder that
         others can write or a file that exists, `AuditFailure` for what the disk refuses.
         """
-        kept_in = None
-        try:
-            if path is not None:
-                handle, where = places.create_at(path)
-            else:
-                kept_in = places.default_folder() if folder is None else folder
-                handle, where = places.create_in_folder(kept_in, session, time.time())
-        except OSError as error:
-            raise AuditFailure(
-                f"the audit file can't be made: {os.strerror(error.errno or 5).lower()}",
-                hint="give another place: --audit FILE",
-            ) from None
-        places.hold(handle)
+        opened = open_file(path, session, folder)
         return cls(
-            handle,
-            where,
-            session,
-            mask=mask,
-            rules=rules,
-            folder=kept_in,
+            opened.handle, opened.path, session, mask=mask, rules=rules, folder=opened.folder
         )
 
     def record(self, event: str, fields: Mapping[str, Any], *, effect: bool = False) -> None:

@@ -8,16 +8,23 @@ is one that llmspell gives.
 from __future__ import annotations
 
 import os
-import re
 import stat
 import time
-from typing import Final
 
 from llmspell.errors import ConfigurationError
+from llmspell.records import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Final
 
 FILES_MAX: Final = 1_000
 BYTES_MAX: Final = 256 * 2**20
-NAME: Final = re.compile(r"\d{4}-\d\d-\d\dT\d{6}Z-[A-Za-z0-9_-]{1,64}\.jsonl")
+
+_SHAPE: Final = "0000-00-00T000000Z-"
+_ZEROS: Final = str.maketrans("123456789", "000000000")
+_SUFFIX: Final = ".jsonl"
+_SESSION: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-")
+_SESSION_MAX: Final = 64
 
 _FOLDER: Final = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_NOFOLLOW", 0)
 _FILE: Final = (
@@ -28,6 +35,20 @@ _FILE: Final = (
     | getattr(os, "O_NOFOLLOW", 0)
     | getattr(os, "O_CLOEXEC", 0)
 )
+
+
+def is_ours(name: str) -> bool:
+    """Whether a file's name is one that llmspell gives: moment, session, `.jsonl`.
+
+    Without `re`, which a cold command would import for this alone.
+    """
+    stamp, session = name[: len(_SHAPE)], name[len(_SHAPE) : -len(_SUFFIX)]
+    return (
+        name.endswith(_SUFFIX)
+        and stamp.translate(_ZEROS) == _SHAPE
+        and 1 <= len(session) <= _SESSION_MAX
+        and _SESSION.issuperset(session)
+    )
 
 
 def default_folder() -> str:
@@ -42,7 +63,7 @@ def create_in_folder(folder: str, session: str, moment: float) -> tuple[int, str
     """A new file for the session: its handle and path. Raises `ConfigurationError`, `OSError`."""
     day = time.strftime("%Y-%m-%dT%H%M%SZ", time.gmtime(moment))
     name = f"{day}-{session}.jsonl"
-    if not NAME.fullmatch(name):
+    if not is_ours(name):
         raise ConfigurationError(f"{session!r} is no name for a session")
     os.makedirs(folder, mode=0o700, exist_ok=True)
     handle = os.open(folder, _FOLDER)
@@ -69,7 +90,7 @@ def rotate(folder: str, keep: str) -> int:
     removed = 0
     handle = os.open(folder, _FOLDER)
     try:
-        names = sorted(name for name in os.listdir(handle) if NAME.fullmatch(name))
+        names = sorted(name for name in os.listdir(handle) if is_ours(name))
         sizes = {name: os.stat(name, dir_fd=handle, follow_symlinks=False) for name in names}
         files = [name for name in names if stat.S_ISREG(sizes[name].st_mode)]
         total = sum(sizes[name].st_size for name in files)

@@ -140,6 +140,7 @@ class AsyncDriver:
         elif isinstance(effect, effect_types.StartTools):
             try:
                 self._watch(self._crew.start(effect.peer, Role.TOOLS))
+                session.tell_starts(self._crew.take_starts())
             except LlmspellError as error:
                 session.start_failed(effect.peer, error, monotonic())
         elif isinstance(effect, effect_types.End):

@@ -10,7 +10,9 @@ import pytest
 
 HERE = Path(__file__).parent
 WORKER = HERE.parents[2] / "llmspell" / "sandboxes" / "wasm" / "worker"
-PARTS = ("channel", "entropy", "hostcalls", "messages", "refuse", "wasi", "wasi_poll")
+CONFINE = HERE.parents[2] / "llmspell" / "sandboxes" / "confine"
+PARTS = ("channel", "entropy", "hostcalls", "messages", "plan", "refuse")
+WASI = ("wasi", "wasi_poll", "zygote")
 
 
 @pytest.fixture(scope="module")
@@ -21,9 +23,10 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
     output = tmp_path_factory.mktemp("hostile") / "hostile"
     command = [compiler, "-std=gnu11", "-O1", "-g", "-Wall", "-Wextra", "-Werror", "-pthread"]
     command += ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
-    command += [f"-I{WORKER}"]
+    command += [f"-I{WORKER}", f"-I{CONFINE}"]
     command += [f"-Wl,--wrap={name}" for name in ("poll", "clock_nanosleep", "clock_gettime")]
-    command += [str(WORKER / f"{name}.c") for name in PARTS] + [str(HERE / "hostile.c")]
+    command += [str(WORKER / f"{name}.c") for name in PARTS + WASI] + [str(HERE / "hostile.c")]
+    command += [str(path) for path in CONFINE.glob("confine*.c")]
     subprocess.run([*command, "-o", str(output)], check=True, timeout=120)
     return output
 

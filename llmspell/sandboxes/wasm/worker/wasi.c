@@ -13,6 +13,7 @@
 #include "refuse.h"
 #include "wasi_poll.h"
 #include "wasi_types.h"
+#include "zygote.h"
 
 enum { VECTORS_MOST = 1024, VECTOR_BYTES = 8 };
 
@@ -212,6 +213,7 @@ static int fd_read(wasmtime_val_raw_t *values) {
     return WASI_INVAL;
   }
   uint32_t taken = 0;
+  zygote_point();
   if (channel_wait(-1) == CHANNEL_FRAME) {
     for (uint32_t i = 0; i < count && channel_left() > 0; i++) {
       struct vector vector;
