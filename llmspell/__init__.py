@@ -6,7 +6,7 @@ use, so that the command line and the workers stay light.
 
 from __future__ import annotations
 
-from llmspell.records import TYPE_CHECKING
+TYPE_CHECKING = False  # importing `typing`, or a module of ours, would not be nearly free
 
 __version__ = "0.1.0"
 

@@ -23,6 +23,10 @@ _DEFAULTS: Final[Mapping[str, tuple[str, str]]] = {
 }
 
 
+_own: dict[tuple[str | None, ...], tuple[str, ...]] = {}
+"""`own_folders` for the variables as they were last."""
+
+
 def home(environ: Mapping[str, str] = os.environ) -> str:
     """The user's home folder: `HOME` when absolute, else the user database's."""
     given = environ.get("HOME", "")
@@ -72,10 +76,16 @@ def own_folders(environ: Mapping[str, str] = os.environ) -> tuple[str, ...]:
     The default places are among them even when XDG variables point elsewhere for this run:
     what an earlier run kept there is llmspell's own as well (FS-32).
     """
-    plain = {"HOME": home(environ)}
-    return tuple(
-        dict.fromkeys(_folder(kind, place) for place in (environ, plain) for kind in _DEFAULTS)
-    )
+    plain = home(environ)
+    given = (plain, *(environ.get(variable) for variable, _ in _DEFAULTS.values()))
+    known = _own.get(given)
+    if known is None:
+        places = (environ, {"HOME": plain})
+        folders = (_folder(kind, place) for place in places for kind in _DEFAULTS)
+        known = tuple(dict.fromkeys(folders))
+        _own.clear()
+        _own[given] = known
+    return known
 
 
 def workspace_folder(spell_path: str | None, environ: Mapping[str, str] = os.environ) -> str | None:

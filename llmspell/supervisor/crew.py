@@ -6,17 +6,18 @@ from llmspell.channel.roles import Role
 from llmspell.records import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable
-    from socket import socket, socketpair
+    from socket import socketpair
     from typing import Final
 
     from llmspell.platform import ExitStatus, Process
     from llmspell.platform.forking import Forked
 
-    Launch = Callable[[Role, socket, int], Process | Forked]
+    Launch = Callable[[Role, socket.socket, int], Process | Forked]
     """Starts a worker of this role: our end of its channel (for its plan), and the worker's end."""
 
-    Spare = Callable[[Role], tuple[Forked, socket] | None]
+    Spare = Callable[[Role], tuple[Forked, socket.socket] | None]
     """A worker of this role that waits already, with our end of its channel; or None."""
 else:
     # What `socket` adds to its C module costs a cold command 3 ms, and nothing here needs it.
@@ -35,7 +36,7 @@ class Worker:
 
     __slots__ = ("channel", "number", "open", "outbox", "process")
 
-    def __init__(self, number: int, process: Process | Forked, channel: socket) -> None:
+    def __init__(self, number: int, process: Process | Forked, channel: socket.socket) -> None:
         self.number = number
         self.process = process
         self.channel = channel

@@ -17,11 +17,13 @@ from llmspell.profiles.grants import Grant
 from llmspell.profiles.loader import load_policy
 from llmspell.records import TYPE_CHECKING, NamedTuple
 from llmspell.spells import manifest as manifests
+from llmspell.supervisor import policies_kept
 from llmspell.supervisor.audit.opening import new_session, open_file
 
 if TYPE_CHECKING:
     from typing import Final
 
+    from llmspell.config.files import Settings
     from llmspell.policies.policy import Policy
     from llmspell.spells.spell import Spell
     from llmspell.supervisor.audit.opening import Opened
@@ -56,6 +58,23 @@ def decide(spell: Spell, options: RunOptions) -> Decided:
 
 def choose_policy(spell: Spell | None, options: RunOptions) -> Policy:
     """The policy of a run. Raises `UsageError`, `ConfigurationError`."""
+    context = policy_context(spell)
+    if options.audit is not None:
+        # The record of a run is ours wherever it lies.
+        record = os.path.abspath(options.audit)
+        context = context._replace(own_folders=(*context.own_folders, record))
+    settings = load_settings(context.working_folder)
+    key = policies_kept.key_of(options, context, settings)
+    policy = policies_kept.find(key, settings)
+    if policy is None:
+        policy = _made(spell, options, context, settings)
+        policies_kept.keep(key, policy, settings, context)
+    return policy
+
+
+def _made(
+    spell: Spell | None, options: RunOptions, context: PolicyContext, settings: Settings
+) -> Policy:
     grants = [Grant(kind, value, source="command line").checked() for kind, value in options.grants]
     limits = dict(options.limits)
     if spell is not None and options.grant_requested:
@@ -65,12 +84,6 @@ def choose_policy(spell: Spell | None, options: RunOptions) -> Policy:
             for kind, value in manifest.requests
         ]
         limits = {**dict(manifest.limits), **limits}
-    context = policy_context(spell)
-    if options.audit is not None:
-        # The record of a run is ours wherever it lies.
-        record = os.path.abspath(options.audit)
-        context = context._replace(own_folders=(*context.own_folders, record))
-    settings = load_settings(context.working_folder)
     return load_policy(
         options.profile,
         context=context,
@@ -94,6 +107,7 @@ def policy_context(spell: Spell | None) -> PolicyContext:
         workspace_folder=own.workspace_folder(None if spell is None else spell.path),
         own_folders=own.own_folders(),
         home=own.home(),
+        resolved={},
     )
 
 

@@ -56,6 +56,10 @@ LOAD_MODULE: Final = Function(
 """Not part of the script API: `require` and `import` of each language call it."""
 
 
+_checks: Final[dict[str, Callable[[Mapping[str, Any]], dict[str, Any]]]] = {}
+"""The checks of the methods' arguments: the same for every run, so made once."""
+
+
 def method_table(services: Services, engine: str) -> dict[str, Method]:
     """Every described method with its check and its service, for a spell of this engine.
 
@@ -67,9 +71,10 @@ def method_table(services: Services, engine: str) -> dict[str, Method]:
         perform = functions.get(name)
         if perform is None:
             raise InternalError(f"{name} is described but has no service")
-        table[name] = Method(
-            name, compile_params(description), perform, NEEDS.get(name), name not in UNJUDGED
-        )
+        check = _checks.get(name)
+        if check is None:
+            check = _checks[name] = compile_params(description)
+        table[name] = Method(name, check, perform, NEEDS.get(name), name not in UNJUDGED)
     return table
 
 

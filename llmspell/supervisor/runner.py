@@ -16,7 +16,7 @@ from llmspell.supervisor.crew import Crew
 from llmspell.supervisor.decide import decide
 
 if TYPE_CHECKING:
-    from socket import socket
+    import socket
     from typing import Final, Protocol
 
     from llmspell.platform import Process
@@ -120,7 +120,7 @@ def launcher(prepared: Prepared) -> Launch:
 
 
 def _launcher(policy: Policy, spell: Spell) -> Launch:
-    def launch(role: Role, ours: socket, theirs: int) -> Process:
+    def launch(role: Role, ours: socket.socket, theirs: int) -> Process:
         described = worker.describe(role, policy, spell)
         ours.send(described.preamble)
         return worker.start(described, theirs)

@@ -3,9 +3,9 @@
 Format (all integers little-endian), read by confine.c with bounds checks:
 
     "LSPN" u32 version=1, then records of u32 type, u32 length, body
-    1 base     u32 stages (1 first, 2 second, 3 both; 4 zygote, 5 first and zygote, 8 a zygote's
-               child), wanted (1 << index in LAYERS), probe, drop_stage, uid, gid, parent_pid,
-               handover
+    1 base     u32 stages (1 first, 2 second, 3 both; 8 zygote, 9 first and zygote, 16 a
+               zygote's child), wanted (1 << index in LAYERS), probe, drop_stage, uid, gid,
+               parent_pid, handover
     2 limit    u32 resource, u64 value        3 keep     u32 descriptor
     4 path     u32 writable, bytes, NUL       5 filter   struct sock_filter[]
 
@@ -51,6 +51,8 @@ LAYERS: Final = (
 )
 """Every mechanism, in the order of `enum layer` in confine_internal.h."""
 
+_BITS: Final = {layer: 1 << index for index, layer in enumerate(LAYERS)}
+
 _NONE: Final = frozenset({"fds", "session", "rlimits", "parent_death", "subreaper"})
 _LOW: Final = (_NONE - {"subreaper"}) | {
     "caps",
@@ -88,8 +90,8 @@ _NATIVE_MAPPINGS: Final = 512 * _MIB
 _BOTH: Final = 3
 _FIRST: Final = 1
 _SECOND: Final = 2
-_ZYGOTE: Final = 4
-_CHILD: Final = 8
+_ZYGOTE: Final = 8
+_CHILD: Final = 16
 _UID_RANGE: Final = range(2_000_000_000, 2_100_000_000)
 _NOBODY: Final = 65534
 _HANDOVER_FD: Final = 4
@@ -223,7 +225,7 @@ def make_child_plan(confinement: Confinement, machine: Machine | None = None) ->
 
 
 def _mask(wanted: Iterable[str]) -> int:
-    return sum(1 << LAYERS.index(layer) for layer in wanted)
+    return sum(_BITS[layer] for layer in wanted)
 
 
 def _record(kind: int, body: bytes) -> bytes:

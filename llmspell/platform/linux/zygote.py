@@ -7,6 +7,7 @@ Sources: unix(7), cmsg(3), pidfd_send_signal(2), pid_namespaces(7).
 from __future__ import annotations
 
 import array
+import contextlib
 import errno
 import os
 import select
@@ -40,7 +41,7 @@ class Forked:
     Its end is told through a pipe by the zygote, whose child it is; it is killed by its own handle.
     """
 
-    __slots__ = ("_handle", "_status", "_zygote", "number", "pidfd")
+    __slots__ = ("_handle", "_status", "_zygote", "number", "pidfd", "was_refused")
 
     def __init__(self, zygote: Zygote, number: int, ending: int) -> None:
         self._zygote = zygote
@@ -49,6 +50,8 @@ class Forked:
         self.number: Final = number
         self.pidfd = ending
         """Readable once the worker ended; -1 after close()."""
+        self.was_refused = False
+        """The zygote answered that it could not fork."""
 
     @property
     def pid(self) -> int:
@@ -70,6 +73,7 @@ class Forked:
         """What the zygote said to the order."""
         self._handle = handle
         if error:
+            self.was_refused = True
             self._status = ExitStatus(None, signal.SIGKILL, 0.0, 0)
 
     def poll(self) -> ExitStatus | None:
@@ -119,8 +123,7 @@ class Forked:
     def _read_end(self) -> None:
         record = os.read(self.pidfd, _ENDING.size)
         if len(record) != _ENDING.size:
-            # The pipe ended without a word: the zygote is gone, and the kernel killed its children.
-            self._status = ExitStatus(None, signal.SIGKILL, 0.0, 0)
+            self._end_without_record()
             return
         status, _, microseconds, peak_kib = _ENDING.unpack(record)
         code, number = None, None
@@ -129,6 +132,20 @@ class Forked:
         else:
             code = os.WEXITSTATUS(status)
         self._status = ExitStatus(code, number, microseconds / 1e6, peak_kib * 1024)
+
+    def _end_without_record(self) -> None:
+        """The pipe ended without a word: it was never forked, or the zygote is gone.
+
+        In dying the zygote closes its pipes a little before the kernel kills its children.
+        """
+        try:
+            self.settle()
+            if self._handle >= 0:
+                signal.pidfd_send_signal(self._handle, signal.SIGKILL)
+                _readable(self._handle, ANSWER_SECONDS)
+        except (OperationFailed, ProcessLookupError):
+            pass  # refused, or ended together with the zygote, whose whole tree was waited for
+        self._status = ExitStatus(None, signal.SIGKILL, 0.0, 0)
 
 
 class Zygote:
@@ -206,7 +223,7 @@ class Zygote:
                 raise ZygoteGone("the zygote is gone, or does not answer")
             if _readable(self._control.fileno(), left):
                 self._take_answer()
-        if forked.poll() is not None and forked.pidfd >= 0 and forked._handle < 0:
+        if forked.was_refused:
             raise OperationFailed("the zygote could not fork (too many processes or no memory)")
 
     def take_answers(self) -> None:
@@ -233,6 +250,9 @@ class Zygote:
         if not self._gone:
             self._gone = True
             self._orders.clear()
+            # Without a waiter above it `kill` would take its children for what is to be killed.
+            with contextlib.suppress(OSError):
+                self._control.shutdown(socket.SHUT_RDWR)
             self.process.kill()
 
     def close(self) -> None:

@@ -64,7 +64,7 @@ static uint32_t read_u32(const uint8_t *at) {
 
 static uint64_t read_u64(const uint8_t *at) { return read_u32(at) | (uint64_t)read_u32(at + 4) << 32; }
 
-/* One stage, both, or a zygote's life: set up (4, also with stage 1 in the same plan) and each child (8). */
+/* One stage, both, or a zygote's life: set up (8, also with stage 1 in the same plan) and each child (16). */
 static bool knows_stages(uint32_t stages) {
     return stages == STAGE_FIRST || stages == STAGE_SECOND || stages == (STAGE_FIRST | STAGE_SECOND) ||
            stages == STAGE_ZYGOTE || stages == (STAGE_FIRST | STAGE_ZYGOTE) || stages == STAGE_CHILD;
@@ -182,6 +182,13 @@ int confine_load(const uint8_t *bytes, size_t size) {
     return 0;
 }
 
+uint64_t confine_limit(uint32_t resource) {
+    uint64_t bound = UINT64_MAX;
+    for (size_t index = 0; index < confine_plan.limit_count; index++)
+        if (confine_plan.limits[index].resource == resource && confine_plan.limits[index].value < bound)
+            bound = confine_plan.limits[index].value;
+    return bound;
+}
 
 struct text {
     char bytes[4096];

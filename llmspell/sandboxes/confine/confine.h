@@ -23,6 +23,9 @@ int confine_stage2(void);
  * 0, or -1: be no zygote. */
 int confine_zygote_prepare(void);
 
+/* What a runtime with locks of its own wants called: before each fork, after it in the zygote, and in the child. */
+void confine_zygote_around_fork(void (*before)(void), void (*in_zygote)(void), void (*in_child)(void));
+
 /* Serves fork orders from descriptor 3 (see confine_zygote.c) until it closes; then the process ends. Returns 0 in
  * each child, whose descriptor 3 is now its own channel: its plan is the first frame there, and stage 2 its first
  * act. -1 when this process can't serve. */
@@ -30,6 +33,9 @@ int confine_zygote_serve(void);
 
 /* Stage 1 was done by the launcher whose place this program took. */
 int confine_is_stage2_only(void);
+
+/* The bound that the loaded plan sets on a resource of setrlimit(2); UINT64_MAX when it sets none. */
+uint64_t confine_limit(uint32_t resource);
 
 /* What failed, as "step: ERRNO text". Never NULL. */
 const char *confine_error(void);

@@ -401,7 +401,8 @@ static int hand_over(void) {
 static uint64_t caps_for_stage2(void) {
     uint64_t keep = 0;
     if (confine_plan.drop_stage == 2 && geteuid() == 0)
-        keep |= CAPABILITY(CAP_SETUID) | CAPABILITY(CAP_SETGID) | CAPABILITY(CAP_SETPCAP);
+        /* CAP_KILL: the death signal of a zygote's child is sent with the zygote's rights. */
+        keep |= CAPABILITY(CAP_SETUID) | CAPABILITY(CAP_SETGID) | CAPABILITY(CAP_SETPCAP) | CAPABILITY(CAP_KILL);
     if (confine_wants(LAYER_EMPTY_ROOT) && (confine_state.achieved >> LAYER_MNTNS & 1u))
         keep |= CAPABILITY(CAP_SYS_ADMIN) | CAPABILITY(CAP_SETPCAP);
     return keep;

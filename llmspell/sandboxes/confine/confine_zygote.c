@@ -63,6 +63,15 @@ static size_t child_count;
 /* Our own process namespace, to come back to after each fork into a new one. -1: there is none. */
 static int home_namespace = -1;
 
+/* What a runtime that has locks wants to be called around each fork. */
+static void (*runtime_before_fork)(void), (*runtime_in_zygote)(void), (*runtime_in_child)(void);
+
+void confine_zygote_around_fork(void (*before)(void), void (*in_zygote)(void), void (*in_child)(void)) {
+    runtime_before_fork = before;
+    runtime_in_zygote = in_zygote;
+    runtime_in_child = in_child;
+}
+
 int confine_zygote_prepare(void) {
     if (!(confine_plan.stages & STAGE_ZYGOTE))
         return confine_fail_text("zygote: the plan does not make one");
@@ -72,6 +81,9 @@ int confine_zygote_prepare(void) {
         home_namespace = open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC);
     if (confine_wants(LAYER_EMPTY_ROOT))
         confine_enter_empty_root();
+    /* The exec of the program made it readable again to whoever has its uid. */
+    if (confine_wants(LAYER_UNDUMPABLE) && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0))
+        return confine_fail("prctl");
     if (confine_bind_to_parent(SIGKILL))
         return -1;
     if (confine_lifeline >= 0) {
@@ -123,39 +135,55 @@ static void give(const struct answer *answer, int pidfd) {
             _exit(0); /* the supervisor is gone, and our end ends every child */
 }
 
+/* What waiting for orders changed in the process, and a child gets back. */
+struct signals {
+    sigset_t mask;
+    struct sigaction on_child, on_pipe;
+};
+
 /* Becomes what an exec'ed worker is before its stage 2: its channel, and nothing of the zygote's. */
-static void become_child(const int *fds, pid_t zygote, bool own_namespace, const sigset_t *mask) {
+static void become_child(const int *fds, pid_t zygote, bool own_namespace, const struct signals *before) {
     confine_zygote_pid = zygote;
     confine_state.in_pidns = own_namespace || confine_state.in_pidns;
     if (!own_namespace && confine_state.achieved >> LAYER_PIDNS & 1u)
         confine_missing(LAYER_PIDNS, EPERM);
-    signal(SIGCHLD, SIG_DFL);
-    sigprocmask(SIG_SETMASK, mask, NULL);
+    if (sigaction(SIGCHLD, &before->on_child, NULL) || sigaction(SIGPIPE, &before->on_pipe, NULL) ||
+        sigprocmask(SIG_SETMASK, &before->mask, NULL))
+        _exit(77);
     if (dup2(fds[0], CHANNEL_FD) < 0 || confine_close_between(CHANNEL_FD + 1, UINT32_MAX))
         _exit(77);
+    home_namespace = -1;
+    if (runtime_in_child)
+        runtime_in_child();
 }
 
-/* 1 in the child, 0 in the zygote. */
-static int fork_child(uint32_t number, const int *fds, const sigset_t *mask) {
-    struct answer answer = {number, 0};
+/* 1 in the child, 0 in the zygote. `error`: why there can be none. */
+static int fork_child(uint32_t number, int error, const int *fds, const struct signals *before) {
+    struct answer answer = {number, error};
     int pidfd = -1;
     pid_t zygote = getpid(), pid = -1;
-    if (child_count == CHILDREN_MOST) {
+    if (!error && child_count == CHILDREN_MOST)
         answer.error = EAGAIN;
-    } else {
+    if (!answer.error) {
         bool apart = home_namespace >= 0 && !unshare(CLONE_NEWPID);
+        if (runtime_before_fork)
+            runtime_before_fork();
         pid = fork();
         if (pid == 0) {
-            become_child(fds, zygote, apart, mask);
+            become_child(fds, zygote, apart, before);
             return 1;
         }
         answer.error = pid < 0 ? errno : 0;
+        if (runtime_in_zygote)
+            runtime_in_zygote();
         if (apart && setns(home_namespace, CLONE_NEWPID))
             home_namespace = -1; /* the next child then says that it has no namespace of its own */
     }
-    close(fds[0]);
+    if (fds[0] >= 0)
+        close(fds[0]);
     if (pid < 0) {
-        close(fds[1]);
+        if (fds[1] >= 0)
+            close(fds[1]);
     } else {
         children[child_count++] = (struct child){pid, fds[1]};
         pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
@@ -170,43 +198,56 @@ static int fork_child(uint32_t number, const int *fds, const sigset_t *mask) {
     return 0;
 }
 
-/* One order with its two descriptors. The supervisor is trusted: what is no order ends the zygote. */
-static void take_order(uint32_t *number, int *fds) {
+/* One order with its two descriptors: 0, or EMFILE when there was no room for both. The supervisor is trusted: what
+ * is no order ends the zygote. */
+static int take_order(uint32_t *number, int *fds) {
     union control_space space = {0};
     struct iovec bytes = {number, sizeof *number};
     struct msghdr message = {
         .msg_iov = &bytes, .msg_iovlen = 1, .msg_control = space.bytes, .msg_controllen = sizeof space.bytes};
-    ssize_t got = recvmsg(CHANNEL_FD, &message, MSG_CMSG_CLOEXEC);
-    if (got < 0 && errno == EINTR)
+    ssize_t got;
+    do
         got = recvmsg(CHANNEL_FD, &message, MSG_CMSG_CLOEXEC);
-    struct cmsghdr *header = got == (ssize_t)sizeof *number ? CMSG_FIRSTHDR(&message) : NULL;
-    if (!header || header->cmsg_type != SCM_RIGHTS || header->cmsg_len != CMSG_LEN(sizeof(int) * FDS_OF_AN_ORDER))
+    while (got < 0 && errno == EINTR);
+    if (got != (ssize_t)sizeof *number)
         _exit(got == 0 ? 0 : 77);
-    memcpy(fds, CMSG_DATA(header), sizeof(int) * FDS_OF_AN_ORDER);
+    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+    size_t size = header && header->cmsg_type == SCM_RIGHTS ? header->cmsg_len - CMSG_LEN(0) : 0;
+    fds[0] = fds[1] = -1;
+    if (size)
+        memcpy(fds, CMSG_DATA(header), size);
+    if (message.msg_flags & MSG_CTRUNC)
+        return EMFILE;
+    if (size != sizeof(int) * FDS_OF_AN_ORDER)
+        _exit(77);
+    return 0;
 }
 
 int confine_zygote_serve(void) {
     struct ready ready = {READY, PROTOCOL};
-    struct sigaction on_child = {.sa_handler = wake_up};
-    sigset_t blocked, before;
+    /* A pipe whose reader is gone is no reason to end every child. */
+    struct sigaction on_child = {.sa_handler = wake_up}, on_pipe = {.sa_handler = SIG_IGN};
+    struct signals before;
+    sigset_t blocked;
     sigemptyset(&blocked);
     sigaddset(&blocked, SIGCHLD);
-    if (sigprocmask(SIG_BLOCK, &blocked, &before) || sigaction(SIGCHLD, &on_child, NULL))
+    if (sigprocmask(SIG_BLOCK, &blocked, &before.mask) || sigaction(SIGCHLD, &on_child, &before.on_child) ||
+        sigaction(SIGPIPE, &on_pipe, &before.on_pipe))
         return confine_fail("waiting for children");
     if (send(CHANNEL_FD, &ready, sizeof ready, MSG_NOSIGNAL) != (ssize_t)sizeof ready)
         return confine_fail("telling that the zygote is ready");
     for (;;) {
         struct pollfd control = {CHANNEL_FD, POLLIN, 0};
         /* A child's end may come only here, between two orders: no signal is lost and no call is cut. */
-        int count = ppoll(&control, 1, NULL, &before);
+        int count = ppoll(&control, 1, NULL, &before.mask);
         if (count < 0 && errno != EINTR)
             _exit(77);
         bury_children();
         if (count > 0) {
             uint32_t number;
             int fds[FDS_OF_AN_ORDER];
-            take_order(&number, fds);
-            if (fork_child(number, fds, &before))
+            int error = take_order(&number, fds);
+            if (fork_child(number, error, fds, &before))
                 return 0;
         }
     }

@@ -31,6 +31,7 @@ end
 local function receive_run()
   local run = P.receive(nil)
   while run.type ~= "run" do run = P.receive(nil) end
+  P.start_clock()
   run.env = run.env or {}
   P.run, P.chunk_name, P.granted = run, run.name or "spell.lua", {}
   for _, name in ipairs(run.modules or {}) do P.granted[name] = true end
