@@ -85,7 +85,7 @@ def _crowd(host: Ours, folder: Path, name: str, live: int, what: tuple[str, str,
         chosen["limits"]["memory"] = "128MiB"
 
     async def crowd() -> Outcome:
-        await host.ready(way, idle, profile)
+        await host.ready(way, idle, profile, chosen["limits"])
         ready: list[str] = []
         begun = time.perf_counter()
         waiting = [

@@ -6,7 +6,18 @@ import time
 from functools import partial
 from pathlib import Path
 
-from bench.ours import DOES, LANGUAGES, PROFILES, WAYS, Ours, name_of, ours, spell, value_of
+from bench.ours import (
+    DOES,
+    LANGUAGES,
+    PROFILES,
+    WAYS,
+    Ours,
+    came_by,
+    name_of,
+    ours,
+    spell,
+    value_of,
+)
 from bench.peers.commands import COMMANDS, Command, Script
 from bench.peers.monty import DOES as MONTY_DOES
 from bench.peers.quickjs import DOES as QUICKJS_DOES
@@ -73,6 +84,7 @@ def _ours(host: Ours, language: str, profile: str, way: str) -> list[float]:
             one, profile=profile, on_output=lambda text: came.append(time.perf_counter())
         )
         value_of(result)
+        came_by(result, way)
         return (came[0] - begun) * 1000
 
     return [host.run(request())]

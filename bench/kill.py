@@ -65,7 +65,7 @@ def _ours(host: Ours, language: str, profile: str, way: str) -> list[float]:
     one = spell(language, SOURCES[language])
 
     async def kill() -> float:
-        await host.ready(way, one, profile)
+        await host.ready(way, one, profile, ROOMY)
         before = set(descendants(os.getpid()))
         begun = asyncio.Event()
         task = asyncio.ensure_future(

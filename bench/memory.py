@@ -91,7 +91,7 @@ def _ours(
     one = spell(language, source)
 
     async def live() -> list[tuple[float, float]]:
-        await host.ready(way, one, profile)
+        await host.ready(way, one, profile, ROOMY)
         before = set(descendants(os.getpid()))
         ready: list[str] = []
         tasks = [
@@ -108,7 +108,10 @@ def _ours(
                         value_of(task.result())
                         raise RuntimeError("a worker that should wait has ended")
             new = [pid for pid in descendants(os.getpid()) if pid not in before]
-            return [_mib(tree) for tree in trees(new)]
+            grouped = trees(new)
+            if len(grouped) != together:
+                raise RuntimeError(f"{together} workers, but {len(grouped)} new trees of processes")
+            return [_mib(tree) for tree in grouped]
         finally:
             for task in tasks:
                 task.cancel()

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import json
 from collections.abc import Coroutine, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import llmspell
@@ -25,6 +27,12 @@ WAYS: Final[Mapping[str, Mapping[str, Any]]] = {
     "spare": {"zygotes": True, "spares": 2},
 }
 """What `Supervisor` is told for each way."""
+
+CROWD: Final[Mapping[str, Any]] = {"in_flight": 512, "waiting": 512}
+"""Bounds of admission, where this version has them: above what any benchmark has at once."""
+
+SETTLING: Final = 0.02
+"""Seconds in which a spare gets ready that was ordered when the one before it was taken."""
 
 DOES: Final = "confined by the kernel, policy and budget on every call, audited"
 ROOMY: Final = {"calls": "100000000", "wall": "600s", "cpu": "600s", "transfer": "8GiB"}
@@ -57,11 +65,26 @@ class Ours:
             self._open[way] = made
         return self._open[way]
 
-    async def ready(self, way: str, spell: llmspell.Spell, profile: str) -> None:
-        """Lets zygotes and spares come up, where this way has any."""
-        warm = getattr(self._open[way], "warm", None)
-        if way != "exec" and warm is not None:
-            await warm(spell, profile=profile)
+    async def ready(
+        self,
+        way: str,
+        spell: llmspell.Spell,
+        profile: str,
+        limits: Mapping[str, str] | None = None,
+    ) -> None:
+        """Lets zygotes and spares come up, where this way has any.
+
+        Raises `Unavailable` where such runs would start by exec after all.
+        """
+        if way == "exec":
+            return
+        warm: Any = getattr(self._open[way], "warm", None)
+        if warm is None:
+            raise Unavailable("this llmspell's Supervisor has no warm")
+        if not await warm(spell, profile=profile, limits=limits):
+            raise Unavailable("no zygote comes up here for such runs")
+        if way == "spare":
+            await asyncio.sleep(SETTLING)
 
     def close(self, way: str) -> None:
         """Ends one way's supervisor and everything it has running."""
@@ -92,7 +115,23 @@ def _told(way: str) -> dict[str, Any]:
     missing = [name for name in wanted if name not in known]
     if missing and way != "exec":
         raise Unavailable(f"this llmspell's Supervisor has no {' and no '.join(missing)}")
+    wanted = {**wanted, **CROWD}
     return {name: value for name, value in wanted.items() if name in known}
+
+
+def came_by(result: llmspell.Result, way: str) -> None:
+    """Checks by the run's own record that its worker came this way. Raises `Unavailable`."""
+    wanted = {"exec": None, "forked": "fork", "spare": "spare"}[way]
+    if wanted is None or result.audit_path is None:
+        return
+    for line in Path(result.audit_path).read_text("utf-8").splitlines():
+        record = json.loads(line)
+        if record["event"] == "worker_start":
+            found = record["details"]
+            if found.get("start") == wanted:
+                return
+            raise Unavailable(f"the worker came by {found.get('start')}: {found.get('reason', '')}")
+    raise Unavailable("the audit does not say how the worker came")
 
 
 def value_of(result: llmspell.Result) -> Any:

@@ -8,9 +8,10 @@ from itertools import pairwise
 from typing import Final
 
 from bench.figures import Figure
-from bench.ours import DOES, LANGUAGES, PROFILES, Ours, name_of, ours, spell, value_of
+from bench.ours import DOES, LANGUAGES, PROFILES, Ours, came_by, name_of, ours, spell, value_of
 from bench.place import own_place
 from bench.rounds import LeftOut, Outcome, Settings, Unavailable
+from llmspell import Result
 
 TITLE = "Spells per second"
 ABOUT = """Eight requests are always under way in one supervisor; each is a new confined worker, a
@@ -52,11 +53,14 @@ def _rates(host: Ours, what: tuple[str, str, str], windows: int) -> list[float]:
     supervisor = host.supervisor(way)
     one = spell(language, SOURCES[language])
     ends: list[float] = []
+    last: list[Result] = []
     enough = IN_FLIGHT * (windows + 1)
 
     async def slot() -> None:
         while len(ends) < enough:
-            value_of(await supervisor.run(one, profile=profile))
+            result = await supervisor.run(one, profile=profile)
+            value_of(result)
+            last[:] = [result]
             ends.append(time.perf_counter())
 
     async def all_slots() -> None:
@@ -64,5 +68,7 @@ def _rates(host: Ours, what: tuple[str, str, str], windows: int) -> list[float]:
         await asyncio.gather(*(slot() for _ in range(IN_FLIGHT)))
 
     host.run(all_slots())
+    if way == "forked":
+        came_by(last[0], way)
     marks = ends[IN_FLIGHT - 1 : enough : IN_FLIGHT]
     return [IN_FLIGHT / (b - a) for a, b in pairwise(marks)]

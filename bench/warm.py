@@ -6,7 +6,18 @@ import time
 from functools import partial
 from pathlib import Path
 
-from bench.ours import DOES, LANGUAGES, PROFILES, WAYS, Ours, name_of, ours, spell, value_of
+from bench.ours import (
+    DOES,
+    LANGUAGES,
+    PROFILES,
+    WAYS,
+    Ours,
+    came_by,
+    name_of,
+    ours,
+    spell,
+    value_of,
+)
 from bench.peers.commands import COMMANDS, Command, Script
 from bench.peers.monty import DOES as MONTY_DOES
 from bench.peers.quickjs import DOES as QUICKJS_DOES
@@ -80,6 +91,7 @@ def _ours(host: Ours, language: str, profile: str, way: str) -> list[float]:
         result = await supervisor.run(one, profile=profile)
         spent = (time.perf_counter() - begun) * 1000
         value_of(result)
+        came_by(result, way)
         return spent
 
     return [host.run(request())]
