@@ -57,6 +57,12 @@ class _Scale:
         self.low = math.floor(math.log10(min(positive)))
         self.high = max(math.ceil(math.log10(max(positive))), self.low + 1)
 
+    def lines(self) -> list[float]:
+        """Where lines stand: at every ten, and between them where there is room for it."""
+        steps = (1, 2, 5) if self.high - self.low <= 2 else (1,)
+        powers = range(self.low, self.high)
+        return [*(step * 10.0**power for power in powers for step in steps), 10.0**self.high]
+
     def at(self, value: float) -> float:
         """The x of a value; what is not positive stands at the left end."""
         power = math.log10(value) if value > 0 else self.low
@@ -68,13 +74,13 @@ def _panel(unit: str, marks: Sequence[Mark], top: int) -> list[str]:
     scale = _Scale([value for mark in marks for value in (mark.p50, mark.p95, mark.p99)])
     bottom = top + HEAD + ROW * len(marks)
     parts = [f"<text x='{LABELS}' y='{top + 16}' {FONT} fill='{INK}'>{escape(unit)}</text>"]
-    for power in range(scale.low, scale.high + 1):
-        x = scale.at(10.0**power)
+    for value in scale.lines():
+        x = scale.at(value)
         parts += [
             f"<line x1='{x:.1f}' y1='{top + HEAD - 10}' x2='{x:.1f}' y2='{bottom}' "
             f"stroke='{FAINT}'/>",
             f"<text x='{x:.1f}' y='{top + 32}' {FONT} fill='{INK}' text-anchor='middle'>"
-            f"{10.0**power:g}</text>",
+            f"{value:g}</text>",
         ]
     for number, mark in enumerate(marks):
         parts += _row(scale, mark, top + HEAD + ROW * number + ROW // 2)

@@ -14,7 +14,8 @@ from bench.rounds import Outcome, Row, Settings, interleave
 
 TITLE = "Cold command"
 ABOUT = """The wall time of a whole command, from its spawn until it is reaped, nothing of it
-started before. Each runs a one-line program in its language that does nothing."""
+started before. Each runs a one-line program in its language that does nothing. Byte code is
+compiled before, as pip leaves it."""
 
 BASE = "python -c pass"
 SPELLS = {
