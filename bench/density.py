@@ -75,6 +75,15 @@ def measure(settings: Settings) -> Outcome:
     return found
 
 
+def _memory(name: str) -> Outcome:
+    everything = [os.getpid(), *descendants(os.getpid())]
+    try:
+        held = [memory_of(everything).pss / MIB for _ in range(READINGS)]
+    except Unavailable as reason:
+        return Outcome((), (LeftOut(name, str(reason)),))
+    return Outcome((Figure(name, "MiB", held, DOES),))
+
+
 def _crowd(host: Ours, folder: Path, name: str, live: int, what: tuple[str, str, str]) -> Outcome:
     language, profile, way = what
     supervisor = host.supervisor(way)
@@ -112,17 +121,15 @@ def _crowd(host: Ours, folder: Path, name: str, live: int, what: tuple[str, str,
                         value_of(task.result())
                         raise RuntimeError("a worker that should wait has ended")
             started = time.perf_counter() - begun
-            everything = [os.getpid(), *descendants(os.getpid())]
-            held = [memory_of(everything).pss / MIB for _ in range(READINGS)]
+            memory = _memory(f"memory of all: {name}")
             gate.touch()
             spent = [value_of(await task) for task in calling]
         finally:
             for task in (*waiting, *calling):
                 task.cancel()
             await asyncio.gather(*waiting, *calling, return_exceptions=True)
-        return Outcome(
+        return memory + Outcome(
             (
-                Figure(f"memory of all: {name}", "MiB", held, DOES),
                 Figure(f"call: {name}", "ms", [one for each in spent for one in each], DOES),
                 Figure(f"start of all: {name}", "s", [started], DOES),
             )

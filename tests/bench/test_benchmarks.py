@@ -42,7 +42,7 @@ OURS = {
     "audit": {"record", "verify 1000 records"},
     "tools": {"call: calculator, 3 at a time", "rate: file_reader, 10 at a time"},
 }
-ONLY_ROOT = {"memory", "density"}
+ONLY_ROOT = {"memory"}
 """Nobody else may read what confined processes hold."""
 
 
