@@ -55,7 +55,7 @@ class Figure(NamedTuple):
 
 def is_rate(unit: str) -> bool:
     """Whether more of this unit is better."""
-    return "/s" in unit or "/CPU-s" in unit
+    return "/s" in unit or "/CPU-s" in unit or "a second" in unit
 
 
 def ratios(figures: Sequence[Figure]) -> dict[str, float]:
