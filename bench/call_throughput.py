@@ -19,7 +19,7 @@ WORKERS: Final = (1, 10, 50, 200)
 MARK: Final = 50
 """Calls that a worker makes between two marks of its progress."""
 
-WINDOW: Final = 1_000
+WINDOW: Final = 500
 """Calls of one sample."""
 
 SPELL: Final = """
@@ -46,7 +46,7 @@ def measure(settings: Settings) -> Outcome:
 
 
 def _with(host: Ours, workers: int, settings: Settings, folder: Path) -> Outcome:
-    window = WINDOW // 10 if settings.quick else WINDOW
+    window = WINDOW // 5 if settings.quick else WINDOW
     seen = host.run(_Flood(host, workers, folder, window).windows(settings.runs))
     name = f"{workers} high Lua worker{'s' if workers > 1 else ''}"
     does = f"{DOES}; fs.exists on the scratch"

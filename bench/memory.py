@@ -56,7 +56,7 @@ def measure(settings: Settings) -> Outcome:
             for what, source in settings.pick(sources, 1)
             for way in WAYS
             for profile in PROFILES
-            for language in settings.pick(LANGUAGES, 2)
+            for language in settings.pick(LANGUAGES, 1)
         }
         script = Script(
             'print("ready", flush=True)\nimport time; time.sleep(600)',

@@ -60,7 +60,7 @@ def _rows(settings: Settings, host: Ours, peers: WarmPeers, folder: Path) -> lis
         )
         for way in WAYS
         for profile in PROFILES
-        for language in settings.pick(LANGUAGES, 2)
+        for language in settings.pick(LANGUAGES, 1)
     ]
     rows += [
         Row(BASE, "ms", MONTY_DOES, lambda: [peers.monty().result_ms()]),
