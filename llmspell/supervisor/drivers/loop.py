@@ -12,7 +12,7 @@ def run_loop(main: Coroutine[Any, Any, Value], *, brief: bool = False) -> Value:
     """Runs `main` on a new loop to its end; returns its value, raises what it raises.
 
     `brief`: the loop is for what is left of one run. Importing uvloop takes 6 ms, the saving of
-    some four hundred calls (bench/throughput.py), so asyncio's own loop does it.
+    some four hundred calls (bench/crowd.py), so asyncio's own loop does it.
     """
     import asyncio
 

@@ -1,6 +1,6 @@
 """Calls per CPU-second of one supervisor that serves many workers on one asyncio loop.
 
-    python bench/throughput.py [--workers 50] [--calls 400] [--loop asyncio|uvloop] [--json]
+    python bench/crowd.py [--workers 50] [--calls 400] [--loop asyncio|uvloop] [--json]
 
 Every step is on: decode, schema, budget, verdict, act, audit, mask, reply. The clients are the bare
 processes of `bench/calls.py`, each with a session of its own; CPU is the supervisor's alone. The
