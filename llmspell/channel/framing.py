@@ -22,6 +22,13 @@ class FrameReader:
         """Whether a frame has begun and not ended."""
         return bool(self._buffer)
 
+    def wanted(self) -> int:
+        """Bytes that the frame under way still lacks; 0 when none is, or its length is unknown."""
+        buffer = self._buffer
+        if len(buffer) < HEADER:
+            return 0
+        return HEADER + int.from_bytes(buffer[:HEADER], "little") - len(buffer)
+
     def feed(self, data: bytes) -> list[bytes]:
         """The frames that `data` completes, in order. Raises `FrameError` on a bad length (IP-01).
 

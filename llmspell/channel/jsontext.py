@@ -167,6 +167,8 @@ _encode: Final = _make_encoder()
 
 def encode(value: Any) -> bytes:
     """`value` as UTF-8 JSON. Raises `Malformed` for what the channel can't carry."""
+    if value is None:
+        return b"null"
     try:
         return _encode(value).encode("utf-8")
     except Malformed:

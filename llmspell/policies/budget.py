@@ -32,6 +32,15 @@ class Budget:
 
     def reserve(self, kind: str, amount: float) -> None:
         """Charges `amount` of `kind`, or raises `LimitExceeded` and charges nothing."""
+        if type(amount) is int and amount >= 0 and self._parent is None and kind in self._used:
+            # Every call comes by here; whatever is not plainly within the limit goes on below.
+            limit = self._limits[kind]
+            used = self._used[kind] + amount
+            if limit is UNLIMITED or used <= limit:
+                self._used[kind] = used
+                if used > self._peak[kind]:
+                    self._peak[kind] = used
+                return
         _check(kind, amount, self._used)
         self._refuse_beyond(kind, amount)
         self._add(kind, amount)

@@ -98,7 +98,9 @@ class FileRules:
     __slots__ = (
         "_allows",
         "_denials",
+        "_located",
         "_own",
+        "_scratch_verdicts",
         "_verdicts",
         "own_folders",
         "profile",
@@ -115,6 +117,8 @@ class FileRules:
     _denials: tuple[_Denial, ...]
     _own: tuple[tuple[str, ...], ...]
     _verdicts: dict[tuple[str, str, str | None], Verdict]
+    _located: dict[str, tuple[SpellPath, str | None]]
+    _scratch_verdicts: dict[str, Verdict]
 
     def __init__(
         self,
@@ -139,6 +143,8 @@ class FileRules:
             ),
             "_own": tuple(fold_all(split(folder)) for folder in own_folders),
             "_verdicts": {},
+            "_located": {},
+            "_scratch_verdicts": {},
         }
         for name, value in fixed.items():
             object.__setattr__(self, name, value)
@@ -192,10 +198,32 @@ class FileRules:
 
     def judge_scratch(self, operation: str) -> Verdict:
         """The verdict on any path of the run's own scratch in memory."""
+        known = self._scratch_verdicts.get(operation)
+        if known is None:
+            known = self._judge_scratch(operation)
+            if operation in OPERATIONS:
+                self._scratch_verdicts[operation] = known
+        return known
+
+    def _judge_scratch(self, operation: str) -> Verdict:
         name = f"{self.profile}.files.scratch"
         if operation in OPERATIONS and self.roots.scratch:
             return allow(name, "the scratch of this run")
         return deny(name, "this run has no scratch", "to get one: --limit scratch=16MiB")
+
+    def find(self, spelled: str) -> tuple[SpellPath, str | None]:
+        """What `parse_spell_path` and `locate` say of a spell's path; raises what they raise.
+
+        Both depend on the text and on these rules alone, so an answer is remembered.
+        """
+        known = self._located.get(spelled) if type(spelled) is str else None
+        if known is None:
+            path = parse_spell_path(spelled)
+            known = path, self.locate(path)
+            if len(self._located) >= VERDICTS_KEPT:
+                self._located.clear()
+            self._located[spelled] = known
+        return known
 
     def locate(self, path: SpellPath) -> str | None:
         """The absolute host path that a spell's path means, lexically.

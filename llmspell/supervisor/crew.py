@@ -19,14 +19,21 @@ else:
     # What `socket` adds to its C module costs a cold command 3 ms, and nothing here needs it.
     from _socket import socketpair
 
+TURN_SIZE: Final = 4_096
+"""Bytes taken from a channel in one turn: some fifty small calls, a millisecond of work, so that
+a worker that floods can't hold the loop (ASY-013). A large frame is one message however long."""
+
 READ_SIZE: Final = 262_144
-"""Bytes taken from a channel at a time: a part frame, so that one worker can't hold the loop."""
+"""Bytes taken at most when a frame under way lacks so many, and written at most at a time."""
 
 
 class Worker:
-    """One worker: its process and our non-blocking end of its channel."""
+    """One worker: its process and our non-blocking end of its channel.
 
-    __slots__ = ("channel", "number", "open", "outbox", "process")
+    `wanted`: bytes that the frame under way still lacks, as the session said.
+    """
+
+    __slots__ = ("channel", "number", "open", "outbox", "process", "wanted")
 
     def __init__(self, number: int, process: Process, channel: socket.socket) -> None:
         self.number = number
@@ -34,6 +41,7 @@ class Worker:
         self.channel = channel
         self.outbox = bytearray()
         self.open = True
+        self.wanted = 0
 
     def send(self, data: bytes) -> int:
         """Writes what fits now, keeps the rest; the number of bytes that wait."""
@@ -66,10 +74,14 @@ class Worker:
             del self.outbox[:sent]
         return len(self.outbox)
 
-    def read(self) -> bytes | None:
-        """Bytes that arrived; b"" at the channel's end; None when there is nothing now."""
+    def read(self, wanted: int = 0) -> bytes | None:
+        """Bytes that arrived; b"" at the channel's end; None when there is nothing now.
+
+        A turn's worth of them, or as many as the frame under way still lacks (`wanted`).
+        """
+        size = TURN_SIZE if wanted <= TURN_SIZE else min(wanted, READ_SIZE)
         try:
-            return self.channel.recv(READ_SIZE)
+            return self.channel.recv(size)
         except (BlockingIOError, InterruptedError):
             return None
         except OSError:

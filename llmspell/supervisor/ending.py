@@ -76,6 +76,11 @@ def internal(error: LlmspellError) -> Ending:
     return Ending(Status.INTERNAL, error.kind, error=error)
 
 
+def service_failed(error: BaseException) -> InternalError:
+    """An unexpected exception of a service, without the words it may have taken from secrets."""
+    return InternalError(f"a service failed unexpectedly ({type(error).__name__})")
+
+
 def limit(name: str, value: object, actual: float | None = None) -> Ending:
     """A limit ended the run."""
     error = LimitExceeded(

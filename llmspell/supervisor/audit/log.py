@@ -16,6 +16,7 @@ from llmspell.policies.policy import AuditRules
 from llmspell.supervisor.audit import places
 from llmspell.supervisor.audit.opening import open_file
 from llmspell.supervisor.audit.records import END, FIRST, OUR_WORDS, Clock, make_record, seal
+from llmspell.supervisor.audit.spelling import Speller
 
 RECORDS_MAX: Final = 100_000
 BYTES_MAX: Final = 64 * 2**20
@@ -50,6 +51,7 @@ class AuditLog:
         "_mask",
         "_seq",
         "_size",
+        "_speller",
         "_strict",
         "_sync_effects",
         "head",
@@ -79,6 +81,7 @@ class AuditLog:
         self._strict = chosen.on_failure != "warn"
         self._seq = 0
         self._clock = Clock()
+        self._speller = Speller(session, self._masked)
         self._size = 0
         self._dropped = 0
         self._lost = 0
@@ -109,14 +112,12 @@ class AuditLog:
         if full and event not in ALWAYS_KEPT:
             self._dropped += 1
             return
-        record = make_record(
-            self._seq + 1,
-            self._clock.text(time.time()),
-            self.session,
-            event,
-            self._masked(fields),
-        )
-        line, digest = seal(record, self.head)
+        seq, moment = self._seq + 1, self._clock.text(time.time())
+        sealed = self._speller.line(seq, moment, event, fields, self.head)
+        if sealed is None:
+            record = make_record(seq, moment, self.session, event, self._masked(fields))
+            sealed = seal(record, self.head)
+        line, digest = sealed
         try:
             self._append(line)
         except OSError as error:

@@ -113,19 +113,26 @@ _spell: Final = _make_speller()
 class Clock:
     """Moments as text, UTC with milliseconds; the second's text is kept for the next record."""
 
-    __slots__ = ("_second", "_text")
+    __slots__ = ("_millisecond", "_moment", "_second", "_text")
 
     def __init__(self) -> None:
         self._second = -1
         self._text = ""
+        self._millisecond = -1
+        self._moment = ""
 
     def text(self, moment: float) -> str:
         """`2026-11-21T10:40:00.123Z` for seconds since the epoch."""
         whole = int(moment)
+        millisecond = int((moment - whole) * 1000)
         if whole != self._second:
             self._second = whole
             self._text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(whole))
-        return f"{self._text}.{int((moment - whole) * 1000):03d}Z"
+        elif millisecond == self._millisecond:
+            return self._moment
+        self._millisecond = millisecond
+        self._moment = f"{self._text}.{millisecond:03d}Z"
+        return self._moment
 
 
 def bounded(value: Any, depth: int = 0) -> Any:

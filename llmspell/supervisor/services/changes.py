@@ -242,8 +242,7 @@ class FileChanges:
             except FileExistsError:
                 quota.change(0, -1)
             following = os.open(name, HANDLE | os.O_DIRECTORY, dir_fd=place.parent)
-            os.close(place.parent)
-            place.parent = following
+            place.descend(following)
         place.absent = missing[-1:]
 
     def _writable(self, access: Access, place: Place) -> os.stat_result | None:

@@ -86,7 +86,7 @@ class FileReading:
         if access.in_scratch:
             access.judge_scratch()
             return self._scratch.stat(access)
-        with access.open(self._walker) as place:
+        with access.open(self._walker, looking=True) as place:
             if place.status is None:
                 raise Missing(f"can't stat {access.spelled}: there is no such file or folder")
             return {
@@ -101,7 +101,7 @@ class FileReading:
             if access.in_scratch:
                 access.judge_scratch()
                 return self._scratch.exists(access)
-            with access.open(self._walker) as place:
+            with access.open(self._walker, looking=True) as place:
                 return place.status is not None
         except Denied:
             # The denial is on record; the answer itself is one that everybody may have.
