@@ -70,7 +70,9 @@ def _native(output: str, target: str, files: list[str], *link: str) -> Recipe:
 
 
 def _guest_files(*names: str) -> tuple[str, ...]:
-    return tuple(f"{GUESTS}/{name}" for name in (*names, "fail.c", "heap.c", "libc_host.c"))
+    return tuple(
+        f"{GUESTS}/{name}" for name in (*names, "fail.c", "heap.c", "libc_host.c", "stack.c")
+    )
 
 
 def _lua() -> Recipe:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from llmspell.errors import IsolationRefused
-from llmspell.supervisor import guest_cache, guest_prelude
+from llmspell.supervisor import guest_cache, guest_image, guest_prelude
 
 WASMTIME: Final = "50.0.1"
 """The one version whose C interface the worker knows (sandboxes/wasm/worker/wasmtime.h)."""
@@ -44,6 +44,8 @@ class Guest(NamedTuple):
     module_path: Path
     prelude_path: Path
     pass_fds: dict[int, int]
+    image_path: Path | None = None
+    """The memory of the guest as it is when it was booted; None: it boots at every start."""
 
 
 _opened: dict[str, int] = {}
@@ -70,6 +72,17 @@ def guest(engine: str) -> Guest:
     if engine == "python":
         return guest_prelude.precompiled(found, order)
     return found
+
+
+def booted(engine: str) -> Guest:
+    """The same guest with an image of its booted memory, made at first use.
+
+    Raises IsolationRefused as `guest` does; without an image the guest is given as it is.
+    """
+    found = guest(engine)
+    if engine == "python":
+        return found
+    return guest_image.booted(found, _order(engine, found.wasmtime))
 
 
 def find_wasmtime() -> Path:

@@ -78,18 +78,19 @@ def start(described: Start, channel: int) -> Process:
 def _wasm(policy: Policy, engine: str) -> Start:
     from llmspell.supervisor import guests
 
-    guest = guests.guest(engine)
+    guest = guests.booted(engine)
     memory = number_of(policy.limits.memory)
     plan = platform.plan(_confinement("high", "wasm", policy))
     amount = int(memory) if memory is not None else WASM_MEMORY_MAX
     return Start(wasm_command(guest, amount), frame(plan.stage1), dict(guest.pass_fds))
 
 
-def wasm_command(guest: Guest, memory: int) -> tuple[str, ...]:
+def wasm_command(guest: Guest, memory: int, action: str = "run") -> tuple[str, ...]:
     """The command that runs a guest in the native worker, with so many bytes of its own memory."""
+    image = () if guest.image_path is None else ("--image", str(guest.image_path))
     return (
         _built("llmspell-worker"),
-        "run",
+        action,
         "--engine",
         guest.engine,
         "--wasmtime",
@@ -100,6 +101,7 @@ def wasm_command(guest: Guest, memory: int) -> tuple[str, ...]:
         str(guest.prelude_path),
         "--memory",
         str(memory),
+        *image,
     )
 
 

@@ -106,7 +106,8 @@ def test_a_guest_imports_six_functions_and_nothing_of_wasi(name: str) -> None:
         ("llmspell", call) for call in ("send", "recv", "read", "clock", "random", "exit")
     }
     exported = {item.name for item in module.exports}
-    assert exported == {"memory", "_initialize", "guest_alloc", "guest_start"}
+    functions = {"guest_alloc", "guest_boot", "guest_run", "guest_stack"}
+    assert exported == {"memory", "_initialize", *functions}
 
 
 def test_native_parts_are_the_same_bytes_twice_and_cross_compile(empty: Settings) -> None:

@@ -158,8 +158,9 @@ def _start(
 
 def _start_wasm(language: str, memory: int, cpu: int) -> tuple[list[str], bytes, dict[int, int]]:
     from llmspell.supervisor import guests
+    from llmspell.supervisor.worker import wasm_command
 
-    guest = guests.guest(language)
+    guest = guests.booted(language)
     plan = platform.plan(
         platform.Confinement(
             level="high",
@@ -173,10 +174,7 @@ def _start_wasm(language: str, memory: int, cpu: int) -> tuple[list[str], bytes,
             keep_fds=tuple(guest.pass_fds),
         )
     )
-    argv = [str(SANDBOXES / "_built" / "llmspell-worker"), "run", "--engine", language]
-    argv += ["--wasmtime", str(guest.wasmtime), "--module", str(guest.module_path)]
-    argv += ["--prelude", str(guest.prelude_path), "--memory", str(memory)]
-    return argv, frame(plan.stage1), dict(guest.pass_fds)
+    return list(wasm_command(guest, memory)), frame(plan.stage1), dict(guest.pass_fds)
 
 
 @contextmanager

@@ -2,7 +2,11 @@
 local DAYS = { "Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday" }
 local MONTHS = { "January", "February", "March", "April", "May", "June", "July", "August", "September",
   "October", "November", "December" }
-local started = P.now()
+local started = 0
+
+function P.start_clock()
+  started = P.now()
+end
 
 -- Days since 1970-01-01 of a civil date, and back (Howard Hinnant's algorithms).
 local function days_from_civil(year, month, day)

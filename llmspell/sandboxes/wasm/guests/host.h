@@ -23,6 +23,11 @@ HOST_IMPORT("clock") double host_clock(int32_t kind);
 HOST_IMPORT("random") void host_random(void *destination, int32_t length);
 HOST_IMPORT("exit") _Noreturn void host_exit(int32_t status);
 
+/* A guest exports guest_alloc(size), guest_boot(text, length) and guest_run(), the latter two 0 or,
+ * after guest_fail(), 1. Booting evaluates the prelude; when that gives a function, running calls
+ * it. In between the memory may have been copied into other processes: what must differ between
+ * them (randomness, clocks) begins in guest_run. */
+
 /* Reports an error nobody caught. Written into static memory, so that it also works when the
  * guest has none left. `kind` must be a plain JSON word. */
 void guest_fail(const char *kind, const char *message, uint32_t message_length);

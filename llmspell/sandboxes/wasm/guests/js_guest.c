@@ -167,20 +167,22 @@ static JSValue js_out_of_memory(JSContext *js, JSValueConst self, int count,
   return JS_NewBool(js, heap_was_exhausted());
 }
 
+/* Random words fetched and not yet used. */
+static uint64_t pool[RANDOM_POOL];
+static int pool_left;
+
 /* Math.random from real randomness: the engine's own starts from the clock, which a spell could
  * predict (KX-18). 53 bits, as the language asks. */
 static JSValue js_math_random(JSContext *js, JSValueConst self, int count,
                               JSValueConst *arguments) {
-  static uint64_t pool[RANDOM_POOL];
-  static int left;
   (void)self;
   (void)count;
   (void)arguments;
-  if (left == 0) {
+  if (pool_left == 0) {
     host_random(pool, sizeof pool);
-    left = RANDOM_POOL;
+    pool_left = RANDOM_POOL;
   }
-  return JS_NewFloat64(js, (double)(pool[--left] >> 11) * 0x1p-53);
+  return JS_NewFloat64(js, (double)(pool[--pool_left] >> 11) * 0x1p-53);
 }
 
 struct function {
@@ -211,6 +213,7 @@ static bool open_host(JSContext *js) {
     done = define(js, host, &functions[i]);
   }
   JS_FreeValue(js, math);
+  done = done && JS_DefinePropertyValueStr(js, host, "boots", JS_TRUE, JS_PROP_CONFIGURABLE) >= 0;
   done = done && JS_DefinePropertyValueStr(js, global, "__host", host,
                                            JS_PROP_WRITABLE | JS_PROP_CONFIGURABLE) >= 0;
   JS_FreeValue(js, global);
@@ -232,25 +235,47 @@ static void fail_with_exception(JSContext *js) {
   guest_fail(kind, message, (uint32_t)length);
 }
 
+static JSContext *context;
+static JSValue run_function = JS_UNDEFINED;
+
 GUEST_EXPORT("guest_alloc") void *guest_alloc(int32_t size) {
   /* The engine wants its source to end in a zero byte; there is room for it. */
   return size > 0 ? calloc((size_t)size + 1, 1) : NULL;
 }
 
-GUEST_EXPORT("guest_start") int32_t guest_start(const char *text, int32_t length) {
+GUEST_EXPORT("guest_boot") int32_t guest_boot(char *text, int32_t length) {
   JSRuntime *runtime = JS_NewRuntime();
-  JSContext *js = NULL;
   if (runtime != NULL) {
     JS_SetMaxStackSize(runtime, STACK_LIMIT);
-    js = JS_NewContext(runtime);
+    context = JS_NewContext(runtime);
   }
-  if (js == NULL || !open_host(js)) {
+  if (context == NULL || !open_host(context)) {
     guest_fail("memory", "not enough memory to start JavaScript", 37);
     return 1;
   }
-  JSValue value = JS_Eval(js, text, (size_t)length, "llmspell", JS_EVAL_TYPE_GLOBAL);
+  JSValue value = JS_Eval(context, text, (size_t)length, "llmspell", JS_EVAL_TYPE_GLOBAL);
+  free(text);
   if (JS_IsException(value)) {
-    fail_with_exception(js);
+    fail_with_exception(context);
+    return 1;
+  }
+  if (JS_IsFunction(context, value)) {
+    run_function = value;
+    JS_RunGC(runtime); /* garbage would be part of every copy */
+  }
+  return 0;
+}
+
+GUEST_EXPORT("guest_run") int32_t guest_run(void) {
+  pool_left = 0; /* no other copy of this memory may have the same numbers */
+  if (JS_IsUndefined(run_function)) {
+    return 0;
+  }
+  JS_UpdateStackTop(JS_GetRuntime(context));
+  JS_AddPerformance(context); /* again: its time origin is now, and not that of the boot */
+  JSValue value = JS_Call(context, run_function, JS_UNDEFINED, 0, NULL);
+  if (JS_IsException(value)) {
+    fail_with_exception(context);
     return 1;
   }
   return 0;

@@ -73,16 +73,27 @@ static void open_libraries(lua_State *L) {
   }
 }
 
-/* math.random starts from the clock and an address otherwise, which a spell could predict. */
+/* Keys in the registry, which no Lua code reaches. */
+static const char SEED[] = "llmspell.seed";
+static const char RUN[] = "llmspell.run";
+
+/* math.randomseed as the engine made it: it shares its state with every copy of math.random. */
+static void keep_seed(lua_State *L) {
+  lua_getglobal(L, "math");
+  lua_getfield(L, -1, "randomseed");
+  lua_setfield(L, LUA_REGISTRYINDEX, SEED);
+  lua_pop(L, 1);
+}
+
+/* math.random starts from the clock and an address otherwise, which a spell could predict; and a
+ * booted guest may live on in many copies. */
 static void seed_math(lua_State *L) {
   lua_Integer seed[2];
   host_random(seed, sizeof seed);
-  lua_getglobal(L, "math");
-  lua_getfield(L, -1, "randomseed");
+  lua_getfield(L, LUA_REGISTRYINDEX, SEED);
   lua_pushinteger(L, seed[0]);
   lua_pushinteger(L, seed[1]);
   lua_call(L, 2, 0);
-  lua_pop(L, 1);
 }
 
 static void open_host(lua_State *L) {
@@ -98,6 +109,8 @@ static void open_host(lua_State *L) {
   lua_getfield(L, -1, "traceback");
   lua_setfield(L, -3, "traceback");
   lua_pop(L, 1);
+  lua_pushboolean(L, 1);
+  lua_setfield(L, -2, "boots");
   lua_setglobal(L, "__host");
 }
 
@@ -107,33 +120,37 @@ struct prelude {
 };
 
 /* Runs protected, so that running out of memory while the engine opens is an error like any. */
-static int drive(lua_State *L) {
+static int boot(lua_State *L) {
   const struct prelude *prelude = lua_touserdata(L, 1);
   lua_settop(L, 0);
   open_libraries(L);
+  keep_seed(L);
   seed_math(L);
   open_host(L);
   if (luaL_loadbufferx(L, prelude->text, prelude->length, "=llmspell", "t") != LUA_OK) {
     return lua_error(L);
   }
-  lua_call(L, 0, 0);
+  lua_call(L, 0, 1);
+  if (lua_isfunction(L, 1)) {
+    lua_setfield(L, LUA_REGISTRYINDEX, RUN);
+  }
+  lua_settop(L, 0);
+  lua_gc(L, LUA_GCCOLLECT); /* garbage would be part of every copy */
   return 0;
 }
 
-GUEST_EXPORT("guest_alloc") void *guest_alloc(int32_t size) {
-  return size > 0 ? malloc((size_t)size) : NULL;
+static int run(lua_State *L) {
+  seed_math(L);
+  if (lua_getfield(L, LUA_REGISTRYINDEX, RUN) == LUA_TFUNCTION) {
+    lua_call(L, 0, 0);
+  }
+  return 0;
 }
 
-GUEST_EXPORT("guest_start") int32_t guest_start(const char *text, int32_t length) {
-  lua_State *L = luaL_newstate();
-  if (L == NULL) {
-    guest_fail("memory", "not enough memory to start Lua", 30);
-    return 1;
-  }
-  lua_setwarnf(L, NULL, NULL);
-  struct prelude prelude = {text, (size_t)length};
-  lua_pushcfunction(L, drive);
-  lua_pushlightuserdata(L, &prelude);
+/* 0, or 1 after telling what went wrong. */
+static int32_t protected(lua_State *L, lua_CFunction function, void *argument) {
+  lua_pushcfunction(L, function);
+  lua_pushlightuserdata(L, argument);
   int status = lua_pcall(L, 1, 0, 0);
   if (status == LUA_OK) {
     return 0;
@@ -147,3 +164,24 @@ GUEST_EXPORT("guest_start") int32_t guest_start(const char *text, int32_t length
   guest_fail(status == LUA_ERRMEM ? "memory" : "trap", message, (uint32_t)message_length);
   return 1;
 }
+
+static lua_State *state;
+
+GUEST_EXPORT("guest_alloc") void *guest_alloc(int32_t size) {
+  return size > 0 ? malloc((size_t)size) : NULL;
+}
+
+GUEST_EXPORT("guest_boot") int32_t guest_boot(char *text, int32_t length) {
+  state = luaL_newstate();
+  if (state == NULL) {
+    guest_fail("memory", "not enough memory to start Lua", 30);
+    return 1;
+  }
+  lua_setwarnf(state, NULL, NULL);
+  struct prelude prelude = {text, (size_t)length};
+  int32_t failed = protected(state, boot, &prelude);
+  free(text);
+  return failed;
+}
+
+GUEST_EXPORT("guest_run") int32_t guest_run(void) { return protected(state, run, NULL); }

@@ -1,14 +1,17 @@
 #include "engine.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "guest_memory.h"
 #include "refuse.h"
 
 enum { TABLE_ELEMENTS_MOST = 100000, NAME_MOST = 63, MEMORY_NEARLY_FULL = 1 << 20 };
-enum { SMALL_STACK = 512 << 10 };
+enum { SMALL_STACK = 512 << 10, WASM_PAGE = 65536 };
 
 static wasmtime_context_t *context;
 static wasmtime_instance_t instance;
@@ -136,6 +139,33 @@ struct guest_memory guest_memory(void) {
   struct guest_memory now = {wasmtime.wasmtime_memory_data(context, &memory),
                              wasmtime.wasmtime_memory_data_size(context, &memory)};
   return now;
+}
+
+bool engine_resume(const char *image_path) {
+  int image = open(image_path, O_RDONLY | O_CLOEXEC);
+  struct stat status;
+  if (image < 0 || fstat(image, &status) != 0) {
+    refuse("can't open %s: %s", image_path, strerror(errno));
+  }
+  size_t fresh = guest_memory().size;
+  size_t size = (size_t)status.st_size;
+  if (!S_ISREG(status.st_mode) || size % WASM_PAGE != 0 || size < fresh) {
+    refuse("%s is no image of this guest's memory", image_path);
+  }
+  uint64_t ignored;
+  wasmtime_error_t *error =
+      wasmtime.wasmtime_memory_grow(context, &memory, (size - fresh) / WASM_PAGE, &ignored);
+  if (error != NULL) {
+    return false;
+  }
+  /* The engine never moves a memory below its reservation, and growing made all of it usable. */
+  struct guest_memory grown = guest_memory();
+  if (grown.size != size || mmap(grown.base, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED,
+                                 image, 0) != (void *)grown.base) {
+    refuse("the image can't be mapped: %s", strerror(errno));
+  }
+  close(image);
+  return true;
 }
 
 static bool find_function(const char *name, wasmtime_func_t *function) {

@@ -30,6 +30,11 @@ void engine_compile(const uint8_t *wasm, size_t size, int descriptor);
 void engine_load(const char *module_path, const struct engine_imports *imports,
                  uint64_t memory_limit, size_t stack);
 
+/* Puts the memory of a guest that was booted before in place of the fresh one, shared with
+ * everyone who uses the same file until a page is written to. False when the memory limit has no
+ * room for it. Ends the process when the file is no image. */
+bool engine_resume(const char *image_path);
+
 struct engine_end {
   bool trapped;
   const char *kind;    /* "trap", "memory" or "stack" */
@@ -38,7 +43,8 @@ struct engine_end {
 
 bool engine_has(const char *function);
 
-/* Calls an exported function with `count` values in and its result, if any, in values[0]. */
+/* Calls an exported function. `count` values, as many as it has parameters and at least as many as
+ * it has results: arguments in, its result, if any, in values[0]. */
 struct engine_end engine_call(const char *function, wasmtime_val_raw_t *values, size_t count);
 
 #endif

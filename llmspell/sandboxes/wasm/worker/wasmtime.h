@@ -132,6 +132,8 @@ typedef wasm_trap_t *(*wasmtime_callback_t)(void *environment, wasmtime_caller_t
      wasm_trap_t **))                                                                              \
   X(uint8_t *, wasmtime_memory_data, (const wasmtime_context_t *, const wasmtime_memory_t *))      \
   X(size_t, wasmtime_memory_data_size, (const wasmtime_context_t *, const wasmtime_memory_t *))    \
+  X(wasmtime_error_t *, wasmtime_memory_grow,                                                      \
+    (wasmtime_context_t *, const wasmtime_memory_t *, uint64_t, uint64_t *))                       \
   X(wasm_trap_t *, wasmtime_trap_new, (const char *, size_t))                                      \
   X(bool, wasmtime_trap_code, (const wasm_trap_t *, uint8_t *))                                    \
   X(void, wasm_trap_message, (const wasm_trap_t *, wasm_byte_vec_t *))                             \

@@ -1,15 +1,19 @@
 /* llmspell-worker: runs one wasm guest, confined, over one channel.
  *
  *   llmspell-worker run --engine lua|javascript|python --wasmtime LIBRARY --module MACHINE_CODE
- *                       --prelude FILE --memory BYTES
+ *                       --prelude FILE --memory BYTES [--image FILE]
+ *   llmspell-worker image (the same, without --image)
  *   llmspell-worker compile --wasmtime LIBRARY --input FILE.wasm --output-fd N
  *   llmspell-worker version --wasmtime LIBRARY
  *
  * `run` reads its confinement plan from descriptor 3, loads what is trusted (library, machine code,
- * prelude), confines itself in two stages, says hello, and only then lets the guest ask for a
- * spell. Loading comes before the first stage because that stage closes descriptors and may change
- * to a user who can read none of these files; no byte that a stranger wrote is handled until both
- * stages are done. */
+ * prelude), confines itself in two stages, says hello, boots the guest, and only then lets it ask
+ * for a spell. Loading comes before the first stage because that stage closes descriptors and may
+ * change to a user who can read none of these files; no byte that a stranger wrote is handled until
+ * both stages are done.
+ *
+ * `image` boots the guest in the same way and then sends its memory, in frames, instead of running
+ * a spell. A `run` that gets such an image maps it and has no prelude to evaluate. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -42,8 +46,9 @@ struct option {
   const char *value;
 };
 
-/* Every option takes a value, is known and is given once. */
-static void parse(int count, char **words, struct option *options, size_t known) {
+/* Every option takes a value, is known and is given once; those behind the first `needed` may be
+ * left out. */
+static void parse(int count, char **words, struct option *options, size_t known, size_t needed) {
   for (int i = 0; i < count; i += 2) {
     struct option *option = NULL;
     for (size_t k = 0; k < known; k++) {
@@ -56,7 +61,7 @@ static void parse(int count, char **words, struct option *options, size_t known)
     }
     option->value = words[i + 1];
   }
-  for (size_t k = 0; k < known; k++) {
+  for (size_t k = 0; k < needed; k++) {
     if (options[k].value == NULL) {
       refuse("the argument %s is missing", options[k].name);
     }
@@ -131,41 +136,77 @@ static void confine(void) {
   }
 }
 
-/* The prelude travels through the guest's own allocator into its own memory. */
-static struct engine_end start_prelude(const struct file *prelude) {
+static const struct engine_end NO_ROOM = {true, "memory",
+                                         "the memory limit is too small for the engine"};
+
+/* Evaluates the prelude as far as it goes without a spell. It travels through the guest's own
+ * allocator into its own memory. */
+static struct engine_end boot(const struct file *prelude) {
   wasmtime_val_raw_t values[2] = {{0}, {0}};
-  if (engine_has("_initialize")) {
-    struct engine_end end = engine_call("_initialize", values, 0);
-    if (end.trapped) {
-      return end;
-    }
+  struct engine_end end = engine_call("_initialize", values, 0);
+  if (end.trapped) {
+    return end;
   }
   values[0].i32 = (int32_t)prelude->size;
-  struct engine_end end = engine_call("guest_alloc", values, 1);
+  end = engine_call("guest_alloc", values, 1);
   if (end.trapped) {
     return end;
   }
   int32_t place = values[0].i32;
   if (place == 0 || !guest_put((uint32_t)place, prelude->bytes, prelude->size)) {
-    return (struct engine_end){true, "memory", "the memory limit is too small for the engine"};
+    return NO_ROOM;
   }
   values[0].i32 = place;
   values[1].i32 = (int32_t)prelude->size;
-  end = engine_call("guest_start", values, 2);
+  end = engine_call("guest_boot", values, 2);
   if (!end.trapped && values[0].i32 != 0) {
     _exit(EXIT_GUEST_FAILED); /* the guest reported it itself */
   }
   return end;
 }
 
-static int run(int count, char **words) {
-  struct option options[] = {{"--engine", NULL},
-                             {"--wasmtime", NULL},
-                             {"--module", NULL},
-                             {"--prelude", NULL},
-                             {"--memory", NULL}};
-  parse(count, words, options, 5);
+static struct engine_end run_spell(void) {
+  wasmtime_val_raw_t values[1] = {{0}};
+  struct engine_end end = engine_call("guest_run", values, 1);
+  if (!end.trapped && values[0].i32 != 0) {
+    _exit(EXIT_GUEST_FAILED);
+  }
+  return end;
+}
+
+_Noreturn static void finish(struct engine_end end) {
+  if (end.trapped) {
+    message_output_end();
+    message_failed(end.kind, end.message);
+    _exit(EXIT_GUEST_FAILED);
+  }
+  end_of_guest(0);
+}
+
+/* All that a booted guest is lies in its memory: no call into it is under way, and the one global
+ * that changes at run time, its stack pointer, is back where it began. */
+_Noreturn static void send_image(uint32_t stack_before) {
+  wasmtime_val_raw_t values[1] = {{0}};
+  struct engine_end end = engine_call("guest_stack", values, 1);
+  if (end.trapped || (uint32_t)values[0].i32 != stack_before) {
+    finish((struct engine_end){true, "trap", "the guest did not come back to where it began"});
+  }
+  struct guest_memory memory = guest_memory();
+  for (size_t at = 0; at < memory.size; at += FRAME_MAX) {
+    size_t rest = memory.size - at;
+    if (!channel_send(memory.base + at, rest < FRAME_MAX ? rest : FRAME_MAX)) {
+      _exit(EXIT_GUEST_FAILED);
+    }
+  }
+  _exit(EXIT_DONE);
+}
+
+_Noreturn static void run(int count, char **words, bool makes_image) {
+  struct option options[] = {{"--engine", NULL},  {"--wasmtime", NULL}, {"--module", NULL},
+                             {"--prelude", NULL}, {"--memory", NULL},   {"--image", NULL}};
+  parse(count, words, options, makes_image ? 5 : 6, 5);
   const char *engine = options[0].value;
+  const char *image = options[5].value;
   bool python = strcmp(engine, "python") == 0;
   if (!python && strcmp(engine, "lua") != 0 && strcmp(engine, "javascript") != 0) {
     refuse("there is no engine %s", engine);
@@ -178,7 +219,10 @@ static int run(int count, char **words) {
   load_plan();
 
   wasmtime_open(options[1].value);
-  struct file prelude = map_file(options[3].value, PRELUDE_MOST);
+  struct file prelude = {NULL, 0};
+  if (image == NULL) {
+    prelude = map_file(options[3].value, PRELUDE_MOST);
+  }
   if (python) {
     char *text = strndup((const char *)prelude.bytes, prelude.size);
     if (text == NULL || strlen(text) != prelude.size) {
@@ -188,16 +232,25 @@ static int run(int count, char **words) {
   }
   engine_load(options[2].value, python ? &wasi_imports : &hostcall_imports, memory,
               stack);
+  bool has_room = image == NULL || engine_resume(image);
 
   confine();
   message_hello(engine, confine_report_json());
-  struct engine_end end = python ? engine_call("_start", NULL, 0) : start_prelude(&prelude);
-  if (end.trapped) {
-    message_output_end();
-    message_failed(end.kind, end.message);
-    return EXIT_GUEST_FAILED;
+  if (python) {
+    finish(engine_call("_start", NULL, 0));
   }
-  end_of_guest(0);
+  wasmtime_val_raw_t stack_pointer = {0};
+  struct engine_end end = NO_ROOM;
+  if (has_room) {
+    end = engine_call("guest_stack", &stack_pointer, 1);
+  }
+  if (!end.trapped && image == NULL) {
+    end = boot(&prelude);
+  }
+  if (!end.trapped && makes_image) {
+    send_image((uint32_t)stack_pointer.i32);
+  }
+  finish(end.trapped ? end : run_spell());
 }
 
 static void limit(int resource, rlim_t most) {
@@ -213,7 +266,7 @@ static void limit(int resource, rlim_t most) {
 
 static int compile(int count, char **words) {
   struct option options[] = {{"--wasmtime", NULL}, {"--input", NULL}, {"--output-fd", NULL}};
-  parse(count, words, options, 3);
+  parse(count, words, options, 3, 3);
   uint64_t descriptor = number(options[2].name, options[2].value);
   limit(RLIMIT_CPU, COMPILE_CPU_SECONDS);
   limit(RLIMIT_DATA, COMPILE_DATA_BYTES);
@@ -227,7 +280,7 @@ static int compile(int count, char **words) {
 
 static int version(int count, char **words) {
   struct option options[] = {{"--wasmtime", NULL}};
-  parse(count, words, options, 1);
+  parse(count, words, options, 1, 1);
   wasmtime_open(options[0].value);
   printf("config %d\n", ENGINE_CONFIG_VERSION);
   return fflush(stdout) == 0 ? EXIT_DONE : EXIT_UNUSABLE;
@@ -235,7 +288,10 @@ static int version(int count, char **words) {
 
 int main(int count, char **words) {
   if (count >= 2 && strcmp(words[1], "run") == 0) {
-    _exit(run(count - 2, words + 2));
+    run(count - 2, words + 2, false);
+  }
+  if (count >= 2 && strcmp(words[1], "image") == 0) {
+    run(count - 2, words + 2, true);
   }
   if (count >= 2 && strcmp(words[1], "compile") == 0) {
     _exit(compile(count - 2, words + 2));
@@ -243,5 +299,5 @@ int main(int count, char **words) {
   if (count >= 2 && strcmp(words[1], "version") == 0) {
     _exit(version(count - 2, words + 2));
   }
-  refuse("the first argument is run, compile or version");
+  refuse("the first argument is run, image, compile or version");
 }
