@@ -10,14 +10,16 @@ from __future__ import annotations
 import os
 import socket
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
 
 from llmspell.channel.bounds import FRAME_MAX
 from llmspell.channel.framing import FrameError, FrameReader, frame
 from llmspell.errors import IsolationRefused, LlmspellError
+from llmspell.records import TYPE_CHECKING
 from llmspell.supervisor import guest_cache
 
 if TYPE_CHECKING:
+    from typing import Final
+
     from llmspell.supervisor.guests import Guest
 
 PRELUDE_FD: Final = 6

@@ -6,9 +6,7 @@ monotonic seconds, given by the caller.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from types import CoroutineType
-from typing import TYPE_CHECKING, Any, Final
 
 from llmspell.channel import messages
 from llmspell.channel.bounds import INVOKES_MAX, OUTBOX_MAX, OUTSTANDING_MAX
@@ -23,6 +21,7 @@ from llmspell.errors import (
     from_wire,
 )
 from llmspell.policies.violations import SecurityViolation, for_denied
+from llmspell.records import TYPE_CHECKING
 from llmspell.supervisor import ending
 from llmspell.supervisor.effects import (
     Abandon,
@@ -40,6 +39,9 @@ from llmspell.supervisor.result import Isolation, Result, Usage
 from llmspell.supervisor.toolbench import Toolbench
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any, Final
+
     from llmspell.platform import ExitStatus
     from llmspell.supervisor.audit.log import AuditLog
     from llmspell.supervisor.broker import CallContext, Method

@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping
-from typing import Any, Final
+from collections.abc import Callable
 
 from llmspell.errors import OperationFailed
 from llmspell.policies.policy import AuditRules
+from llmspell.records import TYPE_CHECKING
 from llmspell.supervisor.audit import places
 from llmspell.supervisor.audit.opening import open_file
 from llmspell.supervisor.audit.records import END, FIRST, OUR_WORDS, Clock, make_record, seal
 from llmspell.supervisor.audit.spelling import Speller
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any, Final
 
 RECORDS_MAX: Final = 100_000
 BYTES_MAX: Final = 64 * 2**20
@@ -24,7 +28,7 @@ BYTES_MAX: Final = 64 * 2**20
 
 ALWAYS_KEPT: Final = frozenset({END, "violation", "override", "session_start"})
 
-MaskText = Callable[[Any], Any]
+MaskText = Callable[["Any"], "Any"]
 
 
 class AuditFailure(OperationFailed):

@@ -5,17 +5,19 @@ from __future__ import annotations
 import asyncio
 from time import monotonic
 from types import CoroutineType
-from typing import TYPE_CHECKING, Any
 
 from llmspell.channel.bounds import OUTBOX_PAUSE
 from llmspell.channel.states import Role
 from llmspell.errors import LlmspellError
+from llmspell.records import TYPE_CHECKING
 from llmspell.supervisor import effects as effect_types
 from llmspell.supervisor import ending
 from llmspell.supervisor.crew import Crew, Worker
 from llmspell.supervisor.drivers.blocking import Handover, Sink
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from llmspell.supervisor.session import Session
 
 
