@@ -15,6 +15,7 @@ PACKAGE = Path(__import__("llmspell").__file__ or "").resolve().parent
 
 ORDER = (
     "records",
+    "digests",
     "errors",
     "channel",
     "policies",

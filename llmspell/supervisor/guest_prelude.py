@@ -8,7 +8,6 @@ only ever loaded inside a guest: no byte of it is trusted here.
 from __future__ import annotations
 
 import os
-import socket
 from pathlib import Path
 
 from llmspell.channel.bounds import FRAME_MAX
@@ -18,6 +17,7 @@ from llmspell.records import TYPE_CHECKING
 from llmspell.supervisor import guest_cache
 
 if TYPE_CHECKING:
+    import socket
     from typing import Final
 
     from llmspell.supervisor.guests import Guest
@@ -90,7 +90,7 @@ def _run(guest: Guest) -> bytes:
     )
     prelude = Path(f"/proc/self/fd/{PRELUDE_FD}")
     argv = worker.wasm_command(guest._replace(prelude_path=prelude), MEMORY)
-    ours, theirs = socket.socketpair()
+    ours, theirs = socketpair()
     with ours:
         try:
             process = platform.spawn(argv, channel=theirs.fileno(), pass_fds=guest.pass_fds)
@@ -104,6 +104,7 @@ def _run(guest: Guest) -> bytes:
 
 def _second_frame(channel: socket.socket) -> bytes:
     """The frame behind the worker's hello; empty when none comes."""
+
     reader = FrameReader()
     frames: list[bytes] = []
     while len(frames) < 2:
