@@ -75,6 +75,8 @@ def _code(guest: Guest, source: bytes) -> str:
 
 
 def _run(guest: Guest) -> bytes:
+    from socket import socketpair
+
     from llmspell import platform
     from llmspell.supervisor import worker
 

@@ -178,7 +178,7 @@ class AuditLog:
             self._handle = None
         if self._folder is not None and self.path is not None:
             try:
-                places.rotate(self._folder, self.path)
+                places.tidy(self._folder, self.path, self._size)
             except OSError:
                 return  # Old files that can't be tidied are no reason to fail this run.
 

@@ -113,7 +113,9 @@ def test_a_file_of_both_kinds_of_records_verifies(tmp_path: Path) -> None:
     log.close({})
     assert log.path is not None and verify(Path(log.path), expected_head=log.head).ok
     text = Path(log.path).read_text()
-    assert "topsecret" not in text and text.count("•••".encode("ascii", "backslashreplace").decode())
+    assert "topsecret" not in text and text.count(
+        "•••".encode("ascii", "backslashreplace").decode()
+    )
     times = [json.loads(line)["time"] for line in text.splitlines()]
     assert times == sorted(times)
 
