@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from llmspell.channel.roles import Role
 from llmspell.records import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable
     from typing import Final
 
     from llmspell.platform import ExitStatus, Process
 
     socketpair = socket.socketpair
-    Launch = Callable[[Role, socket.socket, int], Process]
-    """Starts a worker of this role: our end of its channel (for its plan), and the worker's end."""
 else:
     # What `socket` adds to its C module costs a cold command 3 ms, and nothing here needs it.
     from _socket import socketpair
+
+Launch = Callable[[Role, "socket.socket", int], "Process"]
+"""Starts a worker of this role: our end of its channel (for its plan), and the worker's end."""
 
 TURN_SIZE: Final = 4_096
 """Bytes taken from a channel in one turn: some fifty small calls, a millisecond of work, so that
