@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 GARBAGE_LOOKED_FOR: Final = 50_000
-"""Containers made since the last collection that lead to the next; a start makes 20 000."""
+"""Containers made since the last collection that lead to the next; a start makes 15 000."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
