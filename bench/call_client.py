@@ -40,7 +40,8 @@ def main() -> None:
     order = json.loads(receive())["params"]
     if order.get("core") is not None:
         os.sched_setaffinity(0, {order["core"]})
-    tail = f',"method":"{order["method"]}","args":{json.dumps(order["args"], separators=(",", ":"))}}}'
+    args = json.dumps(order["args"], separators=(",", ":"))
+    tail = f',"method":"{order["method"]}","args":{args}}}'
     times = []
     for number in range(1, order["calls"] + 1):
         body = b'{"type":"call","id":%d%b' % (number, tail.encode())

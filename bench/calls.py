@@ -1,4 +1,4 @@
-"""One brokered call, every step on, beside a bare epoll JSON broker and a bare echo in the same run.
+"""One brokered call, every step on, beside a bare epoll JSON broker and a bare echo, in one run.
 
     python bench/calls.py [--calls 4000] [--rounds 5] [--pin none|same|apart] [--json]
 

@@ -60,8 +60,7 @@ async def serve(workers: int, calls: int, method: str, args: dict[str, Any]) -> 
     await asyncio.sleep(0.05 * workers)
     sessions = [Session(prepared.plan, time.monotonic()) for prepared in everyone]
     drivers = [
-        AsyncDriver(session, crew, Nowhere())
-        for session, crew in zip(sessions, crews, strict=True)
+        AsyncDriver(session, crew, Nowhere()) for session, crew in zip(sessions, crews, strict=True)
     ]
     cpu, wall = time.process_time(), time.perf_counter()
     await asyncio.gather(*(driver.drive() for driver in drivers))

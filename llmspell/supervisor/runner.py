@@ -84,9 +84,9 @@ def _run(
     driver = BlockingDriver(session, crew, sink, None if interrupts is None else interrupts.wake)
     handover = driver.drive(received)
     if handover is not None:
-        import asyncio
+        from llmspell.supervisor.drivers.loop import run_loop
 
-        asyncio.run(_go_on(session, crew, sink, handover, interrupts))
+        run_loop(_go_on(session, crew, sink, handover, interrupts), brief=True)
     assert session.result is not None
     return session.result
 

@@ -20,9 +20,8 @@ from llmspell.errors import (
     WorkerViolation,
     from_wire,
 )
-from llmspell.policies.violations import SecurityViolation, for_denied
 from llmspell.records import TYPE_CHECKING
-from llmspell.supervisor import ending
+from llmspell.supervisor import conclusion, ending
 from llmspell.supervisor.effects import (
     Abandon,
     Await,
@@ -39,7 +38,6 @@ from llmspell.supervisor.result import Isolation, Result, Usage
 from llmspell.supervisor.toolbench import Toolbench
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from typing import Any, Final
 
     from llmspell.platform import ExitStatus
@@ -482,39 +480,19 @@ class Session:
         for peer in self._peers.values():
             self.end_peer(peer)
 
-    def _denied_violations(self) -> list[SecurityViolation]:
-        found = (for_denied(denial.method, denial.target) for denial in self.broker.denials)
-        return [violation for violation in found if violation is not None]
-
     def _conclude(self) -> None:
         if self._end is None or self.result is not None:
             return
         if any(not peer.exited for peer in self._peers.values()):
             return
-        end = self._end
-        budget: Mapping[str, float] = self.plan.budget.usage()
         usage = Usage(
             wall=round(self.now - self._begun, 4),
             cpu=round(self._cpu, 4),
             peak_memory=self._peak,
             calls=self.broker.calls,
-            transfer=int(budget.get("transfer", 0)),
+            transfer=int(self.plan.budget.usage().get("transfer", 0)),
             output=self._output_size,
         )
-        complete = self.plan.close_audit(end, usage)
-        self.result = Result(
-            status=end.status,
-            reason=end.reason,
-            value=self.plan.mask(end.value),
-            output="".join(self._output),
-            error=end.error,
-            usage=usage,
-            isolation=self._isolation,
-            denials=tuple(self.broker.denials),
-            violations=(*end.violations, *self._denied_violations()),
-            session=self.plan.session,
-            audit_head=self.audit.head,
-            audit_path=self.plan.audit_path,
-            audit_complete=complete,
-        )
+        output = "".join(self._output)
+        self.result = conclusion.result(self.plan, self._end, usage, self._isolation, output)
         self.effects.append(Finish())

@@ -159,7 +159,7 @@ def test_ASY_013_blocking_a_turn_is_bounded() -> None:
     driver = BlockingDriver(session, crew, Kept())
     for worker in crew.workers.values():
         driver._watch(worker)
-    while not peer.ready or not order and session._peers[MAIN].start_deadline is not None:
+    while not peer.ready or not session._peers[MAIN].ready:
         driver._wait()
         driver._apply()
     # What a tool call would set: who is at work in the worker, and with which rights.

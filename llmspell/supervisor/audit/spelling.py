@@ -1,4 +1,4 @@
-"""The common records spelled from prepared pieces: byte for byte what `seal(make_record(…))` spells.
+"""Common records spelled from prepared pieces: byte for byte what `seal(make_record(…))` spells.
 
 A run writes the same few decisions again and again; only number, time, target and chain differ.
 What is prepared is bounded, and whatever is not of a known shape is left to the slow way.
@@ -47,6 +47,7 @@ class Speller:
     ) -> tuple[bytes, str] | None:
         """The record's line, with newline, and its hash; None for what is not a common record."""
         shape = tuple(fields)
+        key: tuple[str, ...]
         if shape == DECISION and event == "decision":
             if fields["allowed"] is not True or type(fields["target"]) is not str:
                 return None

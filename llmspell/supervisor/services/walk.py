@@ -101,9 +101,10 @@ def _open_real(real: str) -> int:
 class Place:
     """Where a walk ended. Owns its handles, but for a `lent` parent; use it in a `with`.
 
-    `parent` (lent when it is the root's own handle, which stays open) and `name` say where the object hangs (`name` is empty for the root itself),
-    `handle` and `status` are of the object and None when it is absent (`handle` also when the walk
-    was for looking only), `absent` holds the names that don't exist (more than one when folders on the way are missing).
+    `parent` and `name` say where the object hangs (`name` is empty for the root itself); a parent
+    that is lent is the root's own handle and stays open. `handle` and `status` are of the object
+    and None when it is absent; `handle` is None too when the walk was for looking only. `absent`
+    holds the names that don't exist (more than one when folders on the way are missing).
     """
 
     __slots__ = ("_path", "absent", "handle", "lent", "names", "parent", "root", "status")

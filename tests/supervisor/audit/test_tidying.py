@@ -29,7 +29,12 @@ def test_SL_14_the_cap_on_files_holds_after_every_session(
     monkeypatch.setattr(places, "ROOM", 4)
     looked: list[str] = []
     real = places.rotate
-    monkeypatch.setattr(places, "rotate", lambda *given: looked.append(given[0]) or real(*given))
+
+    def counted(folder: str, keep: str) -> int:
+        looked.append(folder)
+        return real(folder, keep)
+
+    monkeypatch.setattr(places, "rotate", counted)
     for number in range(60):
         session(tmp_path / "a", number)
         assert len(files(tmp_path / "a")) <= 20
