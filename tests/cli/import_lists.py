@@ -97,6 +97,7 @@ OURS_TO_SHOW: Final = (
     "llmspell.supervisor.audit.log",
     "llmspell.supervisor.audit.records",
     "llmspell.supervisor.broker",
+    "llmspell.supervisor.conclusion",
     "llmspell.supervisor.drivers",
     "llmspell.supervisor.drivers.blocking",
     "llmspell.supervisor.drivers.poller",
@@ -179,7 +180,7 @@ THEIRS_TO_SHOW: Final = (
 )
 """Of Python 3.11's own, while the worker starts."""
 
-MODULES_MAX: Final = 186
+MODULES_MAX: Final = 187
 """More than this, at any profile and on any Python, is a mistake."""
 
 NEVER: Final = frozenset(
