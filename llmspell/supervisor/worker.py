@@ -16,6 +16,7 @@ from llmspell.policies.limits import number_of
 from llmspell.records import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Hashable
     from typing import Final
 
     from llmspell.platform import Process
@@ -76,13 +77,42 @@ def start(described: Start, channel: int) -> Process:
 
 
 def _wasm(policy: Policy, engine: str) -> Start:
-    from llmspell.supervisor import guests
-
-    guest = guests.booted(engine)
+    guest = _guest(engine)
     memory = number_of(policy.limits.memory)
     plan = platform.plan(_confinement("high", "wasm", policy))
     amount = int(memory) if memory is not None else WASM_MEMORY_MAX
     return Start(wasm_command(guest, amount), frame(plan.stage1), dict(guest.pass_fds))
+
+
+_guests: dict[str, tuple[Hashable, Guest]] = {}
+"""Guests found before, by engine, with the mark of everything they were found by."""
+
+
+def _guest(engine: str) -> Guest:
+    known = _guests.get(engine)
+    if known is not None and known[0] == _mark(known[1]):
+        return known[1]
+    from llmspell.supervisor import guests
+
+    found = guests.booted(engine)
+    _guests[engine] = (_mark(found), found)
+    return found
+
+
+def _mark(guest: Guest) -> Hashable:
+    """What changes when a guest's files do, or the places where they are looked for."""
+    marks: list[object] = [
+        tuple(sys.path),
+        os.environ.get("XDG_CACHE_HOME"),
+        os.environ.get("HOME"),
+    ]
+    for path in (f"{BUILT}/build.json", f"{guest.prelude_path}", f"{guest.wasmtime}"):
+        try:
+            status = os.stat(path)
+        except OSError:
+            return object()  # Equal to nothing: whoever looks for it says what is missing.
+        marks.append((status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns))
+    return tuple(marks)
 
 
 def wasm_command(guest: Guest, memory: int, action: str = "run") -> tuple[str, ...]:
