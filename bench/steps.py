@@ -28,6 +28,7 @@ from llmspell.channel.states import Role, State
 from llmspell.spells.spell import Spell
 from llmspell.supervisor.audit import log as log_module
 from llmspell.supervisor.audit.records import make_record, seal
+from llmspell.supervisor.audit.spelling import Speller
 from llmspell.supervisor.crew import TURN_SIZE
 from llmspell.supervisor.drivers.poller import READ, Poller
 from llmspell.supervisor.prepare import Prepared, RunOptions, prepare
@@ -96,9 +97,11 @@ def broker_steps(prepared: Prepared) -> dict[str, Callable[[], object]]:
     def record() -> None:
         audit.record("decision", WORDS)
 
+    speller = Speller(audit.session, audit._masked)
+
     def spell() -> None:
         moment = audit._clock.text(time.time())
-        audit._speller.line(1, moment, "decision", WORDS, audit.head)
+        speller.line(1, moment, "decision", WORDS, audit.head)
 
     def general() -> None:
         moment = audit._clock.text(time.time())

@@ -5,17 +5,19 @@ an expression, generates its constructor at once and needs `typing` itself: 13 m
 line of a spell. Here fields are read from the class body and the constructor is generated when the
 first record is made. Checkers see `typing.NamedTuple`; whoever uses a record sees no difference.
 
-`TYPE_CHECKING` stands here for the same reason: `typing` is then imported by checkers alone.
+`TYPE_CHECKING` and `Protocol` stand here for the same reason: `typing` is then imported by checkers
+alone, and a protocol, which nothing asks for at run time, is an empty class.
 """
 
 from __future__ import annotations
 
-__all__ = ["TYPE_CHECKING", "NamedTuple"]
+__all__ = ["TYPE_CHECKING", "NamedTuple", "Protocol"]
 
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from typing import NamedTuple as NamedTuple
+    from typing import Protocol as Protocol
 else:
     try:
         from _collections import _tuplegetter
@@ -23,6 +25,8 @@ else:
 
         def _tuplegetter(index, doc):
             return property(lambda record: tuple.__getitem__(record, index), doc=doc)
+
+    Protocol = object
 
     class _Record(tuple):
         """What every record can do; as the tuples of `collections.namedtuple`."""

@@ -15,6 +15,7 @@ PACKAGE = Path(__import__("llmspell").__file__ or "").resolve().parent
 
 ORDER = (
     "records",
+    "digests",
     "errors",
     "channel",
     "policies",
@@ -156,7 +157,9 @@ def test_the_path_of_run_imports_nothing_heavy() -> None:
     code = (
         "from llmspell.cli import main\n"
         "import llmspell.cli.run, llmspell.supervisor.worker, llmspell.supervisor.services\n"
+        # Loaded while the worker starts; tests/cli/test_imports.py holds the exact lists.
         "import llmspell.supervisor.prepare, llmspell.supervisor.session\n"
+        "import llmspell.supervisor.drivers.blocking\n"
     )
     found = loaded_after(code)
     assert "llmspell.supervisor.session" in found

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from llmspell.channel import messages
 from llmspell.channel.bounds import (
     BYTES_PER_SECOND,
@@ -17,6 +14,11 @@ from llmspell.channel.jsontext import Malformed, decode, encode
 from llmspell.channel.quick import QUICK_MAX, quick_call
 from llmspell.channel.states import AFTER, MAY_SEND, Role, State
 from llmspell.errors import InternalError, WorkerViolation
+from llmspell.records import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
 
 
 class Connection:

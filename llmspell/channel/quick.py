@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Final, NoReturn
 
 from llmspell.channel.bounds import INTEGER_MAX
 from llmspell.channel.messages import Call
+from llmspell.records import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Final, NoReturn
 
 QUICK_MAX: Final = 4_096
 """Bytes of the largest frame that is tried; it bounds values, keys and nesting too."""

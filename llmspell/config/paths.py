@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
-import sys
 
+from llmspell.digests import sha256
 from llmspell.errors import ConfigurationError
 from llmspell.records import TYPE_CHECKING
 
@@ -96,19 +96,10 @@ def workspace_folder(spell_path: str | None, environ: Mapping[str, str] = os.env
     if spell_path is None:
         return None
     real = os.path.realpath(spell_path)
-    mark = _sha256(os.fsencode(real))[:16]
+    mark = sha256(os.fsencode(real))[:16]
     stem = os.path.basename(real).partition(".")[0]
     shown = "".join(char if char.isascii() and char.isalnum() else "-" for char in stem)[:32]
     return os.path.join(data_folder(environ), "workspaces", f"{shown}-{mark}")
-
-
-def _sha256(data: bytes) -> str:
-    # `hashlib` loads OpenSSL, 3 ms of a cold command, and this is one name.
-    try:
-        made = __import__("_sha2" if sys.version_info >= (3, 12) else "_sha256")
-    except ImportError:  # a Python built without digests of its own
-        import hashlib as made
-    return str(made.sha256(data).hexdigest())
 
 
 def make_private(folder: str) -> str:

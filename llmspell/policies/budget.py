@@ -6,11 +6,13 @@ gets less of its own is a `Budget` with a parent, which every charge reaches as 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Final
-
 from llmspell.errors import InternalError, LimitExceeded
 from llmspell.policies.limits import UNLIMITED, Amount, Limits, Unlimited, describe_amount
+from llmspell.records import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Final
 
 SPENT: Final = ("calls", "transfer", "output", "scratch", "model_tokens", "model_cost", "cpu")
 """Kinds that only add up over a run (`scratch` is given back when files go)."""

@@ -7,13 +7,14 @@ is an internal error unless its method is declared to have no effect outside the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
-
 from llmspell.errors import Denied, InternalError, LlmspellError, Missing
+from llmspell.records import TYPE_CHECKING, NamedTuple, Protocol
 from llmspell.supervisor.result import Denial
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any, Final
+
     from llmspell.policies.budget import Budget
     from llmspell.policies.policy import Policy
     from llmspell.policies.verdict import Verdict

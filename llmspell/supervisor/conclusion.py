@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from llmspell.policies.violations import SecurityViolation, for_denied
+from llmspell.records import TYPE_CHECKING
 from llmspell.supervisor.result import Isolation, Result, Usage
 
 if TYPE_CHECKING:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from llmspell.platform import ExitStatus, Process
     from llmspell.platform.forking import Forked
+    from llmspell.supervisor.audit.log import AuditLog
 else:
     # What `socket` adds to its C module costs a cold command 3 ms, and nothing here needs it.
     from _socket import socketpair
@@ -141,10 +142,11 @@ class Crew:
         self.workers[number] = worker
         return worker
 
-    def take_starts(self) -> list[dict[str, str]]:
-        """How workers were started since the last time this was asked."""
-        taken, self.starts = self.starts, []
-        return taken
+    def record_starts(self, audit: AuditLog) -> None:
+        """Records how workers were started since the last time, where there was a choice."""
+        for how in self.starts:
+            audit.record("worker_start", how)
+        self.starts.clear()
 
     def abandon(self) -> None:
         """Kills and reaps everything: the way out when a driver itself fails."""

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from llmspell.errors import (
     Denied,
@@ -18,9 +16,13 @@ from llmspell.errors import (
 )
 from llmspell.policies.limits import number_of as number_of
 from llmspell.policies.violations import SecurityViolation, ViolationKind, violation
+from llmspell.records import TYPE_CHECKING, NamedTuple
 from llmspell.supervisor.result import Denial, Status
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any, Final
+
     from llmspell.platform import ExitStatus
     from llmspell.policies.limits import Limits
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Final
-
 from llmspell.errors import InternalError
+from llmspell.records import TYPE_CHECKING
 from llmspell.spells.api import CALLS, Function, Param
 from llmspell.spells.api.schema import compile_params
 from llmspell.supervisor.broker import CallContext, Method
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any, Final
+
     from llmspell.supervisor.services import Services
     from llmspell.tools.entry import Entry
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from llmspell import __version__
 from llmspell.channel.messages import EFFECTS, Hello
 from llmspell.channel.states import Role
+from llmspell.digests import sha256
 from llmspell.errors import IsolationRefused, LlmspellError, WorkerViolation
 from llmspell.records import TYPE_CHECKING, NamedTuple
 from llmspell.supervisor.ending import Ending, number_of
@@ -47,13 +48,11 @@ class SessionPlan(NamedTuple):
 
     def start_record(self) -> dict[str, Any]:
         """What the first audit record says."""
-        import hashlib
-
         source = self.spell.source.encode("utf-8")
         return {
             "spell": self.spell.name,
             "engine": self.spell.engine,
-            "sha256": hashlib.sha256(source).hexdigest(),
+            "sha256": sha256(source),
             "profile": self.policy.profile,
             "policy": list(self.policy.origin),
         }

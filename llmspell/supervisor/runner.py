@@ -131,7 +131,7 @@ def _launcher(policy: Policy, spell: Spell) -> Launch:
 def begin(prepared: Prepared, crew: Crew) -> Session:
     """The session, its worker already on its way while the rest is set up."""
     session = _session(prepared, _start(crew))
-    session.tell_starts(crew.take_starts())
+    crew.record_starts(session.audit)
     return session
 
 

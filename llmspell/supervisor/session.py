@@ -7,9 +7,8 @@ services that need no waiting, which act within `receive` where the driver lets 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from types import CoroutineType
-from typing import TYPE_CHECKING, Any, Final
 
 from llmspell.channel import messages
 from llmspell.channel.bounds import INVOKES_MAX, OUTBOX_MAX, OUTSTANDING_MAX
@@ -23,6 +22,7 @@ from llmspell.errors import (
     WorkerViolation,
     from_wire,
 )
+from llmspell.records import TYPE_CHECKING
 from llmspell.supervisor import conclusion, ending
 from llmspell.supervisor.effects import (
     Abandon,
@@ -40,6 +40,8 @@ from llmspell.supervisor.result import Isolation, Result, Usage
 from llmspell.supervisor.toolbench import Toolbench
 
 if TYPE_CHECKING:
+    from typing import Any, Final
+
     from llmspell.platform import ExitStatus
     from llmspell.supervisor.audit.log import AuditLog
     from llmspell.supervisor.broker import CallContext, Method
@@ -87,11 +89,6 @@ class Session:
         self.audit.record("session_start", plan.start_record())
         for override in self.policy.overrides:
             self.audit.record("override", override._asdict())
-
-    def tell_starts(self, starts: Iterable[Mapping[str, str]]) -> None:
-        """Records how workers were started, where there was a choice."""
-        for how in starts:
-            self.audit.record("worker_start", how)
 
     # -- what drivers tell ---------------------------------------------------------------------
 

@@ -16,6 +16,7 @@ from llmspell.policies.limits import number_of
 from llmspell.records import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Hashable
     from typing import Final
 
     from llmspell.platform import Process
@@ -101,9 +102,7 @@ def zygote_kind(role: Role, policy: Policy, spell: Spell) -> ZygoteKind | None:
 def describe_zygote(kind: ZygoteKind) -> Start:
     """How a zygote of this kind is started. Raises `IsolationRefused` when a part is missing."""
     if kind.level == "high":
-        from llmspell.supervisor import guests
-
-        guest = guests.booted(kind.engine)
+        guest = _guest(kind.engine)
         plan = platform.zygote_plan("high", "wasm")
         argv = wasm_command(guest, kind.memory, "zygote")
         return Start(argv, frame(plan.stage1), dict(guest.pass_fds))
@@ -144,13 +143,42 @@ def _guest_memory(policy: Policy) -> int:
 
 
 def _wasm(policy: Policy, engine: str) -> Start:
-    from llmspell.supervisor import guests
-
-    guest = guests.booted(engine)
+    guest = _guest(engine)
     plan = platform.plan(confinement_of(Role.SPELL, policy))
     return Start(
         wasm_command(guest, _guest_memory(policy)), frame(plan.stage1), dict(guest.pass_fds)
     )
+
+
+_guests: dict[str, tuple[Hashable, Guest]] = {}
+"""Guests found before, by engine, with the mark of everything they were found by."""
+
+
+def _guest(engine: str) -> Guest:
+    known = _guests.get(engine)
+    if known is not None and known[0] == _mark(known[1]):
+        return known[1]
+    from llmspell.supervisor import guests
+
+    found = guests.booted(engine)
+    _guests[engine] = (_mark(found), found)
+    return found
+
+
+def _mark(guest: Guest) -> Hashable:
+    """What changes when a guest's files do, or the places where they are looked for."""
+    marks: list[object] = [
+        tuple(sys.path),
+        os.environ.get("XDG_CACHE_HOME"),
+        os.environ.get("HOME"),
+    ]
+    for path in (f"{BUILT}/build.json", f"{guest.prelude_path}", f"{guest.wasmtime}"):
+        try:
+            status = os.stat(path)
+        except OSError:
+            return object()  # Equal to nothing: whoever looks for it says what is missing.
+        marks.append((status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns))
+    return tuple(marks)
 
 
 def wasm_command(guest: Guest, memory: int, mode: str = "run") -> tuple[str, ...]:

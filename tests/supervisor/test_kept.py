@@ -13,7 +13,7 @@ from llmspell.errors import ConfigurationError
 from llmspell.platform.linux import seccomp
 from llmspell.policies.policy import Policy
 from llmspell.spells.spell import Spell
-from llmspell.supervisor import policies_kept
+from llmspell.supervisor import guests, policies_kept, worker
 from llmspell.supervisor.decide import choose_policy
 from llmspell.supervisor.options import RunOptions
 from llmspell.supervisor.prepare import prepare
@@ -221,3 +221,31 @@ def test_a_changed_filter_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     os.utime(other, ns=(moment, moment))
     other.replace(file)
     assert seccomp.program("medium", "native", "x86_64") == b"87654321"
+
+
+def test_a_guest_is_looked_for_again_when_a_file_of_it_changes(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prelude = tmp_path / "prelude.lua"
+    prelude.write_text("-- one")
+    asked: list[str] = []
+
+    def booted(engine: str) -> guests.Guest:
+        asked.append(engine)
+        return guests.Guest(engine, prelude, prelude, prelude, {})
+
+    monkeypatch.setattr(guests, "booted", booted)
+    monkeypatch.setattr(worker, "_guests", {})
+    for _ in range(2):
+        worker._guest("lua")
+    assert asked == ["lua"]
+    prelude.write_text("-- longer")
+    worker._guest("lua")
+    assert asked == ["lua"] * 2
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    worker._guest("lua")
+    assert asked == ["lua"] * 3
+    prelude.unlink()
+    for _ in range(2):
+        worker._guest("lua")
+    assert asked == ["lua"] * 5

@@ -8,13 +8,16 @@ float is an integer (Lua's and JavaScript's division), an empty array is an empt
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final
 
 from llmspell.errors import InvalidInput
+from llmspell.records import TYPE_CHECKING
 from llmspell.spells.api.model import Function, Param, Type
 
-Check = Callable[[Mapping[str, Any]], dict[str, Any]]
-_Convert = Callable[[Any], Any]
+if TYPE_CHECKING:
+    from typing import Any, Final
+
+Check = Callable[[Mapping[str, "Any"]], dict[str, "Any"]]
+_Convert = Callable[["Any"], "Any"]
 
 INTEGER_MAX: Final = 2**53
 """Beyond this magnitude the channel's peers disagree about an integer's value."""

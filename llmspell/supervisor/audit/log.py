@@ -8,15 +8,20 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping
-from typing import Any, Final
+from collections.abc import Callable
 
 from llmspell.errors import OperationFailed
 from llmspell.policies.policy import AuditRules
+from llmspell.records import TYPE_CHECKING
 from llmspell.supervisor.audit import places
 from llmspell.supervisor.audit.opening import open_file
 from llmspell.supervisor.audit.records import END, FIRST, OUR_WORDS, Clock, make_record, seal
-from llmspell.supervisor.audit.spelling import Speller
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any, Final
+
+    from llmspell.supervisor.audit.spelling import Speller
 
 RECORDS_MAX: Final = 100_000
 BYTES_MAX: Final = 64 * 2**20
@@ -24,7 +29,10 @@ BYTES_MAX: Final = 64 * 2**20
 
 ALWAYS_KEPT: Final = frozenset({END, "violation", "override", "session_start"})
 
-MaskText = Callable[[Any], Any]
+MaskText = Callable[["Any"], "Any"]
+
+SPELLED: Final = frozenset({"decision", "call"})
+"""The events of ordinary calls, which have a quicker spelling."""
 
 
 class AuditFailure(OperationFailed):
@@ -81,7 +89,7 @@ class AuditLog:
         self._strict = chosen.on_failure != "warn"
         self._seq = 0
         self._clock = Clock()
-        self._speller = Speller(session, self._masked)
+        self._speller: Speller | None = None
         self._size = 0
         self._dropped = 0
         self._lost = 0
@@ -113,7 +121,14 @@ class AuditLog:
             self._dropped += 1
             return
         seq, moment = self._seq + 1, self._clock.text(time.time())
-        sealed = self._speller.line(seq, moment, event, fields, self.head)
+        sealed = None
+        if event in SPELLED:
+            if self._speller is None:
+                # A run that calls nothing needs neither the pieces nor a fast digest (OpenSSL's).
+                from llmspell.supervisor.audit.spelling import Speller
+
+                self._speller = Speller(self.session, self._masked)
+            sealed = self._speller.line(seq, moment, event, fields, self.head)
         if sealed is None:
             record = make_record(seq, moment, self.session, event, self._masked(fields))
             sealed = seal(record, self.head)

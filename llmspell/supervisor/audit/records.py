@@ -9,9 +9,14 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping
-from hashlib import sha256
-from typing import Any, Final
+from collections.abc import Mapping
+
+from llmspell.digests import sha256
+from llmspell.records import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, Final
 
 FIRST: Final = "0" * 64
 """What the first record names as the hash before it."""
@@ -85,7 +90,7 @@ def seal(record: dict[str, Any], previous: str) -> tuple[bytes, str]:
     if len(body) > LINE_MAX - 256:
         record["details"] = {"dropped": "too long for a record"}
         body = canonical(record)
-    digest = sha256(previous.encode("ascii") + body).hexdigest()
+    digest = sha256(previous.encode("ascii") + body)
     return b'%b,"hash":"%b"}\n' % (body[:-1], digest.encode("ascii")), digest
 
 

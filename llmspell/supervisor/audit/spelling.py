@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from hashlib import sha256
-from typing import Any, Final
 
+from llmspell.records import TYPE_CHECKING
 from llmspell.supervisor.audit.records import bounded, canonical
+
+if TYPE_CHECKING:
+    from typing import Any, Final
 
 DECISION: Final = ("origin", "method", "action", "target", "allowed", "rule")
 CALL: Final = ("origin", "method")
@@ -25,7 +28,7 @@ PIECE_MAX: Final = 4_096
 TARGET_MAX: Final = 256
 """Characters of the longest target whose spelling is kept."""
 
-Masked = Callable[[Mapping[str, Any]], Mapping[str, Any]]
+Masked = Callable[[Mapping[str, "Any"]], Mapping[str, "Any"]]
 
 
 class Speller:

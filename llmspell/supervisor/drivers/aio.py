@@ -5,17 +5,19 @@ from __future__ import annotations
 import asyncio
 from time import monotonic
 from types import CoroutineType
-from typing import TYPE_CHECKING, Any
 
 from llmspell.channel.bounds import OUTBOX_PAUSE
 from llmspell.channel.states import Role
 from llmspell.errors import LlmspellError
+from llmspell.records import TYPE_CHECKING
 from llmspell.supervisor import effects as effect_types
 from llmspell.supervisor import ending
 from llmspell.supervisor.crew import Crew, Worker
 from llmspell.supervisor.drivers.blocking import Handover, Sink
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from llmspell.supervisor.session import Session
 
 
@@ -150,7 +152,7 @@ class AsyncDriver:
         elif isinstance(effect, effect_types.StartTools):
             try:
                 self._watch(self._crew.start(effect.peer, Role.TOOLS))
-                session.tell_starts(self._crew.take_starts())
+                self._crew.record_starts(session.audit)
             except LlmspellError as error:
                 session.start_failed(effect.peer, error, monotonic())
         elif isinstance(effect, effect_types.End):

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
 from time import monotonic
 from types import CoroutineType
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from llmspell.channel.bounds import OUTBOX_PAUSE
 from llmspell.channel.states import Role
 from llmspell.errors import LlmspellError
+from llmspell.records import TYPE_CHECKING, NamedTuple, Protocol
 from llmspell.supervisor import effects as effect_types
 from llmspell.supervisor import ending
 from llmspell.supervisor.crew import Crew, Worker
 from llmspell.supervisor.drivers.poller import READ, WRITE, Poller
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Coroutine, Mapping
+    from typing import Any
 
     from llmspell.supervisor.session import Session
 

@@ -8,7 +8,11 @@ from __future__ import annotations
 
 import math
 import select
-from typing import Final
+
+from llmspell.records import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Final
 
 READ: Final = select.POLLIN
 WRITE: Final = select.POLLOUT

@@ -7,16 +7,18 @@ used for the act.
 
 from __future__ import annotations
 
-from typing import Final, NoReturn
-
 from llmspell.errors import InternalError, InvalidInput
 from llmspell.policies.paths import FileRules
 from llmspell.policies.spell_path import SpellPath
 from llmspell.policies.verdict import Verdict, deny
+from llmspell.records import TYPE_CHECKING
 from llmspell.supervisor.services.context import CallContext
 from llmspell.supervisor.services.failures import failure
 from llmspell.supervisor.services.walk import Place, Walker
 from llmspell.supervisor.services.whole import LEFTOVER
+
+if TYPE_CHECKING:
+    from typing import Final, NoReturn
 
 LEVELS_MAX: Final = 256
 """Names in one path: each is opened and judged, so a call's cost is bounded (FS-41)."""

@@ -11,12 +11,16 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable, Iterable
-from typing import Final, NamedTuple, NoReturn
+from collections.abc import Callable
 
 from llmspell.errors import IsolationRefused, Missing, OperationFailed
 from llmspell.policies.verdict import Verdict, deny
+from llmspell.records import TYPE_CHECKING, NamedTuple
 from llmspell.supervisor.services.special import SpecialFileSystems
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Final, NoReturn
 
 LINKS_MAX: Final = 40
 """Links followed for one path, as Linux itself does (path_resolution(7))."""
@@ -34,7 +38,7 @@ HANDLE_OF_FOLDER: Final = HANDLE | os.O_DIRECTORY
 Judge = Callable[[str], None]
 """Given a real absolute path; returns when it is allowed and raises when it is not."""
 
-Refuse = Callable[[Verdict], NoReturn]
+Refuse = Callable[[Verdict], "NoReturn"]
 """Records a verdict that is a denial and raises it."""
 
 
