@@ -7,7 +7,6 @@ services that need no waiting, which act within `receive` where the driver lets 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from types import CoroutineType
 
 from llmspell.channel import messages
