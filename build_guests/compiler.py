@@ -45,8 +45,8 @@ def _compile(recipe: Recipe, work: Path, flags: list[str], files: tuple[str, ...
     made = []
     for file in files:
         name = file.replace("/", "_") + ".o"
-        # An assembler file knows none of the C flags and would warn about each.
-        chosen = flags if file.endswith(".c") else []
+        # An assembler file knows none of the other C flags and would warn about each.
+        chosen = flags if file.endswith(".c") else ["-mexception-handling", "-g0"]
         _zig(recipe, work, ["-c", *chosen, file, "-o", name])
         made.append(name)
     return made

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from build_guests.pins import LUA, QUICKJS, Source
-from build_guests.settings import Settings
+from build_guests.settings import OPTIMISED, Settings
 
 GUESTS: Final = "llmspell/sandboxes/wasm/guests"
 WORKER: Final = "llmspell/sandboxes/wasm/worker"
@@ -49,7 +49,7 @@ def _c_files(root: Path, folder: str) -> list[str]:
 
 def recipes(root: Path, settings: Settings) -> list[Recipe]:
     """The recipes of a mode. `root` is the top of the repository."""
-    built = [_lua()]
+    built = [_lua(settings)]
     if settings.mode != "minimal":
         built.append(_quickjs())
     confine = [file for file in _c_files(root, CONFINE) if not file.endswith("/launch.c")]
@@ -70,27 +70,27 @@ def _native(output: str, target: str, files: list[str], *link: str) -> Recipe:
 
 
 def _guest_files(*names: str) -> tuple[str, ...]:
-    return tuple(
-        f"{GUESTS}/{name}" for name in (*names, "fail.c", "heap.c", "libc_host.c", "stack.c")
-    )
+    shared = ("fail.c", "heap.c", "libc_host.c", "numbers.c", "stack.c")
+    return tuple(f"{GUESTS}/{name}" for name in (*names, *shared))
 
 
-def _lua() -> Recipe:
+def _lua(settings: Settings) -> Recipe:
+    # zig makes -O2 of -O3; and the engine's hot paths lead through small functions of many files.
+    fast = ("-flto", "-Xclang", "-O3") if settings.mode in OPTIMISED else ()
     return Recipe(
         "lua.wasm",
         "wasm32-wasi",
         (
             "-mexec-model=reactor",
             *("-include", f"{GUESTS}/lua_config.h"),
-            # setjmp and longjmp become wasm exceptions, in their standard form
-            *("-mexception-handling", "-mllvm", "-wasm-enable-sjlj"),
-            *("-mllvm", "-wasm-use-legacy-eh=false", "-D__wasm_exception_handling__"),
+            "-mexception-handling",
+            *fast,
             f"-I{GUESTS}",
         ),
-        _guest_files("lua_guest.c", "longjmp_tag.s"),
+        _guest_files("lua_guest.c", "lua_try.s"),
         LUA,
         tuple(f"{name}.c" for name in LUA_FILES),
-        ("-lm", f"-Wl,-z,stack-size={LUA_STACK}", "-Wl,--export-memory"),
+        (*fast[:1], "-lm", f"-Wl,-z,stack-size={LUA_STACK}", "-Wl,--export-memory"),
     )
 
 
@@ -103,6 +103,7 @@ def _quickjs() -> Recipe:
             "-fno-strict-aliasing",
             "-fno-sanitize=undefined",
             "-D_GNU_SOURCE",
+            *("-include", f"{GUESTS}/numbers.h"),
             "-DQUICKJS_NG_BUILD",
             "-D_WASI_EMULATED_SIGNAL",
             "-D_WASI_EMULATED_PROCESS_CLOCKS",

@@ -21,6 +21,9 @@ MODES: Final = {
 }
 """Compiler flags by mode (inventory DEP-007). `minimal` builds no guest but Lua's."""
 
+OPTIMISED: Final = ("release", "minimal")
+"""The modes whose output is meant to be fast."""
+
 ARCHITECTURES: Final = ("x86_64", "aarch64")
 
 

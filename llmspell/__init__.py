@@ -6,7 +6,7 @@ use, so that the command line and the workers stay light.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+TYPE_CHECKING = False  # importing `typing`, or a module of ours, would not be nearly free
 
 __version__ = "0.1.0"
 
@@ -21,6 +21,8 @@ _HOMES: Final = {
 }
 
 if TYPE_CHECKING:
+    from typing import Any, Final
+
     from llmspell.errors import Denied, LimitExceeded, LlmspellError
     from llmspell.spells.spell import Spell
     from llmspell.supervisor.api import Supervisor, run

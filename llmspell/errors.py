@@ -17,8 +17,11 @@ LlmspellError                 everything this package raises on purpose
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Final, NamedTuple
+from llmspell.records import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any, Final
 
 MAX_MESSAGE_CHARACTERS: Final = 4_096
 """Longest message that leaves an error; longer ones are cut (a 10 MB traceback is an attack)."""

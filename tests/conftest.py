@@ -27,8 +27,33 @@ def place() -> Iterator[Place]:
 
 
 @pytest.fixture
-def program(place: Place, tmp_path: Path) -> Program:
+def start() -> str:
+    """How workers start: `exec`. Modules that must hold of forked ones too import `both_starts`."""
+    return "exec"
+
+
+@pytest.fixture(params=["exec", "fork"])
+def both_starts(request: pytest.FixtureRequest) -> str:
+    """Each test once with exec'ed workers and once with workers that a zygote forked."""
+    return str(request.param)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Workers below `medium` are never forked: nothing to test twice."""
+    for item in [item for item in items if _is_never_forked(item)]:
+        items.remove(item)
+
+
+def _is_never_forked(item: pytest.Item) -> bool:
+    if not (isinstance(item, pytest.Function) and hasattr(item, "callspec")):
+        return False
+    chosen = item.callspec.params
+    return chosen.get("both_starts") == "fork" and chosen.get("profile") in ("none", "low")
+
+
+@pytest.fixture
+def program(place: Place, tmp_path: Path, start: str) -> Program:
     """`llmspell` as a person calls it, standing in an empty folder."""
     folder = tmp_path / "work"
     folder.mkdir()
-    return Program(place, folder)
+    return Program(place, folder, forked=start == "fork")

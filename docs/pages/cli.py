@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from docs.pages.tables import table
-from llmspell.cli.program import COMMANDS, Parser
+from llmspell.cli.parsers import COMMANDS, Parser
 
 WITHOUT_HELP = {
     "output": "how it is printed",

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Final
+from llmspell.records import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Final
 
 FRAME_MAX: Final = 1_048_576
 """Bytes in one frame. A guest copies a frame twice; 1 MiB keeps that below a millisecond."""

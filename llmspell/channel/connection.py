@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from llmspell.channel import messages
 from llmspell.channel.bounds import (
     BYTES_PER_SECOND,
@@ -12,10 +9,16 @@ from llmspell.channel.bounds import (
     FRAME_SECONDS,
     MESSAGE_MAX,
 )
-from llmspell.channel.framing import FrameError, FrameReader, frames_of
+from llmspell.channel.framing import HEADER, FrameError, FrameReader, frames_of
 from llmspell.channel.jsontext import Malformed, decode, encode
+from llmspell.channel.quick import QUICK_MAX, quick_call
 from llmspell.channel.states import AFTER, MAY_SEND, Role, State
 from llmspell.errors import InternalError, WorkerViolation
+from llmspell.records import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
 
 
 class Connection:
@@ -61,6 +64,35 @@ class Connection:
         self._state = state
         self._may_send = MAY_SEND[self.role, state]
 
+    def receive_call(self, data: bytes, now: float) -> messages.Call | None:
+        """The call that `data` is, when it is exactly one common frame that comes in its turn.
+
+        None changes nothing: `receive` must be given the same bytes, and decides.
+        """
+        if (
+            self._parts
+            or self._reader.waiting
+            or not HEADER < len(data) <= QUICK_MAX
+            or int.from_bytes(data[:HEADER], "little") != len(data) - HEADER
+            or messages.Call not in self._may_send
+            or not now - self._window < 1.0
+            or self._window_frames >= EVENTS_PER_SECOND
+            or self._window_bytes + len(data) > BYTES_PER_SECOND
+        ):
+            return None
+        call = quick_call(data[HEADER:])
+        if call is None or call.id <= self._last_call:
+            return None
+        self._window_frames += 1
+        self._window_bytes += len(data)
+        self.bytes_received += len(data)
+        self._last_call = call.id
+        return call
+
+    def wanted(self) -> int:
+        """Bytes that the frame under way still lacks; 0 when none is, or its length is unknown."""
+        return self._reader.wanted()
+
     def receive(self, data: bytes, now: float) -> list[messages.Message]:
         """The messages that `data` completes; `now` is monotonic seconds."""
         self.bytes_received += len(data)
@@ -70,9 +102,10 @@ class Connection:
             raise self._violation(str(error)) from None
         self._check_rate(len(data), len(frames), now)
         result: list[messages.Message] = []
+        message: messages.Message
         for body in frames:
             try:
-                message = messages.parse(decode(body))
+                message = quick_call(body) or messages.parse(decode(body))
                 self._check_turn(message)
                 if isinstance(message, messages.Part):
                     assembled = self._assemble(message)
@@ -113,7 +146,8 @@ class Connection:
 
     def reply(self, call: int, value: Any) -> bytes:
         """The good answer to a call. Raises `Malformed` or `FrameError` if it can't be carried."""
-        return frames_of(encode({"type": "reply", "id": call, "ok": True, "value": value}))
+        # The constant part is spelled here, as `encode` would: a reply is made for every call.
+        return frames_of(b'{"type":"reply","id":%d,"ok":true,"value":%b}' % (call, encode(value)))
 
     def refuse(self, call: int, error: Mapping[str, Any]) -> bytes:
         """The bad answer to a call."""

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from llmspell.channel.bounds import FRAME_MAX, MESSAGE_MAX, PART_SIZE
+from llmspell.channel.frame import HEADER as HEADER
+from llmspell.channel.frame import FrameError as FrameError
+from llmspell.channel.frame import frame as frame
 from llmspell.channel.jsontext import encode
-
-HEADER: Final = 4
-
-
-class FrameError(ValueError):
-    """A length that no honest peer sends."""
 
 
 class FrameReader:
@@ -26,6 +21,13 @@ class FrameReader:
     def waiting(self) -> bool:
         """Whether a frame has begun and not ended."""
         return bool(self._buffer)
+
+    def wanted(self) -> int:
+        """Bytes that the frame under way still lacks; 0 when none is, or its length is unknown."""
+        buffer = self._buffer
+        if len(buffer) < HEADER:
+            return 0
+        return HEADER + int.from_bytes(buffer[:HEADER], "little") - len(buffer)
 
     def feed(self, data: bytes) -> list[bytes]:
         """The frames that `data` completes, in order. Raises `FrameError` on a bad length (IP-01).
@@ -52,13 +54,6 @@ class FrameReader:
         if start:
             del buffer[:start]
         return frames
-
-
-def frame(body: bytes) -> bytes:
-    """One frame around `body`. Raises `FrameError` outside 1 … FRAME_MAX bytes."""
-    if not 0 < len(body) <= FRAME_MAX:
-        raise FrameError(f"a frame of {len(body)} bytes (1 to {FRAME_MAX} are taken)")
-    return len(body).to_bytes(HEADER, "little") + body
 
 
 def frames_of(message: bytes) -> bytes:

@@ -10,10 +10,13 @@ from __future__ import annotations
 import binascii
 import json
 import re
-from collections.abc import Callable
-from typing import Any, Final, NamedTuple, NoReturn
 
 from llmspell.channel.bounds import DEPTH_MAX, INTEGER_MAX, KEYS_MAX, NODES_MAX
+from llmspell.records import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, Final, NoReturn
 
 
 class Malformed(ValueError):
@@ -167,6 +170,8 @@ _encode: Final = _make_encoder()
 
 def encode(value: Any) -> bytes:
     """`value` as UTF-8 JSON. Raises `Malformed` for what the channel can't carry."""
+    if value is None:
+        return b"null"
     try:
         return _encode(value).encode("utf-8")
     except Malformed:

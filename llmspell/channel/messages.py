@@ -6,11 +6,13 @@ sent it is ended. Identity is never a field: it comes from the channel a message
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, Final, NamedTuple
-
 from llmspell.channel.bounds import LOG_FIELDS_MAX, METHOD_MAX
 from llmspell.channel.jsontext import Malformed
+from llmspell.records import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any, Final
 
 PROTOCOL_VERSION: Final = 1
 LOG_LEVELS: Final = ("trace", "debug", "info", "warn", "error")

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
-from typing import Final
 
 from llmspell.channel import messages
+from llmspell.channel.roles import Role as Role
+from llmspell.records import TYPE_CHECKING
 
-
-class Role(enum.Enum):
-    """What a worker was started for."""
-
-    SPELL = "spell"
-    TOOLS = "tools"
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Final
 
 
 class State(enum.Enum):

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
-from typing import Final
 
 from llmspell.cli import choices
 from llmspell.errors import UsageError
+from llmspell.records import TYPE_CHECKING
 from llmspell.supervisor.audit.show import Filter, sentence, show
 from llmspell.supervisor.audit.verify import verify
+
+if TYPE_CHECKING:
+    from typing import Final
+
+    from llmspell.cli.flags import Chosen
 
 EXIT_BY_STATUS: Final = {"ok": 0, "broken": 1, "incomplete": 7}
 """`incomplete` has a code of its own: the run was killed, or is still under way."""
 
 
-def main(chosen: argparse.Namespace) -> int:
+def main(chosen: Chosen) -> int:
     """Verifies or shows. Returns the exit code: 0 in order, 1 broken, 7 incomplete."""
     try:
         return _verify(chosen) if chosen.action == "verify" else _show(chosen)
@@ -24,7 +28,7 @@ def main(chosen: argparse.Namespace) -> int:
         raise UsageError(f"can't read {chosen.file}: {os.strerror(error.errno or 5)}") from None
 
 
-def _verify(chosen: argparse.Namespace) -> int:
+def _verify(chosen: Chosen) -> int:
     report = verify(chosen.file, chosen.head)
     if chosen.output == "json":
         choices.print_json(report._asdict())
@@ -36,7 +40,7 @@ def _verify(chosen: argparse.Namespace) -> int:
     return EXIT_BY_STATUS[report.status]
 
 
-def _show(chosen: argparse.Namespace) -> int:
+def _show(chosen: Chosen) -> int:
     wanted = Filter(allowed=False if chosen.denied else None)
     records = show(chosen.file, wanted)
     if chosen.output == "json":

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import argparse
-import json
-from typing import Any, Final
-
 from llmspell.errors import UsageError
-from llmspell.supervisor.prepare import RunOptions
+from llmspell.records import TYPE_CHECKING
+from llmspell.supervisor.options import RunOptions
+
+if TYPE_CHECKING:
+    from typing import Any, Final
+
+    from llmspell.cli.flags import Chosen
 
 KINDS: Final = ("read", "write", "net", "tool", "llm", "env", "module")
 
@@ -37,7 +39,7 @@ def parameter(text: str) -> Any:
         raise UsageError("a parameter is not UTF-8 text") from None
 
 
-def options(chosen: argparse.Namespace) -> RunOptions:
+def options(chosen: Chosen) -> RunOptions:
     """The policy flags, and those of `run` where the command has them."""
     grants = tuple((kind, value) for kind in KINDS for value in getattr(chosen, f"allow_{kind}"))
     params = pairs(getattr(chosen, "param", []), "--param")
@@ -56,6 +58,8 @@ def options(chosen: argparse.Namespace) -> RunOptions:
 
 def print_json(value: Any) -> None:
     """One JSON document on stdout."""
+    import json
+
     print(json.dumps(value, indent=2, ensure_ascii=False, default=_bytes))
 
 

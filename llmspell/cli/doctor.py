@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
-from typing import Any, Final
 
 from llmspell.cli import choices
 from llmspell.errors import LlmspellError
+from llmspell.records import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Any, Final
+
+    from llmspell.cli.flags import Chosen
 
 LEVELS: Final = (("low", "native"), ("medium", "native"), ("high", "wasm"))
 EXIT_DEFAULT_REFUSED: Final = 5
 
 
-def main(chosen: argparse.Namespace) -> int:
+def main(chosen: Chosen) -> int:
     """Reports. Returns 0, or 5 when `medium` or `high` would be refused here."""
     report = examine_all()
     if chosen.warm:

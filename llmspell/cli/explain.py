@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import argparse
-from typing import Any
-
 from llmspell.cli import choices
 from llmspell.cli.terminal import escaped
 from llmspell.profiles.advisory import scan
+from llmspell.records import TYPE_CHECKING
 from llmspell.spells.manifest import NOTHING, Manifest
 from llmspell.spells.spell import SCRIPT_SIZE, Spell
 from llmspell.supervisor.prepare import choose_policy, manifest_of
 
+if TYPE_CHECKING:
+    from typing import Any
 
-def main(chosen: argparse.Namespace) -> int:
+    from llmspell.cli.flags import Chosen
+
+
+def main(chosen: Chosen) -> int:
     """Prints the effective policy. Returns 0."""
     options = choices.options(chosen)
     spell = None

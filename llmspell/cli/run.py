@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
-from typing import Any, Final
 
 from llmspell.cli import choices
 from llmspell.cli.interrupts import Interrupts
 from llmspell.cli.terminal import LEVELS, TerminalSink, escaped, flush
 from llmspell.errors import UsageError
+from llmspell.records import TYPE_CHECKING
 from llmspell.spells.spell import SCRIPT_SIZE, Spell
-from llmspell.supervisor.result import Isolation, Result, Status
 from llmspell.supervisor.runner import run_blocking
+
+if TYPE_CHECKING:
+    from typing import Any, Final
+
+    from llmspell.cli.flags import Chosen
+    from llmspell.supervisor.result import Isolation, Result
 
 READ_AT_ONCE: Final = 65_536
 
 
-def main(chosen: argparse.Namespace) -> int:
+def main(chosen: Chosen) -> int:
     """Runs the spell. Returns the exit code of its end."""
     if chosen.log_level not in LEVELS:
         raise UsageError(
@@ -43,7 +47,7 @@ def main(chosen: argparse.Namespace) -> int:
         choices.print_json(result.to_json() | {"output": result.output})
     else:
         _print(result, spell.name)
-    if not result.audit_complete and result.status is Status.DONE:
+    if not result.audit_complete and result.ok:
         print("llmspell: the audit record is incomplete", file=sys.stderr)
     return result.exit_code
 
@@ -65,7 +69,7 @@ def _print(result: Result, name: str) -> None:
         for line in _complaint(result, name):
             print(f"llmspell: {escaped(line)}", file=sys.stderr)
     warning = _isolation_warning(result.isolation)
-    if warning and result.status is not Status.ISOLATION_REFUSED:
+    if warning and result.status.value != "isolation_refused":
         print(f"llmspell: {warning}", file=sys.stderr)
 
 
@@ -82,7 +86,7 @@ def _complaint(result: Result, name: str) -> list[str]:
         return [f"the run was ended: {result.reason}"]
     where = f"{name}:{error.line}: " if error.line is not None else ""
     lines = [f"{where}{error.sentence()} ({error.code})"]
-    if error.stack is not None and result.status is Status.SPELL_ERROR:
+    if error.stack is not None and result.status.value == "spell_error":
         lines += [f"  {line}" for line in error.stack.splitlines()[:20] if line.strip()]
     return lines
 

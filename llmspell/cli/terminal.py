@@ -6,14 +6,17 @@ SL-07, SL-08, FS-38. A pipe or a file gets the bytes as they are.
 from __future__ import annotations
 
 import os
-import re
 import sys
-from collections.abc import Callable, Mapping
-from typing import Any, Final
+
+from llmspell.records import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any, Final
 
 LEVELS: Final = ("trace", "debug", "info", "warn", "error")
 
-_UNSAFE: Final = re.compile(
+_UNSAFE: Final = (
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff"
     "\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f]"
 )
@@ -21,7 +24,11 @@ _UNSAFE: Final = re.compile(
 
 def escaped(text: str) -> str:
     """`text` with every character that could move, hide or forge shown as its code."""
-    return _UNSAFE.sub(lambda match: _code(match.group()), text)
+    if text.isascii() and text.isprintable():
+        return text
+    import re
+
+    return re.sub(_UNSAFE, lambda match: _code(match.group()), text)
 
 
 def _code(character: str) -> str:

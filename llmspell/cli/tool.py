@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
-from typing import Any, Final
 
 from llmspell.cli import choices
 from llmspell.cli.interrupts import Interrupts
 from llmspell.cli.terminal import TerminalSink, escaped, flush
 from llmspell.errors import UsageError
+from llmspell.records import TYPE_CHECKING
 from llmspell.spells.spell import Spell
 from llmspell.tools import registry
+
+if TYPE_CHECKING:
+    from typing import Any, Final
+
+    from llmspell.cli.flags import Chosen
 
 INVOCATION: Final = "return Tools.execute(params.tool, params.input)"
 """A tool is invoked as any spell does it, so that no second way to a tool exists."""
@@ -21,7 +25,7 @@ INPUT_MAX: Final = 8 << 20
 """Bytes of input: what fits one message with its envelope."""
 
 
-def main(chosen: argparse.Namespace) -> int:
+def main(chosen: Chosen) -> int:
     """Lists, describes or runs. Returns the exit code."""
     if chosen.action == "list":
         return _list(chosen)
@@ -30,7 +34,7 @@ def main(chosen: argparse.Namespace) -> int:
     return _invoke(chosen)
 
 
-def _list(chosen: argparse.Namespace) -> int:
+def _list(chosen: Chosen) -> int:
     category = chosen.category
     if category is not None and category not in registry.categories():
         raise UsageError(
@@ -58,7 +62,7 @@ def _list(chosen: argparse.Namespace) -> int:
     return 0
 
 
-def _info(chosen: argparse.Namespace) -> int:
+def _info(chosen: Chosen) -> int:
     described = registry.describe(chosen.name)
     if chosen.output == "json":
         choices.print_json(described)
@@ -77,7 +81,7 @@ def _info(chosen: argparse.Namespace) -> int:
     return 0
 
 
-def _invoke(chosen: argparse.Namespace) -> int:
+def _invoke(chosen: Chosen) -> int:
     from llmspell.supervisor.runner import run_blocking
 
     name = registry.entry(chosen.name).name

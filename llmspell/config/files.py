@@ -8,13 +8,18 @@ sections of the file are not looked at here.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from typing import Any, Final, NamedTuple
 
 from llmspell.config import paths
 from llmspell.errors import ConfigurationError
 from llmspell.profiles.overrides import ScriptOverride
 from llmspell.profiles.recipe import BUILTIN_ORDER, Recipe, builtin, merged
+from llmspell.records import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any, Final
+
+    from llmspell.config.security import Found
 
 FILE_NAME: Final = "llmspell.toml"
 
@@ -23,6 +28,10 @@ PROFILE_VARIABLE: Final = "LLMSPELL_SECURITY__PROFILE"
 
 PATH_VARIABLE: Final = "LLMSPELL_CONFIG_PATH"
 """Names another file as the user's own (CFG-038)."""
+
+
+FILES_KEPT: Final = 64
+"""Files whose meaning is remembered: a user's own, and one for each project."""
 
 
 class SettingsLayer(NamedTuple):
@@ -129,13 +138,9 @@ def _same(first: str, second: str) -> bool:
 
 
 def _read(path: str, settings: Settings, environ: Mapping[str, str], *, narrows: bool) -> Settings:
-    from llmspell.config.security import check_security
-    from llmspell.profiles.files import parse_toml, read_trusted
-
-    table = parse_toml(read_trusted(path), path).get("security")
-    if table is None:
+    found = _security(path, paths.home(environ))
+    if found is None:
         return settings
-    found = check_security(table, path, paths.home(environ))
     if narrows:
         if found.overrides:
             raise ConfigurationError(
@@ -150,6 +155,31 @@ def _read(path: str, settings: Settings, environ: Mapping[str, str], *, narrows:
         layers=(*settings.layers, layer),
         overrides=(*settings.overrides, *found.overrides),
     )
+
+
+_checked: dict[tuple[str, str], tuple[bytes, Found | None]] = {}
+"""What files meant when they were read last: by path and home, with the bytes that say it."""
+
+
+def _security(path: str, home: str) -> Found | None:
+    """What `[security]` of a file means. The file is read, and its owner judged, at every run;
+    the same bytes are parsed once."""
+    from llmspell.profiles.files import parse_toml, read_trusted
+
+    data = read_trusted(path)
+    known = _checked.get((path, home))
+    if known is not None and known[0] == data:
+        return known[1]
+    from llmspell.config.security import check_security
+
+    table = parse_toml(data, path).get("security")
+    found = None if table is None else check_security(table, path, home)
+    if found is None or not found.overrides:
+        # An exception names a script by where its path leads, which is looked up each time.
+        if len(_checked) >= FILES_KEPT:
+            _checked.clear()
+        _checked[path, home] = (data, found)
+    return found
 
 
 def _refuse_looser_profile(path: str, wanted: str | None, current: str | None) -> None:

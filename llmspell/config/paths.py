@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Mapping
-from typing import Final
 
+from llmspell.digests import sha256
 from llmspell.errors import ConfigurationError
+from llmspell.records import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Final
 
 NAME: Final = "llmspell"
 
@@ -17,6 +21,10 @@ _DEFAULTS: Final[Mapping[str, tuple[str, str]]] = {
     "state": ("XDG_STATE_HOME", ".local/state"),
     "data": ("XDG_DATA_HOME", ".local/share"),
 }
+
+
+_own: dict[tuple[str | None, ...], tuple[str, ...]] = {}
+"""`own_folders` for the variables as they were last."""
 
 
 def home(environ: Mapping[str, str] = os.environ) -> str:
@@ -68,10 +76,16 @@ def own_folders(environ: Mapping[str, str] = os.environ) -> tuple[str, ...]:
     The default places are among them even when XDG variables point elsewhere for this run:
     what an earlier run kept there is llmspell's own as well (FS-32).
     """
-    plain = {"HOME": home(environ)}
-    return tuple(
-        dict.fromkeys(_folder(kind, place) for place in (environ, plain) for kind in _DEFAULTS)
-    )
+    plain = home(environ)
+    given = (plain, *(environ.get(variable) for variable, _ in _DEFAULTS.values()))
+    known = _own.get(given)
+    if known is None:
+        places = (environ, {"HOME": plain})
+        folders = (_folder(kind, place) for place in places for kind in _DEFAULTS)
+        known = tuple(dict.fromkeys(folders))
+        _own.clear()
+        _own[given] = known
+    return known
 
 
 def workspace_folder(spell_path: str | None, environ: Mapping[str, str] = os.environ) -> str | None:
@@ -81,10 +95,8 @@ def workspace_folder(spell_path: str | None, environ: Mapping[str, str] = os.env
     """
     if spell_path is None:
         return None
-    import hashlib
-
     real = os.path.realpath(spell_path)
-    mark = hashlib.sha256(os.fsencode(real)).hexdigest()[:16]
+    mark = sha256(os.fsencode(real))[:16]
     stem = os.path.basename(real).partition(".")[0]
     shown = "".join(char if char.isascii() and char.isalnum() else "-" for char in stem)[:32]
     return os.path.join(data_folder(environ), "workspaces", f"{shown}-{mark}")

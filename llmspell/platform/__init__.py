@@ -7,7 +7,8 @@ Not here: policy (which level, which limits), engines, the channel's messages.
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+
+from llmspell.records import TYPE_CHECKING
 
 if sys.platform != "linux":
     from llmspell.errors import IsolationRefused
@@ -25,7 +26,9 @@ from llmspell.platform.linux.effects import (
     missing_effects,
 )
 from llmspell.platform.linux.plan import Confinement, Plan
+from llmspell.platform.linux.plan import make_child_plan as child_plan
 from llmspell.platform.linux.plan import make_plan as plan
+from llmspell.platform.linux.plan import make_zygote_plan as zygote_plan
 from llmspell.platform.linux.process import ExitStatus, Process, spawn
 
 if TYPE_CHECKING:
@@ -51,8 +54,10 @@ __all__ = [
     "Process",
     "achieved_level",
     "advice",
+    "child_plan",
     "examine",
     "missing_effects",
     "plan",
     "spawn",
+    "zygote_plan",
 ]

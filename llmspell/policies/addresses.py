@@ -6,10 +6,11 @@ Sources: IANA special-purpose registries (RFC 6890, RFC 8190), cloud vendors' me
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from llmspell.records import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ipaddress import IPv4Address, IPv6Address
+    from typing import Final
 
     Address = IPv4Address | IPv6Address
 

@@ -6,11 +6,13 @@ gets less of its own is a `Budget` with a parent, which every charge reaches as 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Final
-
 from llmspell.errors import InternalError, LimitExceeded
 from llmspell.policies.limits import UNLIMITED, Amount, Limits, Unlimited, describe_amount
+from llmspell.records import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Final
 
 SPENT: Final = ("calls", "transfer", "output", "scratch", "model_tokens", "model_cost", "cpu")
 """Kinds that only add up over a run (`scratch` is given back when files go)."""
@@ -32,6 +34,15 @@ class Budget:
 
     def reserve(self, kind: str, amount: float) -> None:
         """Charges `amount` of `kind`, or raises `LimitExceeded` and charges nothing."""
+        if type(amount) is int and amount >= 0 and self._parent is None and kind in self._used:
+            # Every call comes by here; whatever is not plainly within the limit goes on below.
+            limit = self._limits[kind]
+            used = self._used[kind] + amount
+            if limit is UNLIMITED or used <= limit:
+                self._used[kind] = used
+                if used > self._peak[kind]:
+                    self._peak[kind] = used
+                return
         _check(kind, amount, self._used)
         self._refuse_beyond(kind, amount)
         self._add(kind, amount)

@@ -5,7 +5,10 @@
 
 from __future__ import annotations
 
-from typing import Final
+from llmspell.records import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Final
 
 _SECRETS: Final = (
     ".ssh",

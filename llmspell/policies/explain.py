@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from llmspell.policies.limits import KINDS, describe_amount
+from llmspell.records import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from llmspell.policies.policy import Policy
 
 

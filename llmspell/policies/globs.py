@@ -6,9 +6,11 @@ taken literally after a backslash (`\\*`) or alone in a set (`[*]`).
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
-
 from llmspell.errors import UsageError
+from llmspell.records import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from typing import Final
 
 
 class CharacterSet(NamedTuple):

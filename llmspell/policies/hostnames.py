@@ -6,11 +6,12 @@ strangers to a rule about `127.0.0.1` (NW-11 … NW-13). The canonical form is w
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
-
 from llmspell.errors import InvalidInput
+from llmspell.records import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    from typing import Final
+
     from llmspell.policies.addresses import Address
 
 HOST_MAX: Final = 253

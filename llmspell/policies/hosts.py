@@ -7,15 +7,15 @@ names this machine and so allows loopback, for that port only.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
-
 from llmspell.errors import InvalidInput
 from llmspell.policies.addresses import PUBLIC, classify, embedded
 from llmspell.policies.hostnames import Host, parse_host, parse_port
 from llmspell.policies.verdict import Verdict, allow, allow_flag, deny
+from llmspell.records import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from ipaddress import IPv4Network, IPv6Network
+    from typing import Final
 
     from llmspell.policies.addresses import Address
 

@@ -7,10 +7,13 @@ A missing, empty, negative, not-a-number or (where nothing could run) zero value
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
-from typing import Final, NamedTuple
 
 from llmspell.errors import UsageError
+from llmspell.records import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Final
 
 
 class Unlimited(enum.Enum):
@@ -219,6 +222,11 @@ def check_amount(name: str, amount: Amount) -> Amount:
     if kind in (Kind.BYTES, Kind.COUNT) and amount != int(amount):
         raise UsageError(f"limit {name}: {amount!r} is not a whole number {example}")
     return int(amount) if kind in (Kind.BYTES, Kind.COUNT) else amount
+
+
+def number_of(limit: object) -> float | None:
+    """A limit as a number, or None when it is spelled unlimited."""
+    return float(limit) if isinstance(limit, (int, float)) else None
 
 
 def check_limits(limits: Limits) -> Limits:

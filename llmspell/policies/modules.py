@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
-
 from llmspell.policies.verdict import Verdict, allow, allow_flag, deny
+from llmspell.records import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from typing import Final
 
 MODES: Final = frozenset({"all", "whitelist", "none"})
 

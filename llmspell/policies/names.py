@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
-
 from llmspell.policies.globs import compile_glob, matches
 from llmspell.policies.verdict import Verdict, allow, allow_flag, deny
+from llmspell.records import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from typing import Final
 
 MODES: Final = frozenset({"all", "listed", "none"})
 

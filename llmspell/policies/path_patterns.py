@@ -5,10 +5,12 @@ Each component may hold the wildcards of `globs`; `**` stands for any number of 
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
-
 from llmspell.errors import UsageError
 from llmspell.policies.globs import Glob, compile_glob, matches
+from llmspell.records import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from typing import Final
 
 ANY_DEPTH: Final = None
 """The compiled `**`."""

@@ -13,9 +13,6 @@ Denials compare names folded (case, accents); allows compare them exactly.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Final, NamedTuple
-
 from llmspell.errors import UsageError
 from llmspell.policies.credentials import secret_depth
 from llmspell.policies.path_patterns import (
@@ -29,6 +26,11 @@ from llmspell.policies.path_patterns import (
 from llmspell.policies.protected import fold_all, protected_rule
 from llmspell.policies.spell_path import SpellPath, parse_spell_path
 from llmspell.policies.verdict import Verdict, allow, allow_flag, deny
+from llmspell.records import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Final
 
 __all__ = ["FileRule", "FileRules", "Roots", "SpellPath", "parse_spell_path"]
 
@@ -96,7 +98,9 @@ class FileRules:
     __slots__ = (
         "_allows",
         "_denials",
+        "_located",
         "_own",
+        "_scratch_verdicts",
         "_verdicts",
         "own_folders",
         "profile",
@@ -113,6 +117,8 @@ class FileRules:
     _denials: tuple[_Denial, ...]
     _own: tuple[tuple[str, ...], ...]
     _verdicts: dict[tuple[str, str, str | None], Verdict]
+    _located: dict[str, tuple[SpellPath, str | None]]
+    _scratch_verdicts: dict[str, Verdict]
 
     def __init__(
         self,
@@ -137,6 +143,8 @@ class FileRules:
             ),
             "_own": tuple(fold_all(split(folder)) for folder in own_folders),
             "_verdicts": {},
+            "_located": {},
+            "_scratch_verdicts": {},
         }
         for name, value in fixed.items():
             object.__setattr__(self, name, value)
@@ -190,10 +198,32 @@ class FileRules:
 
     def judge_scratch(self, operation: str) -> Verdict:
         """The verdict on any path of the run's own scratch in memory."""
+        known = self._scratch_verdicts.get(operation)
+        if known is None:
+            known = self._judge_scratch(operation)
+            if operation in OPERATIONS:
+                self._scratch_verdicts[operation] = known
+        return known
+
+    def _judge_scratch(self, operation: str) -> Verdict:
         name = f"{self.profile}.files.scratch"
         if operation in OPERATIONS and self.roots.scratch:
             return allow(name, "the scratch of this run")
         return deny(name, "this run has no scratch", "to get one: --limit scratch=16MiB")
+
+    def find(self, spelled: str) -> tuple[SpellPath, str | None]:
+        """What `parse_spell_path` and `locate` say of a spell's path; raises what they raise.
+
+        Both depend on the text and on these rules alone, so an answer is remembered.
+        """
+        known = self._located.get(spelled) if type(spelled) is str else None
+        if known is None:
+            path = parse_spell_path(spelled)
+            known = path, self.locate(path)
+            if len(self._located) >= VERDICTS_KEPT:
+                self._located.clear()
+            self._located[spelled] = known
+        return known
 
     def locate(self, path: SpellPath) -> str | None:
         """The absolute host path that a spell's path means, lexically.

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, NamedTuple
-
 from llmspell.policies.hosts import NetRules
 from llmspell.policies.limits import KINDS, Limits, Unlimited
 from llmspell.policies.modules import ModuleRules
 from llmspell.policies.names import NameRules
 from llmspell.policies.paths import FileRules
 from llmspell.policies.tools import ToolRules
+from llmspell.records import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from typing import Any, Final
 
 LEVELS: Final = ("none", "low", "medium", "high")
 """Confinement levels from loose to strict."""

@@ -7,10 +7,12 @@ characters) and anywhere in a path, also before they exist. Sources: FS-29, FS-3
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Final
-
 from llmspell.policies.globs import Glob, compile_glob, matches
+from llmspell.records import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Final
 
 _NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     "git": (
@@ -192,7 +194,14 @@ def _compile() -> tuple[_Sequence, ...]:
     )
 
 
-def _index() -> tuple[Mapping[str, list[_Sequence]], tuple[_Sequence, ...]]:
+_Index = tuple[dict[str, list[_Sequence]], tuple[_Sequence, ...]]
+_indexes: list[_Index] = []
+"""The one index, once it was asked for: most runs write nothing, and each would pay for it."""
+
+
+def _index() -> _Index:
+    if _indexes:
+        return _indexes[0]
     by_first_name: dict[str, list[_Sequence]] = {}
     wild: list[_Sequence] = []
     for rule, sequence in _compile():
@@ -201,10 +210,8 @@ def _index() -> tuple[Mapping[str, list[_Sequence]], tuple[_Sequence, ...]]:
             by_first_name.setdefault(head, []).append((rule, sequence))
         else:
             wild.append((rule, sequence))
-    return by_first_name, tuple(wild)
-
-
-_BY_FIRST_NAME, _WILD = _index()
+    _indexes[:] = [(by_first_name, tuple(wild))]
+    return _indexes[0]
 
 
 def protected_rule(folded: tuple[str, ...]) -> str | None:
@@ -213,8 +220,9 @@ def protected_rule(folded: tuple[str, ...]) -> str | None:
     A path that ends in the *beginning* of a protected name (`.github`, `.config`) is protected
     too: putting a whole folder there would bring the rest along.
     """
+    by_first_name, wild = _index()
     for start, part in enumerate(folded):
-        candidates: list[_Sequence] = [*_BY_FIRST_NAME.get(part, ()), *_WILD]
+        candidates: list[_Sequence] = [*by_first_name.get(part, ()), *wild]
         for rule, sequence in candidates:
             window = folded[start : start + len(sequence)]
             if all(matches(glob, name) for glob, name in zip(sequence, window, strict=False)):

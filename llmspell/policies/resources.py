@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from llmspell.errors import InternalError, LimitExceeded, UsageError
+from llmspell.records import NamedTuple
 
 
 class ResourceAmounts(NamedTuple):

@@ -6,9 +6,11 @@ A path is relative (to the user's working folder), absolute, or starts with a lo
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
-
 from llmspell.errors import InvalidInput
+from llmspell.records import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from typing import Final
 
 PATH_MAX: Final = 4096
 """Bytes (UTF-8) of a whole path, as on Linux (FS-41)."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
-from typing import Final, NamedTuple
-
 from llmspell.policies.globs import compile_glob, matches
 from llmspell.policies.verdict import Verdict, allow, allow_flag, deny
+from llmspell.records import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Set
+    from typing import Final
 
 NEEDS: Final = frozenset({"read", "write", "net", "process", "local_service", "model", "env"})
 """Everything that a tool may declare to need (SEC-023)."""

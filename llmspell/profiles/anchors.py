@@ -6,7 +6,7 @@ import os
 
 from llmspell.errors import UsageError
 from llmspell.policies.globs import compile_glob
-from llmspell.profiles.context import PolicyContext, both_forms
+from llmspell.profiles.context import PolicyContext
 
 _ESCAPED = frozenset("*?[\\")
 
@@ -27,7 +27,9 @@ def absolute_patterns(text: str, context: PolicyContext) -> tuple[str, ...]:
     if ".." in wild:
         raise UsageError(f"{text!r}: '..' can't follow a wildcard")
     start = os.path.join(base, *literal) if literal else base
-    return tuple("/".join([_escape(form).rstrip("/"), *wild]) or "/" for form in both_forms(start))
+    return tuple(
+        "/".join([_escape(form).rstrip("/"), *wild]) or "/" for form in context.both_forms(start)
+    )
 
 
 def _anchor(text: str, context: PolicyContext) -> tuple[str | None, str]:

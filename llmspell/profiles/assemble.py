@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
-
 from llmspell.errors import LlmspellError, UsageError
 from llmspell.policies.hosts import MODES as NET_MODES
 from llmspell.policies.hosts import NetRules, parse_net_rule
@@ -24,9 +21,14 @@ from llmspell.policies.policy import (
 )
 from llmspell.policies.tools import ToolRules
 from llmspell.profiles.anchors import absolute_patterns
-from llmspell.profiles.context import PolicyContext, both_forms
+from llmspell.profiles.context import PolicyContext
 from llmspell.profiles.grants import Grant
 from llmspell.profiles.recipe import Recipe
+from llmspell.records import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Any
 
 
 def build(
@@ -92,9 +94,9 @@ def _files(
         context = context._replace(workspace_folder=None)
     workspace = context.workspace_folder
     roots = Roots(
-        both_forms(context.working_folder)[0],
-        both_forms(context.spell_folder)[0],
-        None if workspace is None else both_forms(workspace)[0],
+        context.both_forms(context.working_folder)[0],
+        context.both_forms(context.spell_folder)[0],
+        None if workspace is None else context.both_forms(workspace)[0],
         table["scratch"] is True and scratch != 0,
     )
     rules: list[FileRule] = []
@@ -110,7 +112,7 @@ def _files(
         if grant.kind in ("read", "write"):
             word = "grant" if grant.allowed else "deny"
             rules += _rules(grant.value, grant.kind, grant.allowed, f"{word}.{grant.kind}", context)
-    own = tuple(form for folder in context.own_folders for form in both_forms(folder))
+    own = tuple(form for folder in context.own_folders for form in context.both_forms(folder))
     return FileRules(
         name,
         tuple(rules),

@@ -48,7 +48,10 @@ def render(profiles: dict[str, Recipe]) -> str:
         "",
         "from __future__ import annotations",
         "",
-        "from typing import Any, Final",
+        "from llmspell.records import TYPE_CHECKING",
+        "",
+        "if TYPE_CHECKING:",
+        "    from typing import Any, Final",
         "",
         "PROFILES: Final[dict[str, dict[str, Any]]] = {",
     ]

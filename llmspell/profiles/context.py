@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
-from typing import NamedTuple
 
 from llmspell.errors import UsageError
+from llmspell.records import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 class PolicyContext(NamedTuple):
@@ -18,6 +20,8 @@ class PolicyContext(NamedTuple):
     workspace_folder: str | None
     own_folders: tuple[str, ...]
     home: str
+    resolved: dict[str, str] | None = None
+    """What paths turned out to be, each looked up once; what a policy made here depends on."""
 
     @classmethod
     def of(
@@ -39,15 +43,21 @@ class PolicyContext(NamedTuple):
             os.path.abspath(home if home is not None else os.path.expanduser("~")),
         )
 
+    def both_forms(self, path: str) -> tuple[str, ...]:
+        """The path with its links followed and as written; what doesn't exist yet stays as it is.
+
+        The first is looked up once for this context, so that all of a policy means one moment.
+        """
+        known = {} if self.resolved is None else self.resolved
+        real = known.get(path)
+        if real is None:
+            real = known[path] = os.path.realpath(path)
+        written = os.path.normpath(path)
+        return (real,) if real == written else (real, written)
+
     def check(self) -> None:
         """Raises `UsageError` for a relative folder: it would mean another one later."""
         folders = (self.working_folder, self.spell_folder, self.home, *self.own_folders)
         for folder in (*folders, *([self.workspace_folder] if self.workspace_folder else [])):
             if not os.path.isabs(folder):
                 raise UsageError(f"the folder {folder!r} of the policy's context is not absolute")
-
-
-def both_forms(path: str) -> tuple[str, ...]:
-    """The path as written and with its links followed; what doesn't exist yet stays as it is."""
-    written = os.path.normpath(path)
-    return tuple(dict.fromkeys((os.path.realpath(path), written)))

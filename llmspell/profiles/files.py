@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import stat
-from typing import TYPE_CHECKING, Any, Final
 
 from llmspell.errors import ConfigurationError
+from llmspell.records import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from typing import Any, Final
 
 SIZE_MAX: Final = 1_048_576
 """Bytes of a policy or configuration file."""

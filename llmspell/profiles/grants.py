@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Final, NamedTuple
-
 from llmspell.errors import LlmspellError, UsageError
 from llmspell.policies.globs import compile_glob
+from llmspell.records import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from typing import Final
 
 KINDS: Final[Mapping[str, tuple[str, str]]] = {
     "read": ("files", "read"),

@@ -2,34 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final, Protocol
-
 from llmspell.errors import UsageError
 from llmspell.policies.policy import Override, Policy
 from llmspell.profiles.assemble import build
 from llmspell.profiles.grants import KINDS as GRANT_KINDS
 from llmspell.profiles.grants import Grant, refuse_conflicts, refuse_contradictions
 from llmspell.profiles.recipe import Recipe, builtin, merged
+from llmspell.records import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
+    from typing import Any, Final, Protocol
 
     from llmspell.profiles.context import PolicyContext
     from llmspell.profiles.overrides import ScriptOverride
 
+    class Layer(Protocol):
+        """What a configuration file adds to whatever profile is chosen."""
+
+        @property
+        def origin(self) -> str:
+            """Where it comes from."""
+
+        def apply(self, recipe: Recipe) -> Recipe:
+            """The profile with the layer on top."""
+
+
 DEFAULT_PROFILE: Final = "medium"
-
-
-class Layer(Protocol):
-    """What a configuration file adds to whatever profile is chosen."""
-
-    @property
-    def origin(self) -> str:
-        """Where it comes from."""
-
-    def apply(self, recipe: Recipe) -> Recipe:
-        """The profile with the layer on top."""
 
 
 def load_policy(

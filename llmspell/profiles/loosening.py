@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Final
-
 from llmspell.errors import UsageError
 from llmspell.policies.limits import Unlimited, parse_limit
 from llmspell.profiles.recipe import Recipe
+from llmspell.records import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Final
 
 _STRICT_TO_LOOSE: Final[Mapping[tuple[str, str], Sequence[object]]] = {
     ("files", "protects"): (True, False),

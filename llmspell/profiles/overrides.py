@@ -13,12 +13,14 @@ Each one that applies is recorded in the audit. They are only read from the user
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Final, NamedTuple
-
 from llmspell.policies.policy import Override
 from llmspell.profiles.grants import KINDS, Grant
 from llmspell.profiles.recipe import BUILTIN_ORDER, Recipe, builtin, merged
+from llmspell.records import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Final
 
 SANDBOX_FLOOR: Final = "medium"
 """Profile that `sandbox = true` means at least; `sandbox = false` means `none`."""

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from llmspell.errors import UsageError
+from llmspell.records import TYPE_CHECKING
 
-Recipe = dict[str, Any]
+if TYPE_CHECKING:
+    from typing import Any
+
+Recipe = dict[str, "Any"]
 """The tables of a profile file: files, net, tools, models, env, modules, limits, confinement,
 audit, advisories."""
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
-from typing import Final
-
 from llmspell.errors import UsageError
+from llmspell.records import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Final
 
 ENGINES: Final = ("lua", "javascript", "python")
 
@@ -55,9 +56,8 @@ def detect(file_name: str, source: str) -> str:
 
     Raises `UsageError` when neither says one.
     """
-    shebang = re.match(r"#![^\n]*", source)
-    if shebang is not None:
-        for word in reversed(shebang.group()[2:].split()):
+    if source.startswith("#!"):
+        for word in reversed(source[2:].partition("\n")[0].split()):
             program = word.rsplit("/", 1)[-1].lower()
             engine = _INTERPRETERS.get(program) or _INTERPRETERS.get(program.rstrip("0123456789."))
             if engine is not None:

@@ -12,11 +12,12 @@ The user grants it (`--grant-requested`, after seeing the list), or does not.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
-from typing import Any, Final, NamedTuple
-
 from llmspell.errors import ConfigurationError
+from llmspell.records import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any, Final
 
 KINDS: Final = ("read", "write", "net", "tool", "llm", "env", "module")
 """What can be requested; the same names as the `--allow-…` flags."""
@@ -92,6 +93,8 @@ def parse(text: str, where: str) -> Manifest:
 
 
 def _requests(raw: Any, where: str) -> tuple[tuple[str, str], ...]:
+    import re
+
     if not isinstance(raw, dict):
         raise ConfigurationError(f"{where}: requests is no table")
     found: list[tuple[str, str]] = []

@@ -5,10 +5,13 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from typing import Final, NamedTuple
 
 from llmspell.errors import UsageError
+from llmspell.records import TYPE_CHECKING, NamedTuple
 from llmspell.spells import engine as engines
+
+if TYPE_CHECKING:
+    from typing import Final
 
 SCRIPT_SIZE: Final = 1_048_576
 """Bytes a spell's source may have where the policy names no other limit (SEC-013)."""

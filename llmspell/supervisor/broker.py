@@ -7,13 +7,14 @@ is an internal error unless its method is declared to have no effect outside the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
-
 from llmspell.errors import Denied, InternalError, LlmspellError, Missing
+from llmspell.records import TYPE_CHECKING, NamedTuple, Protocol
 from llmspell.supervisor.result import Denial
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any, Final
+
     from llmspell.policies.budget import Budget
     from llmspell.policies.policy import Policy
     from llmspell.policies.verdict import Verdict
@@ -53,24 +54,14 @@ class Method(NamedTuple):
 class CallContext:
     """One call's way to policy, budget and audit. Services get nothing else."""
 
-    __slots__ = ("_audit", "_budget", "_denials", "decided", "method", "origin", "policy")
+    __slots__ = ("_broker", "decided", "method", "origin", "policy")
 
-    def __init__(
-        self,
-        policy: Policy,
-        budget: Budget,
-        audit: AuditPort,
-        denials: list[Denial],
-        origin: str,
-        method: str,
-    ) -> None:
-        self.policy = policy
+    def __init__(self, broker: Broker, origin: str, method: str) -> None:
+        self._broker = broker
+        self.policy = broker._policy
         self.origin = origin
         self.method = method
         self.decided = False
-        self._budget = budget
-        self._audit = audit
-        self._denials = denials
 
     def judge(self, verdict: Verdict, *, action: str, target: str) -> None:
         """Records the verdict and raises `Denied` unless it is an explicit allow.
@@ -79,7 +70,7 @@ class CallContext:
         where the profile says so (IP-23).
         """
         allowed = verdict.allowed is True
-        fields = {
+        fields: dict[str, Any] = {
             "origin": self.origin,
             "method": self.method,
             "action": action,
@@ -88,20 +79,13 @@ class CallContext:
             "rule": verdict.rule,
         }
         if not allowed:
-            code = TOOL_DENIED if action == "tool" else Denied.default_code
-            self._audit.record("decision", {**fields, "code": code})
-            if len(self._denials) < DENIALS_KEPT:
-                denial = Denial(self.method, action, target, verdict.rule, verdict.hint)
-                self._denials.append(denial)
-            raise Denied(
-                f"denied {action} {target}", code=code, rule=verdict.rule, hint=verdict.hint
-            )
-        self._audit.record("decision", fields, effect=action not in LOOKING)
+            raise self._broker.denied(verdict, fields)
+        self._broker._audit.record("decision", fields, effect=action not in LOOKING)
         self.decided = True
 
     def reserve(self, kind: str, amount: int) -> None:
         """Charges the session's budget before the work. Raises `LimitExceeded`."""
-        self._budget.reserve(kind, amount)
+        self._broker._budget.reserve(kind, amount)
 
 
 class Broker:
@@ -144,13 +128,20 @@ class Broker:
                 code=4007,
                 kind="api_not_available",
             )
-        context = CallContext(
-            self._policy, self._budget, self._audit, self.denials, origin, method_name
-        )
+        context = CallContext(self, origin, method_name)
         if needs is not None and method.need not in needs:
             # A tool worker that asks for more than its tool declared was taken over.
             context.judge(_undeclared(origin, method), action=method_name, target=origin)
         return method, context, method.check(args)
+
+    def denied(self, verdict: Verdict, fields: Mapping[str, Any]) -> Denied:
+        """Records a denial and keeps it for the result; the error to raise."""
+        method, action, target = fields["method"], fields["action"], fields["target"]
+        code = TOOL_DENIED if action == "tool" else Denied.default_code
+        self._audit.record("decision", {**fields, "code": code})
+        if len(self.denials) < DENIALS_KEPT:
+            self.denials.append(Denial(method, action, target, verdict.rule, verdict.hint))
+        return Denied(f"denied {action} {target}", code=code, rule=verdict.rule, hint=verdict.hint)
 
     def conclude(self, method: Method, context: CallContext, value: Any) -> Any:
         """Everything after a good act: the masked value to reply. Raises on a missing verdict."""

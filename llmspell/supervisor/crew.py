@@ -2,33 +2,56 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
 
-from llmspell.channel.states import Role
+from llmspell.channel.roles import Role
+from llmspell.records import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import socket
+    from socket import socketpair
+    from typing import Final
+
     from llmspell.platform import ExitStatus, Process
+    from llmspell.platform.forking import Forked
+    from llmspell.supervisor.audit.log import AuditLog
+else:
+    # What `socket` adds to its C module costs a cold command 3 ms, and nothing here needs it.
+    from _socket import socketpair
+
+Launch = Callable[[Role, "socket.socket", int], "Process | Forked"]
+"""Starts a worker of this role: our end of its channel (for its plan), and the worker's end."""
+
+Spare = Callable[[Role], "tuple[Forked, socket.socket] | None"]
+"""A worker of this role that waits already, with our end of its channel; or None."""
+
+TURN_SIZE: Final = 4_096
+"""Bytes taken from a channel in one turn: some fifty small calls, a millisecond of work, so that
+a worker that floods can't hold the loop (ASY-013). A large frame is one message however long."""
 
 READ_SIZE: Final = 262_144
-"""Bytes taken from a channel at a time: a part frame, so that one worker can't hold the loop."""
+"""Bytes taken at most when a frame under way lacks so many, and written at most at a time."""
 
-Launch = Callable[[Role, socket.socket, int], "Process"]
-"""Starts a worker of this role: our end of its channel (for its plan), and the worker's end."""
+
+def no_spare(role: Role) -> None:
+    """Where no worker waits."""
 
 
 class Worker:
-    """One worker: its process and our non-blocking end of its channel."""
+    """One worker: its process and our non-blocking end of its channel.
 
-    __slots__ = ("channel", "number", "open", "outbox", "process")
+    `wanted`: bytes that the frame under way still lacks, as the session said.
+    """
 
-    def __init__(self, number: int, process: Process, channel: socket.socket) -> None:
+    __slots__ = ("channel", "number", "open", "outbox", "process", "wanted")
+
+    def __init__(self, number: int, process: Process | Forked, channel: socket.socket) -> None:
         self.number = number
         self.process = process
         self.channel = channel
         self.outbox = bytearray()
         self.open = True
+        self.wanted = 0
 
     def send(self, data: bytes) -> int:
         """Writes what fits now, keeps the rest; the number of bytes that wait."""
@@ -61,10 +84,14 @@ class Worker:
             del self.outbox[:sent]
         return len(self.outbox)
 
-    def read(self) -> bytes | None:
-        """Bytes that arrived; b"" at the channel's end; None when there is nothing now."""
+    def read(self, wanted: int = 0) -> bytes | None:
+        """Bytes that arrived; b"" at the channel's end; None when there is nothing now.
+
+        A turn's worth of them, or as many as the frame under way still lacks (`wanted`).
+        """
+        size = TURN_SIZE if wanted <= TURN_SIZE else min(wanted, READ_SIZE)
         try:
-            return self.channel.recv(READ_SIZE)
+            return self.channel.recv(size)
         except (BlockingIOError, InterruptedError):
             return None
         except OSError:
@@ -87,15 +114,22 @@ class Worker:
 class Crew:
     """All workers of one run, by number."""
 
-    __slots__ = ("_launch", "workers")
+    __slots__ = ("_launch", "_spare", "starts", "workers")
 
-    def __init__(self, launch: Launch) -> None:
+    def __init__(self, launch: Launch, spare: Spare = no_spare) -> None:
         self._launch = launch
+        self._spare = spare
         self.workers: dict[int, Worker] = {}
+        self.starts: list[dict[str, str]] = []
+        """How each worker was started where there was a choice; the audit gets each."""
 
     def start(self, number: int, role: Role) -> Worker:
         """Starts a worker. Raises what the launch raises; then nothing is left open."""
-        ours, theirs = socket.socketpair()
+        waiting = self._spare(role)
+        if waiting is not None:
+            worker = self.workers[number] = Worker(number, *waiting)
+            return worker
+        ours, theirs = socketpair()
         try:
             ours.setblocking(False)
             process = self._launch(role, ours, theirs.fileno())
@@ -107,6 +141,12 @@ class Crew:
         worker = Worker(number, process, ours)
         self.workers[number] = worker
         return worker
+
+    def record_starts(self, audit: AuditLog) -> None:
+        """Records how workers were started since the last time, where there was a choice."""
+        for how in self.starts:
+            audit.record("worker_start", how)
+        self.starts.clear()
 
     def abandon(self) -> None:
         """Kills and reaps everything: the way out when a driver itself fails."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from llmspell.records import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Mapping
+    from typing import Any
+
     from llmspell.supervisor.broker import CallContext
 
 
@@ -23,7 +25,10 @@ class StartTools(NamedTuple):
 
 
 class Perform(NamedTuple):
-    """Run a service function; report its end by `token`. A coroutine needs the asyncio driver."""
+    """Run a service function; report its end by `token`. A coroutine needs the asyncio driver.
+
+    A session that `acts_inline` runs it itself while nothing else waits to happen before it.
+    """
 
     token: int
     function: Callable[[CallContext, dict[str, Any]], Any]
@@ -31,8 +36,15 @@ class Perform(NamedTuple):
     args: dict[str, Any]
 
 
+class Await(NamedTuple):
+    """Go on with a service function's coroutine; report its end by `token`."""
+
+    token: int
+    coroutine: Coroutine[Any, Any, Any]
+
+
 class Abandon(NamedTuple):
-    """Stop a `Perform` that nobody waits for any more."""
+    """Stop a `Perform` or `Await` that nobody waits for any more."""
 
     token: int
 
@@ -62,4 +74,4 @@ class Finish(NamedTuple):
     """The run is over; `session.result` is set."""
 
 
-Effect = Send | StartTools | Perform | Abandon | Show | Note | End | Finish
+Effect = Send | StartTools | Perform | Await | Abandon | Show | Note | End | Finish

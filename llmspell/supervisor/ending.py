@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from llmspell.errors import (
     Denied,
@@ -16,10 +14,15 @@ from llmspell.errors import (
     SpellError,
     WorkerViolation,
 )
+from llmspell.policies.limits import number_of as number_of
 from llmspell.policies.violations import SecurityViolation, ViolationKind, violation
+from llmspell.records import TYPE_CHECKING, NamedTuple
 from llmspell.supervisor.result import Denial, Status
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any, Final
+
     from llmspell.platform import ExitStatus
     from llmspell.policies.limits import Limits
 
@@ -54,11 +57,6 @@ class Ending(NamedTuple):
     violations: tuple[SecurityViolation, ...] = ()
 
 
-def number_of(limit: object) -> float | None:
-    """A limit as a number, or None when it is spelled unlimited."""
-    return float(limit) if isinstance(limit, (int, float)) else None
-
-
 def deadline(now: float, seconds: object) -> float | None:
     """The moment at which a wall limit is over."""
     number = number_of(seconds)
@@ -78,6 +76,11 @@ def killed(reason: str) -> Ending:
 def internal(error: LlmspellError) -> Ending:
     """Our own mistake, or a record that can't be kept."""
     return Ending(Status.INTERNAL, error.kind, error=error)
+
+
+def service_failed(error: BaseException) -> InternalError:
+    """An unexpected exception of a service, without the words it may have taken from secrets."""
+    return InternalError(f"a service failed unexpectedly ({type(error).__name__})")
 
 
 def limit(name: str, value: object, actual: float | None = None) -> Ending:

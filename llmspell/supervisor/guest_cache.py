@@ -11,11 +11,14 @@ from __future__ import annotations
 import fcntl
 import os
 import stat
-from collections.abc import Callable
 from pathlib import Path
-from typing import Final, NamedTuple
 
 from llmspell.errors import IsolationRefused
+from llmspell.records import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Final
 
 _INPUT_FD: Final = 5
 _OUTPUT_FD: Final = 6

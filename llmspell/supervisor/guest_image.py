@@ -9,16 +9,18 @@ written is only ever a guest's own memory: no byte of it is trusted here or in t
 from __future__ import annotations
 
 import os
-import socket
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
 
 from llmspell.channel.bounds import FRAME_MAX
 from llmspell.channel.framing import FrameError, FrameReader, frame
 from llmspell.errors import IsolationRefused, LlmspellError
+from llmspell.records import TYPE_CHECKING
 from llmspell.supervisor import guest_cache
 
 if TYPE_CHECKING:
+    import socket
+    from typing import Final
+
     from llmspell.supervisor.guests import Guest
 
 IMAGE_FD: Final = 6
@@ -58,6 +60,8 @@ def _name(guest: Guest, order: guest_cache.Order) -> str:
 
 def _make(guest: Guest, output: int) -> None:
     """Boots a confined guest and writes its memory. Raises `IsolationRefused`."""
+    from socket import socketpair
+
     from llmspell import platform
     from llmspell.supervisor import worker
 
@@ -72,7 +76,7 @@ def _make(guest: Guest, output: int) -> None:
         file_size=0,
     )
     argv = worker.wasm_command(guest, MEMORY, "image")
-    ours, theirs = socket.socketpair()
+    ours, theirs = socketpair()
     with ours:
         try:
             process = platform.spawn(argv, channel=theirs.fileno(), pass_fds=guest.pass_fds)

@@ -10,10 +10,13 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import Any, Final, NamedTuple
 
 from llmspell.errors import IsolationRefused
+from llmspell.records import TYPE_CHECKING, NamedTuple
 from llmspell.supervisor import guest_cache, guest_image
+
+if TYPE_CHECKING:
+    from typing import Any, Final
 
 WASMTIME: Final = "50.0.1"
 """The one version whose C interface the worker knows (sandboxes/wasm/worker/wasmtime.h)."""

@@ -7,10 +7,12 @@ are masked in what people read (audit, errors) even when nobody registered them 
 
 from __future__ import annotations
 
-import binascii
-import re
-from collections.abc import Iterable
-from typing import Any, Final
+from llmspell.records import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import re
+    from collections.abc import Iterable
+    from typing import Any, Final
 
 MASK: Final = "•••"
 SECRET_MIN: Final = 4
@@ -36,6 +38,13 @@ _KEYS: Final = (
     r"|(?<=://)[^/\s:@]{1,256}:[^/\s@]{1,256}(?=@)"
 )
 
+_KEY_MARKS: Final = (
+    *("sk-", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_"),
+    *("AKIA", "ASIA", "xox", "AIza", "eyJ", "://"),
+)
+_KEY_MARKS_ANY_CASE: Final = ("bearer ", "basic ")
+"""What every text that `_KEYS` matches holds, one or the other."""
+
 
 class Masker:
     """Replaces registered secrets in JSON values; built once for a session, immutable."""
@@ -52,6 +61,8 @@ class Masker:
         self._binary: re.Pattern[bytes] | None = None
         self._keys: re.Pattern[str] | None = None
         if self._forms:
+            import re
+
             self._text = re.compile("|".join(map(re.escape, self._forms)))
             self._binary = re.compile(
                 b"|".join(re.escape(form.encode("utf-8", "replace")) for form in self._forms)
@@ -71,8 +82,10 @@ class Masker:
         """One text, masked."""
         if self._text is not None:
             text = self._text.sub(MASK, text)
-        if patterns and (len(text) >= KEY_MIN or "@" in text):
+        if patterns and (len(text) >= KEY_MIN or "@" in text) and _may_hold_a_key(text):
             if self._keys is None:
+                import re
+
                 self._keys = re.compile(_KEYS)
             text = self._keys.sub(MASK, text)
         return text
@@ -96,7 +109,20 @@ class Masker:
         return value
 
 
+def _may_hold_a_key(text: str) -> bool:
+    """False only where `_KEYS` can match nothing; compiling it takes longer than most runs' rest.
+
+    Only ASCII is told apart: what folds to it (`ſ` to `s`) is left to the pattern itself.
+    """
+    if not text.isascii() or any(mark in text for mark in _KEY_MARKS):
+        return True
+    lowered = text.lower()
+    return any(mark in lowered for mark in _KEY_MARKS_ANY_CASE)
+
+
 def _forms_of(secret: str) -> set[str]:
+    import binascii
+
     data = secret.encode("utf-8", "replace")
     forms = {secret}
     for plain in (True, False):

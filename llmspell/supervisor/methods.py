@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Final
-
 from llmspell.errors import InternalError
+from llmspell.records import TYPE_CHECKING
 from llmspell.spells.api import CALLS, Function, Param
 from llmspell.spells.api.schema import compile_params
 from llmspell.supervisor.broker import CallContext, Method
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any, Final
+
     from llmspell.supervisor.services import Services
     from llmspell.tools.entry import Entry
 
@@ -56,6 +57,10 @@ LOAD_MODULE: Final = Function(
 """Not part of the script API: `require` and `import` of each language call it."""
 
 
+_checks: Final[dict[str, Callable[[Mapping[str, Any]], dict[str, Any]]]] = {}
+"""The checks of the methods' arguments: the same for every run, so made once."""
+
+
 def method_table(services: Services, engine: str) -> dict[str, Method]:
     """Every described method with its check and its service, for a spell of this engine.
 
@@ -67,9 +72,10 @@ def method_table(services: Services, engine: str) -> dict[str, Method]:
         perform = functions.get(name)
         if perform is None:
             raise InternalError(f"{name} is described but has no service")
-        table[name] = Method(
-            name, compile_params(description), perform, NEEDS.get(name), name not in UNJUDGED
-        )
+        check = _checks.get(name)
+        if check is None:
+            check = _checks[name] = compile_params(description)
+        table[name] = Method(name, check, perform, NEEDS.get(name), name not in UNJUDGED)
     return table
 
 

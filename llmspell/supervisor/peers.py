@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
 
 from llmspell.channel.connection import Connection
 from llmspell.channel.states import Role
+from llmspell.records import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from llmspell.supervisor.broker import CallContext, Method
 
 MAIN = 0
 """Number of the worker that runs the spell; tool workers count from 1."""
 
-OnReturn = Callable[[Any, dict[str, Any] | None], None]
+OnReturn = Callable[["Any", dict[str, "Any"] | None], None]
 """Called once with an invoke's value or its error as it travelled."""
 
 

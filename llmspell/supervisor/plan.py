@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
-
 from llmspell import __version__
 from llmspell.channel.messages import EFFECTS, Hello
 from llmspell.channel.states import Role
+from llmspell.digests import sha256
 from llmspell.errors import IsolationRefused, LlmspellError, WorkerViolation
+from llmspell.records import TYPE_CHECKING, NamedTuple
 from llmspell.supervisor.ending import Ending, number_of
 from llmspell.supervisor.result import Isolation, Usage
 from llmspell.supervisor.worker import engine_name, level_for
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any, Final
+
     from llmspell.policies.budget import Budget
     from llmspell.policies.policy import Policy
     from llmspell.spells.spell import Spell
@@ -46,13 +48,11 @@ class SessionPlan(NamedTuple):
 
     def start_record(self) -> dict[str, Any]:
         """What the first audit record says."""
-        import hashlib
-
         source = self.spell.source.encode("utf-8")
         return {
             "spell": self.spell.name,
             "engine": self.spell.engine,
-            "sha256": hashlib.sha256(source).hexdigest(),
+            "sha256": sha256(source),
             "profile": self.policy.profile,
             "policy": list(self.policy.origin),
         }

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
-from typing import Any, Final, NamedTuple
 
 from llmspell.errors import LlmspellError
 from llmspell.policies.violations import SecurityViolation
+from llmspell.records import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any, Final
 
 
 class Status(enum.Enum):

@@ -1,62 +1,92 @@
-"""Running a prepared session to its result, with either driver; the way out of every failure."""
+"""Running a spell to its result, with either driver; the way out of every failure.
+
+The worker is on its way as soon as the policy is known; what the supervisor itself needs is
+imported and put together while it starts. It can do nothing before its hello is judged.
+"""
 
 from __future__ import annotations
 
-import socket
 from time import monotonic
-from typing import TYPE_CHECKING, Protocol
 
-from llmspell.channel.states import Role
+from llmspell.channel.roles import Role
 from llmspell.errors import LlmspellError
+from llmspell.records import TYPE_CHECKING
 from llmspell.supervisor import worker
-from llmspell.supervisor.crew import Crew, Launch
-from llmspell.supervisor.drivers.blocking import BlockingDriver, Handover, Sink
-from llmspell.supervisor.peers import MAIN
-from llmspell.supervisor.prepare import Prepared, RunOptions, prepare
-from llmspell.supervisor.result import Result
-from llmspell.supervisor.session import Session
+from llmspell.supervisor.crew import Crew
+from llmspell.supervisor.decide import decide
 
 if TYPE_CHECKING:
+    import socket
+    from typing import Final, Protocol
+
     from llmspell.platform import Process
+    from llmspell.policies.policy import Policy
     from llmspell.spells.spell import Spell
+    from llmspell.supervisor.crew import Launch
+    from llmspell.supervisor.decide import Decided
+    from llmspell.supervisor.drivers.blocking import Handover, Sink
+    from llmspell.supervisor.options import RunOptions
+    from llmspell.supervisor.prepare import Prepared
+    from llmspell.supervisor.result import Result
+    from llmspell.supervisor.session import Session
+
+    class InterruptPort(Protocol):
+        """What may end a run from outside: reasons, and a descriptor readable with the first."""
+
+        received: list[str]
+
+        @property
+        def wake(self) -> int:
+            """Readable once `received` holds something."""
 
 
-class InterruptPort(Protocol):
-    """What may end a run from outside: reasons, and a descriptor readable with the first."""
-
-    received: list[str]
-
-    @property
-    def wake(self) -> int:
-        """Readable once `received` holds something."""
+MAIN: Final = 0
+"""Number of the worker that runs the spell (`peers.MAIN`, which is imported once it started)."""
 
 
 def run_blocking(
     spell: Spell, options: RunOptions, sink: Sink, interrupts: InterruptPort | None = None
 ) -> Result:
     """Runs a spell in this thread. Raises `UsageError` before anything was started."""
-    prepared = prepare(spell, options)
+    decided = decide(spell, options)
+    crew = Crew(_launcher(decided.policy, decided.spell))
     try:
-        return _run(prepared, sink, interrupts)
-    finally:
-        prepared.close()
-
-
-def _run(prepared: Prepared, sink: Sink, interrupts: InterruptPort | None) -> Result:
-    crew = Crew(launcher(prepared))
-    session = begin(prepared, crew)
-    received = [] if interrupts is None else interrupts.received
-    try:
-        driver = BlockingDriver(
-            session, crew, sink, None if interrupts is None else interrupts.wake
-        )
-        handover = driver.drive(received)
-        if handover is not None:
-            import asyncio
-
-            asyncio.run(_go_on(session, crew, sink, handover, interrupts))
+        failure = _start(crew)
+        prepared = _completed(decided)
+        try:
+            return _run(prepared, crew, failure, sink, interrupts)
+        finally:
+            prepared.close()
     finally:
         crew.abandon()
+
+
+def _completed(decided: Decided) -> Prepared:
+    try:
+        from llmspell.supervisor.prepare import complete
+    except BaseException:
+        decided.record.close()
+        raise
+    return complete(decided)
+
+
+def _run(
+    prepared: Prepared,
+    crew: Crew,
+    failure: LlmspellError | None,
+    sink: Sink,
+    interrupts: InterruptPort | None,
+) -> Result:
+    from llmspell.supervisor.drivers.blocking import BlockingDriver
+
+    session = _session(prepared, failure)
+    received = [] if interrupts is None else interrupts.received
+    driver = BlockingDriver(session, crew, sink, None if interrupts is None else interrupts.wake)
+    handover = driver.drive(received)
+    if handover is not None:
+        from llmspell.supervisor.drivers.loop import run_loop
+
+        run_loop(_go_on(session, crew, sink, handover, interrupts), brief=True)
     assert session.result is not None
     return session.result
 
@@ -86,9 +116,12 @@ async def _go_on(
 
 def launcher(prepared: Prepared) -> Launch:
     """How this run's workers are started."""
+    return _launcher(prepared.plan.policy, prepared.plan.spell)
 
+
+def _launcher(policy: Policy, spell: Spell) -> Launch:
     def launch(role: Role, ours: socket.socket, theirs: int) -> Process:
-        described = worker.describe(role, prepared.plan.policy, prepared.plan.spell)
+        described = worker.describe(role, policy, spell)
         ours.send(described.preamble)
         return worker.start(described, theirs)
 
@@ -97,11 +130,23 @@ def launcher(prepared: Prepared) -> Launch:
 
 def begin(prepared: Prepared, crew: Crew) -> Session:
     """The session, its worker already on its way while the rest is set up."""
-    failure: LlmspellError | None = None
+    session = _session(prepared, _start(crew))
+    crew.record_starts(session.audit)
+    return session
+
+
+def _start(crew: Crew) -> LlmspellError | None:
+    """Starts the spell's worker; what hindered it, for the session to tell."""
     try:
         crew.start(MAIN, Role.SPELL)
     except LlmspellError as error:
-        failure = error
+        return error
+    return None
+
+
+def _session(prepared: Prepared, failure: LlmspellError | None) -> Session:
+    from llmspell.supervisor.session import Session
+
     session = Session(prepared.plan, monotonic())
     if failure is not None:
         session.start_failed(MAIN, failure, monotonic())

@@ -1,13 +1,13 @@
 """One run of one spell, sans-IO: bytes, exits and time in; effects out (`effects`).
 
-Both drivers feed the same methods; none of them blocks, opens or imports anything heavy. Time is
-monotonic seconds, given by the caller.
+Both drivers feed the same methods; none of them waits. Nothing is opened or written here but by
+services that need no waiting, which act within `receive` where the driver lets them
+(`acts_inline`), and by the audit. Time is monotonic seconds, given by the caller.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final
+from types import CoroutineType
 
 from llmspell.channel import messages
 from llmspell.channel.bounds import INVOKES_MAX, OUTBOX_MAX, OUTSTANDING_MAX
@@ -21,10 +21,11 @@ from llmspell.errors import (
     WorkerViolation,
     from_wire,
 )
-from llmspell.policies.violations import SecurityViolation, for_denied
-from llmspell.supervisor import ending
+from llmspell.records import TYPE_CHECKING
+from llmspell.supervisor import conclusion, ending
 from llmspell.supervisor.effects import (
     Abandon,
+    Await,
     Effect,
     End,
     Finish,
@@ -38,8 +39,11 @@ from llmspell.supervisor.result import Isolation, Result, Usage
 from llmspell.supervisor.toolbench import Toolbench
 
 if TYPE_CHECKING:
+    from typing import Any, Final
+
     from llmspell.platform import ExitStatus
     from llmspell.supervisor.audit.log import AuditLog
+    from llmspell.supervisor.broker import CallContext, Method
     from llmspell.supervisor.plan import SessionPlan
 
 START_SECONDS: Final = 30.0
@@ -50,7 +54,11 @@ CLOSE_SECONDS: Final = 0.25
 
 
 class Session:
-    """The core of a run. `result` is set when `Finish` is among the effects."""
+    """The core of a run. `result` is set when `Finish` is among the effects.
+
+    A driver that sets `acts_inline` spares each call a round through the effects: services that
+    need no waiting act within `receive`, and what is to be sent is under `sends`, by worker.
+    """
 
     def __init__(self, plan: SessionPlan, now: float) -> None:
         self.plan = plan
@@ -59,6 +67,10 @@ class Session:
         self.broker = plan.broker
         self.result: Result | None = None
         self.effects: list[Effect] = []
+        self.acts_inline = False
+        self.sends: list[tuple[int, bytes]] = []
+        self._deadline: float | None = None
+        self._deadline_known = False
         self._begun = now
         self.now = now
         self._peers: dict[int, Peer] = {MAIN: Peer(MAIN, Role.SPELL, now + START_SECONDS)}
@@ -79,17 +91,23 @@ class Session:
 
     # -- what drivers tell ---------------------------------------------------------------------
 
-    def receive(self, number: int, data: bytes, now: float) -> None:
-        """Bytes from a worker."""
+    def receive(self, number: int, data: bytes, now: float) -> int:
+        """Bytes from a worker; how many more the frame under way lacks (0 when none is)."""
         self.now = now
         peer = self._peers[number]
         if peer.ending or self._end is not None:
-            return
+            return 0
         try:
+            call = peer.connection.receive_call(data, now)
+            if call is not None:
+                self._call(peer, call)
+                return 0
+            self._deadline_known = False
             for message in peer.connection.receive(data, now):
                 self._handle(peer, message)
                 if self._end is not None or peer.ending:
-                    return
+                    return 0
+            return peer.connection.wanted()
         except WorkerViolation as error:
             self._violated(peer, error)
         except LlmspellError as error:
@@ -98,9 +116,11 @@ class Session:
         except Exception as error:
             what = type(error).__name__
             self.stop(ending.internal(InternalError(f"the session failed unexpectedly ({what})")))
+        return 0
 
     def closed(self, number: int, now: float) -> None:
         """A worker's channel came to its end."""
+        self._deadline_known = False
         self.now = now
         peer = self._peers[number]
         peer.closed = True
@@ -109,6 +129,7 @@ class Session:
 
     def exited(self, number: int, status: ExitStatus, now: float) -> None:
         """A worker is reaped; all it ever wrote was given to `receive` before."""
+        self._deadline_known = False
         self.now = now
         peer = self._peers[number]
         peer.exited = True
@@ -124,6 +145,7 @@ class Session:
 
     def start_failed(self, number: int, error: LlmspellError, now: float) -> None:
         """A worker could not be started."""
+        self._deadline_known = False
         self.now = now
         peer = self._peers[number]
         peer.exited = True
@@ -163,6 +185,7 @@ class Session:
 
     def tick(self, now: float) -> None:
         """Looks at every deadline that has come."""
+        self._deadline_known = False
         self.now = now
         if self._end is not None:
             return
@@ -188,13 +211,21 @@ class Session:
 
     def next_deadline(self) -> float | None:
         """The earliest moment at which `tick` has something to do."""
+        if self._deadline_known:
+            return self._deadline
         earliest = self._wall_deadline
         for peer in self._peers.values():
             if not peer.exited and not peer.ending:
                 moment = peer.next_deadline()
                 if moment is not None and (earliest is None or moment < earliest):
                     earliest = moment
+        self._deadline, self._deadline_known = earliest, True
         return earliest
+
+    @property
+    def deadline_moved(self) -> bool:
+        """Whether `next_deadline` may say something else than it last did."""
+        return not self._deadline_known
 
     def interrupt(self, reason: str) -> None:
         """The user, or the awaiting task, wants the run to end now."""
@@ -207,13 +238,25 @@ class Session:
             raise LimitExceeded("invokes", f"over {INVOKES_MAX} callbacks are under way")
         invoke, data = peer.connection.invoke(callback.number, args)
         peer.invokes[invoke] = done
-        self.effects.append(Send(number, data))
+        self._deadline_known = False
+        self._send(number, data)
 
     def take_effects(self) -> list[Effect]:
         """The effects since the last call, in the order in which they must happen."""
         taken = self.effects
         self.effects = []
         return taken
+
+    def take_sends(self) -> list[tuple[int, bytes]]:
+        """What is to be written since the last call, one item a worker."""
+        taken = self.sends
+        self.sends = []
+        if len(taken) == 1:
+            return taken
+        by_worker: dict[int, list[bytes]] = {}
+        for number, data in taken:
+            by_worker.setdefault(number, []).append(data)
+        return [(number, b"".join(pieces)) for number, pieces in by_worker.items()]
 
     # -- what the tool bench uses --------------------------------------------------------------
 
@@ -222,6 +265,7 @@ class Session:
         number = len(self._peers)
         peer = Peer(number, Role.TOOLS, self.now + START_SECONDS)
         self._peers[number] = peer
+        self._deadline_known = False
         return peer
 
     def tool_peers(self) -> list[Peer]:
@@ -297,31 +341,54 @@ class Session:
             self._tools.ready(peer)
 
     def _call(self, peer: Peer, message: messages.Call) -> None:
-        full = len(peer.calls) >= OUTSTANDING_MAX
-        peer.calls[message.id] = None
+        number, name = message.id, message.method
         needs = None if peer.number == MAIN else self._tools.needs(peer)
         try:
             self.broker.count()
-            if full:
+            if len(peer.calls) >= OUTSTANDING_MAX:
                 raise LimitExceeded(
                     "outstanding", f"over {OUTSTANDING_MAX} calls are under way: wait for some"
                 )
-            method, context, args = self.broker.admit(
-                message.method, message.args, peer.origin, needs
-            )
-            if message.method == "tools.execute":
-                self._tools.execute(peer, message.id, context, args)
+            method, context, args = self.broker.admit(name, message.args, peer.origin, needs)
+            if name == "tools.execute":
+                peer.calls[number] = None
+                self._tools.execute(peer, number, context, args)
                 return
         except LlmspellError as refused:
-            self._refuse(peer.number, message.id, message.method, peer.origin, refused)
+            self._refuse(peer.number, number, name, peer.origin, refused)
             if isinstance(refused, LimitExceeded) and refused.limit == "calls":
                 self.stop(ending.by_error(refused))
             return
+        if self.acts_inline and not self.effects:
+            self._act(peer, number, method, context, args)
+            return
+        token = self._await(peer, number, method, context)
+        self.effects.append(Perform(token, method.perform, context, args))
+
+    def _act(
+        self, peer: Peer, call: int, method: Method, context: CallContext, args: dict[str, Any]
+    ) -> None:
+        """Performs a call here and now, but for the part of it that must be waited for."""
+        try:
+            value = method.perform(context, args)
+            if type(value) is CoroutineType:
+                self.effects.append(Await(self._await(peer, call, method, context), value))
+                return
+            value = self.broker.conclude(method, context, value)
+        except LlmspellError as error:
+            self._refuse(peer.number, call, method.name, peer.origin, error)
+        except Exception as error:
+            failed = ending.service_failed(error)
+            self._refuse(peer.number, call, method.name, peer.origin, failed)
+        else:
+            self._give(peer, call, value)
+
+    def _await(self, peer: Peer, call: int, method: Method, context: CallContext) -> int:
         token = self._next_token
         self._next_token += 1
-        peer.calls[message.id] = token
-        self._performing[token] = Pending(peer.number, message.id, method, context, peer.origin)
-        self.effects.append(Perform(token, method.perform, context, args))
+        peer.calls[call] = token
+        self._performing[token] = Pending(peer.number, call, method, context, peer.origin)
+        return token
 
     def _cancel(self, peer: Peer, call: int) -> None:
         token = peer.calls.pop(call, None)
@@ -357,21 +424,27 @@ class Session:
     # -- answers -------------------------------------------------------------------------------
 
     def _send(self, number: int, data: bytes) -> None:
-        if not self._peers[number].ending:
+        if self._peers[number].ending:
+            return
+        if self.acts_inline:
+            self.sends.append((number, data))
+        else:
             self.effects.append(Send(number, data))
 
     def _reply(self, number: int, call: int, value: Any) -> None:
         peer = self._peers[number]
-        if call not in peer.calls:
-            return
+        if call in peer.calls:
+            del peer.calls[call]
+            self._give(peer, call, value)
+
+    def _give(self, peer: Peer, call: int, value: Any) -> None:
         try:
             data = peer.connection.reply(call, value)
         except (Malformed, FrameError) as error:
             too_large = LimitExceeded("message", f"the answer can't be carried: {error}")
-            self._refuse(number, call, "reply", peer.origin, too_large)
+            self._refuse(peer.number, call, "reply", peer.origin, too_large)
             return
-        del peer.calls[call]
-        self._send(number, data)
+        self._send(peer.number, data)
 
     def _refuse(
         self, number: int, call: int, method: str, origin: str, error: LlmspellError
@@ -408,39 +481,19 @@ class Session:
         for peer in self._peers.values():
             self.end_peer(peer)
 
-    def _denied_violations(self) -> list[SecurityViolation]:
-        found = (for_denied(denial.method, denial.target) for denial in self.broker.denials)
-        return [violation for violation in found if violation is not None]
-
     def _conclude(self) -> None:
         if self._end is None or self.result is not None:
             return
         if any(not peer.exited for peer in self._peers.values()):
             return
-        end = self._end
-        budget: Mapping[str, float] = self.plan.budget.usage()
         usage = Usage(
             wall=round(self.now - self._begun, 4),
             cpu=round(self._cpu, 4),
             peak_memory=self._peak,
             calls=self.broker.calls,
-            transfer=int(budget.get("transfer", 0)),
+            transfer=int(self.plan.budget.usage().get("transfer", 0)),
             output=self._output_size,
         )
-        complete = self.plan.close_audit(end, usage)
-        self.result = Result(
-            status=end.status,
-            reason=end.reason,
-            value=self.plan.mask(end.value),
-            output="".join(self._output),
-            error=end.error,
-            usage=usage,
-            isolation=self._isolation,
-            denials=tuple(self.broker.denials),
-            violations=(*end.violations, *self._denied_violations()),
-            session=self.plan.session,
-            audit_head=self.audit.head,
-            audit_path=self.plan.audit_path,
-            audit_complete=complete,
-        )
+        output = "".join(self._output)
+        self.result = conclusion.result(self.plan, self._end, usage, self._isolation, output)
         self.effects.append(Finish())

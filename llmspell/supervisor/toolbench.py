@@ -6,18 +6,19 @@ more rights than it declared) and lets the deadline of one call end nothing but 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
-
 from llmspell.channel.framing import FrameError
 from llmspell.channel.jsontext import Callback, Malformed
 from llmspell.errors import InvalidInput, LimitExceeded, LlmspellError, OperationFailed, from_wire
 from llmspell.policies.breaker import CircuitBreaker
 from llmspell.policies.rate import RateLimiter
+from llmspell.records import TYPE_CHECKING
 from llmspell.supervisor.effects import StartTools
 from llmspell.supervisor.peers import Peer, ToolJob
 from llmspell.supervisor.result import Status
 
 if TYPE_CHECKING:
+    from typing import Any, Final
+
     from llmspell.supervisor.broker import CallContext
     from llmspell.supervisor.ending import Ending
     from llmspell.supervisor.session import Session

@@ -7,26 +7,27 @@ from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple
 
 from llmspell import platform
-from llmspell.channel.framing import frame
-from llmspell.channel.states import Role
+from llmspell.channel.frame import frame
+from llmspell.channel.roles import Role
 from llmspell.errors import IsolationRefused
-from llmspell.sandboxes.engines.safe_modules import named_in
-from llmspell.supervisor.ending import number_of
+from llmspell.policies.limits import number_of
+from llmspell.records import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Hashable
+    from typing import Final
+
     from llmspell.platform import Process
     from llmspell.policies.policy import Policy
     from llmspell.spells.spell import Spell
     from llmspell.supervisor.guests import Guest
 
-PACKAGE: Final = Path(__file__).resolve().parent.parent
-BUILT: Final = PACKAGE / "sandboxes" / "_built"
-ENGINES: Final = PACKAGE / "sandboxes" / "engines" / "main.py"
-TOOLS: Final = PACKAGE / "tools" / "main.py"
+PACKAGE: Final = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
+BUILT: Final = f"{PACKAGE}/sandboxes/_built"
+ENGINES: Final = f"{PACKAGE}/sandboxes/engines/main.py"
+TOOLS: Final = f"{PACKAGE}/tools/main.py"
 """Programs of the native workers, started by path: a worker imports nothing of the supervisor."""
 
 TOOL_MEMORY: Final = 268_435_456
@@ -75,22 +76,117 @@ def start(described: Start, channel: int) -> Process:
     )
 
 
+class ZygoteKind(NamedTuple):
+    """Everything in which one zygote differs from another; runs that share it may share one."""
+
+    role: Role
+    engine: str
+    level: str
+    memory: int
+    """Bytes of a wasm guest's own memory, fixed when it is booted; 0 for native engines."""
+    modules: tuple[str, ...]
+
+
+def zygote_kind(role: Role, policy: Policy, spell: Spell) -> ZygoteKind | None:
+    """What a zygote must be to fork this worker; None where workers are only exec'ed."""
+    level = level_for(role, policy)
+    if level not in ("medium", "high"):
+        return None
+    if role is Role.TOOLS:
+        return ZygoteKind(role, "tools", level, 0, ())
+    if level == "high":
+        return ZygoteKind(role, spell.engine, level, _guest_memory(policy), ())
+    return ZygoteKind(role, spell.engine, level, 0, tuple(policy.modules.granted(spell.engine)))
+
+
+def describe_zygote(kind: ZygoteKind) -> Start:
+    """How a zygote of this kind is started. Raises `IsolationRefused` when a part is missing."""
+    if kind.level == "high":
+        guest = _guest(kind.engine)
+        plan = platform.zygote_plan("high", "wasm")
+        argv = wasm_command(guest, kind.memory, "zygote")
+        return Start(argv, frame(plan.stage1), dict(guest.pass_fds))
+    plan = platform.zygote_plan(kind.level, "native")
+    words = ["--zygote", "1"]
+    if kind.role is not Role.TOOLS:
+        words += ["--engine", kind.engine, "--profile", kind.level]
+        if kind.modules:
+            words += ["--modules", ",".join(kind.modules)]
+    argv = _native_command(kind.role, words)
+    return Start(argv, frame(plan.stage1) + frame(plan.stage2), {})
+
+
+def child_preamble(confinement: platform.Confinement) -> bytes:
+    """What waits in the channel of a worker that a zygote forks."""
+    return frame(platform.child_plan(confinement))
+
+
+def confinement_of(role: Role, policy: Policy) -> platform.Confinement:
+    """The confinement of a worker of this role under a policy."""
+    level = level_for(role, policy)
+    if role is Role.SPELL:
+        return _confinement(level, "wasm" if level == "high" else "native", policy)
+    confinement = _confinement(level, "native", policy)
+    return confinement._replace(
+        memory=TOOL_MEMORY,
+        cpu=TOOL_CPU if confinement.cpu is None else min(confinement.cpu, TOOL_CPU),
+        threads=1,
+        processes=0,
+        open_files=TOOL_OPEN_FILES,
+        file_size=0,
+    )
+
+
+def _guest_memory(policy: Policy) -> int:
+    memory = number_of(policy.limits.memory)
+    return int(memory) if memory is not None else WASM_MEMORY_MAX
+
+
 def _wasm(policy: Policy, engine: str) -> Start:
+    guest = _guest(engine)
+    plan = platform.plan(confinement_of(Role.SPELL, policy))
+    return Start(
+        wasm_command(guest, _guest_memory(policy)), frame(plan.stage1), dict(guest.pass_fds)
+    )
+
+
+_guests: dict[str, tuple[Hashable, Guest]] = {}
+"""Guests found before, by engine, with the mark of everything they were found by."""
+
+
+def _guest(engine: str) -> Guest:
+    known = _guests.get(engine)
+    if known is not None and known[0] == _mark(known[1]):
+        return known[1]
     from llmspell.supervisor import guests
 
-    guest = guests.booted(engine)
-    memory = number_of(policy.limits.memory)
-    plan = platform.plan(_confinement("high", "wasm", policy))
-    amount = int(memory) if memory is not None else WASM_MEMORY_MAX
-    return Start(wasm_command(guest, amount), frame(plan.stage1), dict(guest.pass_fds))
+    found = guests.booted(engine)
+    _guests[engine] = (_mark(found), found)
+    return found
 
 
-def wasm_command(guest: Guest, memory: int, action: str = "run") -> tuple[str, ...]:
+def _mark(guest: Guest) -> Hashable:
+    """What changes when a guest's files do, or the places where they are looked for."""
+    marks: list[object] = [
+        tuple(sys.path),
+        os.environ.get("XDG_CACHE_HOME"),
+        os.environ.get("HOME"),
+    ]
+    for path in (f"{BUILT}/build.json", f"{guest.prelude_path}", f"{guest.wasmtime}"):
+        try:
+            status = os.stat(path)
+        except OSError:
+            return object()  # Equal to nothing: whoever looks for it says what is missing.
+        marks.append((status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns))
+    return tuple(marks)
+
+
+def wasm_command(guest: Guest, memory: int, mode: str = "run") -> tuple[str, ...]:
     """The command that runs a guest in the native worker, with so many bytes of its own memory."""
     image = () if guest.image_path is None else ("--image", str(guest.image_path))
     return (
-        str(_built("llmspell-worker")),
-        action,
+        _built("llmspell-worker"),
+        mode,
         "--engine",
         guest.engine,
         "--wasmtime",
@@ -107,35 +203,32 @@ def wasm_command(guest: Guest, memory: int, action: str = "run") -> tuple[str, .
 
 def _native(role: Role, level: str, policy: Policy, spell: Spell) -> Start:
     tools = role is Role.TOOLS
-    confinement = _confinement(level, "native", policy)
-    if tools:
-        confinement = confinement._replace(
-            memory=TOOL_MEMORY,
-            cpu=TOOL_CPU if confinement.cpu is None else min(confinement.cpu, TOOL_CPU),
-            threads=1,
-            processes=0,
-            open_files=TOOL_OPEN_FILES,
-            file_size=0,
-        )
+    confinement = confinement_of(role, policy)
     if level == "low":
         # The worker itself reads its interpreter's folders and nothing else: what the spell reads
         # and writes goes through the broker, where also protected names are held.
         confinement = confinement._replace(read_paths=_interpreter_folders())
     plan = platform.plan(confinement)
-    argv = [sys.executable, "-I", "-S", "-B", str(TOOLS if tools else ENGINES)]
-    for folder in _site_folders():
-        argv += ["--site", folder]
+    words: list[str] = []
     if not tools:
-        argv += ["--engine", spell.engine, "--profile", level]
+        words += ["--engine", spell.engine, "--profile", level]
         modules = policy.modules.granted(spell.engine)
         if modules:
-            argv += ["--modules", ",".join(modules)]
+            words += ["--modules", ",".join(modules)]
         if spell.engine == "python" and level != "none":
+            from llmspell.sandboxes.engines.safe_modules import named_in
+
             # What the source names is loaded before the confinement; the rest costs 27 ms more.
-            argv += ["--needs", ",".join(named_in(spell.source))]
-    argv += ["--confine", str(_built("libconfine.so"))]
-    launcher = str(_built("llmspell-launch"))
-    return Start((launcher, *argv), frame(plan.stage1) + frame(plan.stage2), {})
+            words += ["--needs", ",".join(named_in(spell.source))]
+    return Start(_native_command(role, words), frame(plan.stage1) + frame(plan.stage2), {})
+
+
+def _native_command(role: Role, words: list[str]) -> tuple[str, ...]:
+    program = TOOLS if role is Role.TOOLS else ENGINES
+    argv = [_built("llmspell-launch"), sys.executable, "-I", "-S", "-B", program]
+    for folder in _site_folders():
+        argv += ["--site", folder]
+    return (*argv, *words, "--confine", _built("libconfine.so"))
 
 
 def _confinement(level: str, kind: str, policy: Policy) -> platform.Confinement:
@@ -162,8 +255,8 @@ def _interpreter_folders() -> tuple[str, ...]:
     return tuple(os.path.realpath(folder) for folder in found)
 
 
-def _built(name: str) -> Path:
-    path = BUILT / name
+def _built(name: str) -> str:
+    path = f"{BUILT}/{name}"
     if not os.access(path, os.X_OK if name != "libconfine.so" else os.R_OK):
         raise IsolationRefused(
             f"{name} is missing from this installation",
@@ -175,7 +268,7 @@ def _built(name: str) -> Path:
 
 def _site_folders() -> list[str]:
     """Where a native worker finds its engine: the folders that hold it, and nothing else."""
-    found = [str(PACKAGE.parent)]
+    found = [os.path.dirname(PACKAGE)]
     for folder in sys.path:
         if folder and folder not in found and _holds_an_engine(folder):
             found.append(folder)

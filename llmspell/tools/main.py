@@ -1,7 +1,8 @@
-"""The program of the tool worker: `python -I -S main.py --site DIR… [--confine LIB]`.
+"""The program of the tool worker: `python -I -S main.py --site DIR… [--zygote 1] [--confine LIB]`.
 
 It loads everything, gives up what it could still reach, says `hello`, then runs tools. Nothing of a
-spell arrives before `hello`. Exit codes: 0 the channel ended, 64 wrong arguments, 71 the
+spell arrives before `hello`. As a zygote it forks when everything is loaded, and each child is a
+tool worker by its own plan. Exit codes: 0 the channel ended, 64 wrong arguments, 71 the
 confinement could not be applied.
 """
 
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 import select  # a library file: it can't be opened after the confinement
 import sys
+from typing import NamedTuple
 
 CHANNEL = 3
 PROTOCOL_VERSION = 1
@@ -17,39 +19,49 @@ EXIT_CONFINEMENT = 71
 PLAN_MAX = 1_048_576
 
 
+class Options(NamedTuple):
+    """The command line; without a site it was a mistake."""
+
+    sites: tuple[str, ...] = ()
+    library: str | None = None
+    is_zygote: bool = False
+
+
 def main(arguments: list[str]) -> int:
     """Runs the worker over descriptor 3; returns the exit code."""
-    sites, library = _parse(arguments)
-    if not sites:
+    options = _parse(arguments)
+    if not options.sites:
         return _complain("the tool worker needs --site DIR", EXIT_USAGE)
-    sys.path.extend(sites)
+    sys.path.extend(options.sites)
 
     from llmspell.tools.worker import preload
 
     preload()
     achieved: dict[str, object] = {"layers": [], "effects": {}}
-    if library is not None:
+    if options.library is not None:
         try:
-            achieved = confine(library, read_plan())
+            achieved = confine(options.library, options.is_zygote)
         except (OSError, ValueError, EOFError) as error:
             return _complain(f"the tool worker can't be confined: {error}", EXIT_CONFINEMENT)
     run(achieved)
     return 0
 
 
-def _parse(arguments: list[str]) -> tuple[list[str], str | None]:
-    sites: list[str] = []
-    library: str | None = None
+def _parse(arguments: list[str]) -> Options:
+    options = Options()
     pending = iter(arguments)
     for flag in pending:
         value = next(pending, "")
         if flag == "--site" and value:
-            sites.append(value)
-        elif flag == "--confine" and value and library is None:
-            library = value
+            options = options._replace(sites=(*options.sites, value))
+        elif flag == "--confine" and value and options.library is None:
+            options = options._replace(library=value)
+        elif flag == "--zygote" and value == "1":
+            options = options._replace(is_zygote=True)
         else:
-            return [], None
-    return sites, library
+            return Options()
+    # Forked and unconfined there is no worker: a zygote without the library is a mistake.
+    return Options() if options.is_zygote and options.library is None else options
 
 
 def _complain(sentence: str, code: int) -> int:
@@ -77,18 +89,25 @@ def read_plan() -> bytes:
     return _read_exactly(size)
 
 
-def confine(library: str, plan: bytes) -> dict[str, object]:
-    """Applies the plan to this process; what was achieved. Raises `OSError` with what failed."""
-    import ctypes
+def confine(library: str, is_zygote: bool) -> dict[str, object]:
+    """Applies the plan to this process, or as a zygote to each child; what was achieved.
+
+    Comes back in the workers only. Raises `OSError` with what failed, `EOFError`, `ValueError`.
+    """
     import json
 
-    code = ctypes.CDLL(library)
-    code.confine_error.restype = ctypes.c_char_p
-    code.confine_report_json.restype = ctypes.c_char_p
-    code.confine_load.argtypes = [ctypes.c_char_p, ctypes.c_size_t]
-    if code.confine_load(plan, len(plan)) != 0 or code.confine_stage2() != 0:
-        raise OSError((code.confine_error() or b"").decode("utf-8", "replace"))
-    report = json.loads(code.confine_report_json())
+    from llmspell.sandboxes.engines.confinement import Confinement
+
+    plan = read_plan()
+    confinement = Confinement(library)
+    confinement.load(plan)
+    if is_zygote:
+        from llmspell.sandboxes.engines.zygote import fork_on_order
+
+        confinement.prepare_zygote()
+        fork_on_order(confinement)
+        confinement.load(read_plan())
+    report = json.loads(confinement.enter())
     return {"layers": report["layers"], "effects": report["effects"]}
 
 

@@ -65,6 +65,11 @@ def machine(name: str) -> tuple[tuple[str, ...], Taken]:
     return (sys.executable, str(ATTACKERS / "refusing.py"), what.calls, "--"), what
 
 
+@pytest.fixture
+def start(both_starts: str) -> str:
+    return both_starts
+
+
 @pytest.mark.parametrize("name", MACHINES)
 @pytest.mark.parametrize("profile", ["medium", "high"])
 def test_EN_01_EN_02_EN_03_EN_04_a_profile_holds_or_refuses(

@@ -15,6 +15,11 @@ def value_of(program: Program, language: str, source: str, *flags: str) -> objec
     return result["value"]
 
 
+@pytest.fixture
+def start(both_starts: str) -> str:
+    return both_starts
+
+
 @pytest.mark.parametrize("profile", INSIDE)
 def test_LU_01_LU_02_LU_03_LU_04_LU_09_dangerous_functions_are_absent(
     program: Program, profile: str

@@ -23,6 +23,11 @@ MACHINES = {
 ROOT = os.geteuid() == 0
 
 
+@pytest.fixture
+def start(both_starts: str) -> str:
+    return both_starts
+
+
 def test_FS_NW_PR_the_same_program_outside_gets_everything(targets: Targets) -> None:
     """The positive control of every case below."""
     words = [build.program("hostile"), "free", *targets.words(str(os.getpid()))]

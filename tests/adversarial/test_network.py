@@ -221,6 +221,7 @@ def test_NW_28_NW_29_answers_are_bounded(program: Program, host: Host) -> None:
     assert not any(what.startswith(("worked", "raw")) for what in found), found
 
 
+@pytest.mark.alone
 def test_RS_12_a_wall_limit_ends_a_waiting_request(program: Program, host: Host) -> None:
     source = f"return http.get('http://127.0.0.1:{host.port}/drip').status"
     flags = ("--profile", "high", "--limit", "wall=500ms", *grant(host))

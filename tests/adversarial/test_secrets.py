@@ -20,6 +20,11 @@ RUNS_CODE = {
 }  # fmt: skip
 
 
+@pytest.fixture
+def start(both_starts: str) -> str:
+    return both_starts
+
+
 @pytest.mark.parametrize("profile", ["low", "medium", "high"])
 def test_SL_01_SL_02_SL_03_SL_04_a_worker_starts_with_nothing(
     program: Program, profile: str

@@ -1,7 +1,8 @@
 /* A hostile program in the native worker's place, or outside any confinement as the control.
  *
  * hostile free ACTS..                      acts at once; the answers go to standard output
- * hostile KIND LIBCONFINE ENGINE ACTS..    KIND wasm: applies both stages; native: the launcher did the first
+ * hostile KIND LIBCONFINE ENGINE ACTS..    KIND wasm: applies both stages; native: the launcher did the first;
+ *                                          zygote: it did, and each child of this process applies the second
  * ACTS: secret path, path to create, loopback port, unix socket path, victim pid, supervisor pid.
  *
  * It uses the very library that ships, says hello as a worker does, waits for the spell, and answers with
@@ -257,8 +258,15 @@ int main(int count, char **words) {
     int (*stage2)(void) = (int (*)(void))dlsym(library, "confine_stage2");
     const char *(*report)(void) = (const char *(*)(void))dlsym(library, "confine_report_json");
     const char *(*error)(void) = (const char *(*)(void))dlsym(library, "confine_error");
+    int (*prepare)(void) = (int (*)(void))dlsym(library, "confine_zygote_prepare");
+    int (*serve)(void) = (int (*)(void))dlsym(library, "confine_zygote_serve");
     uint32_t size = 0;
     uint8_t *plan = read_frame(&size);
+    if (!strcmp(words[1], "zygote")) {
+        if (load(plan, size) || prepare() || serve())
+            fail(error());
+        plan = read_frame(&size);
+    }
     if (load(plan, size) || (!strcmp(words[1], "wasm") && stage1()) || stage2())
         fail(error());
     static char text[1 << 17];

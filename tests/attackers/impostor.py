@@ -28,7 +28,7 @@ def put_in_place(argv: list[str], engine: str, confined: bool) -> None:
         native = start.argv[0].endswith("llmspell-launch")
         names = {
             "@plan": "native" if native else "wasm",
-            "@lib": str(worker.BUILT / "libconfine.so"),
+            "@lib": f"{worker.BUILT}/libconfine.so",
             "@engine": engine,
             "@supervisor": str(os.getpid()),
         }

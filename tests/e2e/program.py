@@ -47,8 +47,9 @@ class Place(NamedTuple):
         environ = {name: os.environ[name] for name in kept if name in os.environ}
         # The package that the tests import, wherever it was found.
         package = str(Path(llmspell.__file__).resolve().parent.parent)
+        tests = str(Path(__file__).resolve().parents[2])
         environ["PYTHONPATH"] = os.pathsep.join(
-            dict.fromkeys([package, *filter(None, [environ.get("PYTHONPATH")])])
+            dict.fromkeys([package, tests, *filter(None, [environ.get("PYTHONPATH")])])
         )
         environ |= {name: str(folder) for name, folder in folders.items()}
         return cls(root, folders["TMPDIR"], environ)
@@ -71,11 +72,12 @@ class Ended(NamedTuple):
 
 
 class Program:
-    """`python -m llmspell` in one folder."""
+    """`python -m llmspell` in one folder; with `forked` its runs are forked from a zygote."""
 
-    def __init__(self, place: Place, folder: Path) -> None:
+    def __init__(self, place: Place, folder: Path, *, forked: bool = False) -> None:
         self.place = place
         self.folder = folder
+        self.module = "tests.e2e.forked" if forked else "llmspell"
 
     def write(self, name: str, content: str | bytes) -> Path:
         """A file in the folder."""
@@ -93,7 +95,7 @@ class Program:
     ) -> subprocess.Popen[bytes]:
         """The command, running, in a session of its own."""
         return subprocess.Popen(
-            [*wrapper, sys.executable, "-m", "llmspell", *map(str, words)],
+            [*wrapper, sys.executable, "-m", self.module, *map(str, words)],
             cwd=self.folder,
             env={**self.place.environ, **(env or {})},
             start_new_session=True,

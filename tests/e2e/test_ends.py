@@ -29,6 +29,7 @@ def started(program: Program, language: str, profile: str) -> subprocess.Popen[b
     return process
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("profile", ["none", "medium", "high"])
 def test_a_signal_ends_the_tree_at_once(

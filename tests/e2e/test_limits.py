@@ -28,6 +28,11 @@ def ends_at_wall(program: Program, source: str, language: str, profile: str) -> 
     assert [item["kind"] for item in result["violations"]] == ["ExecutionTimeExceeded"]
 
 
+@pytest.fixture
+def start(both_starts: str) -> str:
+    return both_starts
+
+
 @pytest.mark.parametrize("profile", ["medium", "high"])
 @pytest.mark.parametrize(("language", "what"), spells.LOOPS)
 def test_RS_11_RS_13_RS_14_LU_06_LU_07_JS_01_PY_12_ends_at_the_wall(
@@ -101,6 +106,7 @@ def test_RS_01_growth_ends_at_the_memory_limit(
     assert 32 << 20 < result["usage"]["peak_memory"] < 320 << 20
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("profile", ["medium", "high"])
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_RS_13_cpu_is_limited(program: Program, language: str, profile: str) -> None:

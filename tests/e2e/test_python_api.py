@@ -14,6 +14,7 @@ from tests.e2e.program import LONGEST, Orphanage, Program
 CLIENT = Path(__file__).with_name("api_client.py")
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("what", WHAT)
 def test_the_python_api(program: Program, what: str) -> None:
     with Orphanage() as orphans:

@@ -1,7 +1,8 @@
 """A fake supervisor: starts a real worker on a real socket pair and answers its calls.
 
-Three kinds of worker host the same preludes: `bare` is the native host without confinement,
-`medium` the same behind the launcher with the real plan, `high` the wasm guest with its plan.
+Four kinds of worker host the same preludes: `bare` is the native host without confinement,
+`medium` the same behind the launcher with the real plan, `forked` the same as a zygote's child,
+`high` the wasm guest with its plan.
 """
 
 from __future__ import annotations
@@ -24,12 +25,14 @@ from llmspell.channel.connection import Connection
 from llmspell.channel.framing import frame
 from llmspell.channel.states import Role
 from llmspell.errors import LlmspellError
+from llmspell.platform.linux.zygote import Forked
+from tests.parity import zygotes
 
 ROOT: Final = pathlib.Path(__file__).resolve().parents[2]
 SANDBOXES: Final = ROOT / "llmspell" / "sandboxes"
 SITE: Final = pathlib.Path(lupa.__file__).resolve().parents[1]
 LANGUAGES: Final = ("lua", "javascript", "python")
-KINDS: Final = ("bare", "medium", "high")
+KINDS: Final = ("bare", "medium", "forked", "high")
 EXTENSIONS: Final = {"lua": "lua", "javascript": "js", "python": "py"}
 MEMORY: Final = 512 << 20
 
@@ -67,6 +70,14 @@ class Worker:
         self.language = language
         self.connection = Connection(Role.SPELL)
         self.inbox: list[messages.Message] = []
+        self.hello: messages.Hello | None = None
+        self.process: platform.Process | Forked
+        if kind == "forked":
+            require(kind, language)
+            zygote = zygotes.kept(language, arguments)
+            wanted = zygotes.confinement(memory=memory, cpu=cpu)
+            self.process, self.socket = zygotes.fork(zygote, wanted)
+            return
         self.socket, theirs = socket.socketpair()
         argv, preamble, fds = _start(language, kind, memory, cpu, arguments)
         self.socket.sendall(preamble)
@@ -78,7 +89,6 @@ class Worker:
             stderr=None if errors is None else int(errors),
         )
         theirs.close()
-        self.hello: messages.Hello | None = None
 
     def send(self, data: bytes) -> None:
         """Bytes of whole frames."""

@@ -90,6 +90,7 @@ def test_time_and_memory_are_the_childs() -> None:
     assert 0 <= status.max_rss_bytes < 64 << 20
 
 
+@pytest.mark.alone
 def test_waiting_has_an_end_and_killing_too() -> None:
     with spawn([SHELL, "-c", "exec sleep 1000"], channel=None) as process:
         with pytest.raises(TimeoutError):

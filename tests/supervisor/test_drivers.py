@@ -173,6 +173,7 @@ def test_both_drivers_end_alike(name: str, driver: str) -> None:
         assert "secret" not in str(audit.records)
 
 
+@pytest.mark.alone
 def test_RS_11_the_wall_limit_bites_within_100_ms() -> None:
     for driver in ("blocking", "asyncio"):
         result, _ = run([*HELLO, WAIT], driver)

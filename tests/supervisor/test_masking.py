@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import time
 import urllib.parse
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
+from llmspell.supervisor import masking
 from llmspell.supervisor.masking import MASK, Masker
 
 SECRET = 'hunter2/"Geheim"+ü'
@@ -89,3 +91,25 @@ def test_time_is_bounded(text: str) -> None:
     begun = time.monotonic()
     Masker(["0123456789abcdef"]).mask_record(text)
     assert time.monotonic() - begun < 5
+
+
+# -- what can't hold a key is not searched for one ------------------------------------------------
+
+PIECES = st.sampled_from(
+    [
+        *("sk-", "ghp_", "GHP_", "github_pat_", "AKIA", "akia", "xoxb-", "AIza", "eyJ", "://", "@"),
+        *("Bearer ", "bEarer ", "BASIC ", "Ba\u017fic ", "bear\u0435r ", "bas\u0131c ", ":", "."),
+        *("a" * 8, "A1" * 10, "0123456789abcdef", " ", "\n", "é"),
+    ]
+)
+
+
+@given(st.lists(PIECES, max_size=8).map("".join))
+@example("basic " + "a" * 8)
+@example("ba\u017fic " + "a" * 20)
+@example("http://u:p@h")
+def test_the_quick_look_hides_nothing_from_the_patterns(text: str) -> None:
+    searched = re.sub(masking._KEYS, MASK, text)
+    assert Masker().mask_text(text, patterns=True) == (
+        searched if len(text) >= masking.KEY_MIN or "@" in text else text
+    )

@@ -91,6 +91,7 @@ def test_cancel_takes_the_call_back_and_answers_once() -> None:
         assert worker.use("calculator", {"expression": "1"}).value["result"] == 1
 
 
+@pytest.mark.alone
 def test_a_pause_lets_others_run() -> None:
     host = MemoryHost()
     answers = [{"status": 503, "headers": {}, "body": b"", "url": "u"}]

@@ -6,8 +6,11 @@ worker shows whether it is (architecture.md 7).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Final
+from llmspell.records import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from typing import Final
 
 EFFECTS: Final[Mapping[str, str]] = {
     "files": "no file or folder can be opened beyond those granted to the worker itself",

@@ -3,8 +3,9 @@
 Format (all integers little-endian), read by confine.c with bounds checks:
 
     "LSPN" u32 version=1, then records of u32 type, u32 length, body
-    1 base     u32 stages (1 first, 2 second, 3 both), wanted (1 << index in LAYERS), probe,
-               drop_stage, uid, gid, parent_pid, handover
+    1 base     u32 stages (1 first, 2 second, 3 both; 8 zygote, 9 first and zygote, 16 a
+               zygote's child), wanted (1 << index in LAYERS), probe, drop_stage, uid, gid,
+               parent_pid, handover
     2 limit    u32 resource, u64 value        3 keep     u32 descriptor
     4 path     u32 writable, bytes, NUL       5 filter   struct sock_filter[]
 
@@ -16,11 +17,14 @@ from __future__ import annotations
 import math
 import os
 import struct
-from collections.abc import Iterable, Mapping
-from typing import Final, NamedTuple
 
 from llmspell.errors import IsolationRefused
 from llmspell.platform.linux import seccomp
+from llmspell.records import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from typing import Final
 
 LAYERS: Final = (
     "fds",
@@ -46,6 +50,8 @@ LAYERS: Final = (
     "subreaper",
 )
 """Every mechanism, in the order of `enum layer` in confine_internal.h."""
+
+_BITS: Final = {layer: 1 << index for index, layer in enumerate(LAYERS)}
 
 _NONE: Final = frozenset({"fds", "session", "rlimits", "parent_death", "subreaper"})
 _LOW: Final = (_NONE - {"subreaper"}) | {
@@ -84,6 +90,8 @@ _NATIVE_MAPPINGS: Final = 512 * _MIB
 _BOTH: Final = 3
 _FIRST: Final = 1
 _SECOND: Final = 2
+_ZYGOTE: Final = 8
+_CHILD: Final = 16
 _UID_RANGE: Final = range(2_000_000_000, 2_100_000_000)
 _NOBODY: Final = 65534
 _HANDOVER_FD: Final = 4
@@ -179,8 +187,45 @@ def make_plan(confinement: Confinement, machine: Machine | None = None) -> Plan:
     return Plan(header + base(_BOTH) + early + late, b"")
 
 
+def make_zygote_plan(level: str, kind: str, machine: Machine | None = None) -> Plan:
+    """The bytes for a zygote: namespaces and an empty root, which its children share.
+
+    `level` is "medium" or "high", `kind` as in `Confinement`. Every other mechanism, and every
+    limit of a run, comes with each child's own plan. Raises ValueError for another level.
+    """
+    if level not in ("medium", "high") or kind not in ("wasm", "native"):
+        raise ValueError(f"there is no zygote for {level} {kind}")
+    machine = machine or Machine.here()
+    unlimited = Confinement(level, kind, None, None, 1, 0, None)
+    # What the children give up for good is what stage 1 has to leave to the zygote.
+    drop = (_SECOND, machine.worker_uid, machine.worker_uid) if machine.may_drop else (0, 0, 0)
+
+    def base(stages: int, handover: bool) -> bytes:
+        body = (stages, _mask(WANTED[level]), 0, *drop, machine.pid, int(handover))
+        return _record(1, struct.pack("<8I", *body))
+
+    header, early = struct.pack("<4sI", b"LSPN", 1), _limits(unlimited)
+    if kind == "native":
+        return Plan(header + base(_FIRST, True) + early, header + base(_ZYGOTE, True))
+    return Plan(header + base(_FIRST | _ZYGOTE, False) + early, b"")
+
+
+def make_child_plan(confinement: Confinement, machine: Machine | None = None) -> bytes:
+    """The bytes for a worker that its zygote forked: limits and the whole second stage.
+
+    Raises as `make_plan` does.
+    """
+    machine = machine or Machine.here()
+    wanted = WANTED[confinement.level] - confinement.without
+    drops = machine.may_drop and "uid" in wanted
+    drop = (_SECOND, machine.worker_uid, machine.worker_uid) if drops else (0, 0, 0)
+    base = struct.pack("<8I", _CHILD, _mask(wanted), 2, *drop, machine.pid, 0)
+    parts = _record(1, base) + _limits(confinement) + _filter(confinement, wanted)
+    return struct.pack("<4sI", b"LSPN", 1) + parts
+
+
 def _mask(wanted: Iterable[str]) -> int:
-    return sum(1 << LAYERS.index(layer) for layer in wanted)
+    return sum(_BITS[layer] for layer in wanted)
 
 
 def _record(kind: int, body: bytes) -> bytes:

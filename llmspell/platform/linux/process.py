@@ -11,10 +11,13 @@ import resource  # noqa: F401  os.wait4 imports it; in a process that left its u
 import select
 import signal
 import time
-from collections.abc import Callable, Mapping, Sequence
-from typing import Final, NamedTuple
 
 from llmspell.errors import OperationFailed
+from llmspell.records import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import Final
 
 _CHANNEL_FD: Final = 3
 _USAGE_FD: Final = 63
@@ -74,7 +77,8 @@ class Process:
         """Ends the whole tree with SIGKILL. Does not wait; harmless when it already ended."""
         if self.poll() is not None:
             return
-        self.sample()
+        if self._usage < 0:
+            self.sample()  # nobody else will tell
         # With a waiter its child is the tree's root: killing that one lets the waiter report usage.
         if not _kill_children(self.pid):
             self._signal(signal.SIGKILL)
@@ -201,7 +205,7 @@ def _spawn(argv: Sequence[str], wanted: Mapping[int, int], usage: int) -> Proces
             file_actions=actions,
             setsid=True,
             setsigmask=(),
-            setsigdef=signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP},
+            setsigdef=_signals(),
         )
     except OSError as error:
         raise OperationFailed(
@@ -212,6 +216,16 @@ def _spawn(argv: Sequence[str], wanted: Mapping[int, int], usage: int) -> Proces
             os.close(copy)
     # The peak is taken after the exec that inherited it.
     return Process(pid, _handle(pid), _peak_rss(os.getpid()), usage)
+
+
+_known_signals: list[int] = []
+
+
+def _signals() -> list[int]:
+    """Every signal that can be set; asked once, for it makes an object of each."""
+    if not _known_signals:
+        _known_signals.extend(signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP})
+    return _known_signals
 
 
 def _handle(pid: int) -> int:

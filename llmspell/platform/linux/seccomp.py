@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import os
 import struct
-from typing import TYPE_CHECKING, Any, Final
+
+TYPE_CHECKING = False  # the build hook loads this file alone, outside the package
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from typing import Any, Final
 
 LEVELS: Final = ("low", "medium", "high")
 KINDS: Final = ("native", "wasm")
@@ -23,6 +25,9 @@ BUILT: Final = os.path.join(
     "_built",
 )
 """Where the build leaves native programs and filters."""
+
+_programs: dict[str, tuple[tuple[int, ...], bytes]] = {}
+"""Programs read before, by path, with what told the file apart from any other."""
 
 _EPERM: Final = 1
 _ENOSYS: Final = 38
@@ -71,8 +76,7 @@ def program(level: str, kind: str, architecture: str | None = None) -> bytes:
         return b""
     wanted = file_name(level, kind, architecture or os.uname().machine)
     try:
-        with open(os.path.join(BUILT, wanted), "rb") as file:
-            return file.read()
+        return _read(os.path.join(BUILT, wanted))
     except FileNotFoundError:
         pass
     try:
@@ -84,6 +88,19 @@ def program(level: str, kind: str, architecture: str | None = None) -> bytes:
             f"the system-call filter {wanted} is missing and can't be built here: {error}",
             hint="reinstall llmspell from a wheel, or install libseccomp and pyseccomp",
         ) from error
+
+
+def _read(path: str) -> bytes:
+    """The file's bytes: those read before, while it is the very same file, unchanged."""
+    status = os.stat(path)
+    mark = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+    known = _programs.get(path)
+    if known is not None and known[0] == mark:
+        return known[1]
+    with open(path, "rb") as file:
+        content = file.read()
+    _programs[path] = (mark, content)
+    return content
 
 
 def compile_program(level: str, kind: str, architecture: str) -> bytes:

@@ -1,4 +1,5 @@
-/* SOURCES: confine.c confine_stage1.c confine_stage2.c confine_effects.c (always linked together; launch.c only for the launcher)
+/* SOURCES: confine.c confine_stage1.c confine_stage2.c confine_effects.c confine_zygote.c (always linked together; launch.c only for the
+ * launcher)
  *
  * The plan's parser, the report, and the state that both stages share. */
 #define _GNU_SOURCE
@@ -53,7 +54,7 @@ int confine_fail_text(const char *text) {
     return -1;
 }
 
-int confine_is_stage2_only(void) { return confine_plan.stages == 2; }
+int confine_is_stage2_only(void) { return confine_plan.stages == STAGE_SECOND; }
 
 const char *confine_error(void) { return error_text; }
 
@@ -62,6 +63,12 @@ static uint32_t read_u32(const uint8_t *at) {
 }
 
 static uint64_t read_u64(const uint8_t *at) { return read_u32(at) | (uint64_t)read_u32(at + 4) << 32; }
+
+/* One stage, both, or a zygote's life: set up (8, also with stage 1 in the same plan) and each child (16). */
+static bool knows_stages(uint32_t stages) {
+    return stages == STAGE_FIRST || stages == STAGE_SECOND || stages == (STAGE_FIRST | STAGE_SECOND) ||
+           stages == STAGE_ZYGOTE || stages == (STAGE_FIRST | STAGE_ZYGOTE) || stages == STAGE_CHILD;
+}
 
 static bool parse_base(struct plan *plan, const uint8_t *body, size_t size) {
     if (size != BASE_SIZE || plan->stages)
@@ -74,7 +81,7 @@ static bool parse_base(struct plan *plan, const uint8_t *body, size_t size) {
     plan->gid = read_u32(body + 20);
     plan->parent_pid = read_u32(body + 24);
     plan->handover = read_u32(body + 28);
-    if (plan->stages < 1 || plan->stages > 3 || plan->wanted >> LAYER_COUNT)
+    if (!knows_stages(plan->stages) || plan->wanted >> LAYER_COUNT)
         return false;
     if (plan->probe > 2 || plan->handover > 1 || plan->drop_stage > 2)
         return false;
@@ -138,7 +145,7 @@ static bool parse(struct plan *plan, const uint8_t *bytes, size_t size) {
     if (!plan->stages)
         return false;
     /* A plan that wants a filter and carries none must not pass as one that wants none. */
-    bool filter_wanted = (plan->stages & 2u) && (plan->wanted >> LAYER_SECCOMP & 1u);
+    bool filter_wanted = (plan->stages & (STAGE_SECOND | STAGE_CHILD)) && (plan->wanted >> LAYER_SECCOMP & 1u);
     return filter_wanted == (plan->filter != NULL);
 }
 
@@ -170,11 +177,18 @@ int confine_load(const uint8_t *bytes, size_t size) {
     free(plan_copy);
     plan_copy = copy;
     confine_plan = plan;
-    if (plan.stages == 2 && plan.handover)
+    if ((plan.stages == STAGE_SECOND || plan.stages == STAGE_ZYGOTE) && plan.handover)
         return read_handover();
     return 0;
 }
 
+uint64_t confine_limit(uint32_t resource) {
+    uint64_t bound = UINT64_MAX;
+    for (size_t index = 0; index < confine_plan.limit_count; index++)
+        if (confine_plan.limits[index].resource == resource && confine_plan.limits[index].value < bound)
+            bound = confine_plan.limits[index].value;
+    return bound;
+}
 
 struct text {
     char bytes[4096];

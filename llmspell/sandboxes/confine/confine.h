@@ -19,8 +19,23 @@ int confine_stage1(void);
 /* Late drop, empty root, Landlock, seccomp, then tries every forbidden effect. 0, or -1: refuse to run. */
 int confine_stage2(void);
 
+/* A zygote: everything is loaded, the plan says so, stage 1 is done. Empties the root for all children.
+ * 0, or -1: be no zygote. */
+int confine_zygote_prepare(void);
+
+/* What a runtime with locks of its own wants called: before each fork, after it in the zygote, and in the child. */
+void confine_zygote_around_fork(void (*before)(void), void (*in_zygote)(void), void (*in_child)(void));
+
+/* Serves fork orders from descriptor 3 (see confine_zygote.c) until it closes; then the process ends. Returns 0 in
+ * each child, whose descriptor 3 is now its own channel: its plan is the first frame there, and stage 2 its first
+ * act. -1 when this process can't serve. */
+int confine_zygote_serve(void);
+
 /* Stage 1 was done by the launcher whose place this program took. */
 int confine_is_stage2_only(void);
+
+/* The bound that the loaded plan sets on a resource of setrlimit(2); UINT64_MAX when it sets none. */
+uint64_t confine_limit(uint32_t resource);
 
 /* What failed, as "step: ERRNO text". Never NULL. */
 const char *confine_error(void);

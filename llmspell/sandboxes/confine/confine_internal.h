@@ -1,4 +1,4 @@
-/* Shared by the three parts of confine; nobody else includes it. */
+/* Shared by the parts of confine; nobody else includes it. */
 #ifndef LLMSPELL_CONFINE_INTERNAL_H
 #define LLMSPELL_CONFINE_INTERNAL_H
 
@@ -34,6 +34,9 @@ enum layer {
 
 enum effect { EFFECT_FILES, EFFECT_NETWORK, EFFECT_PROCESSES, EFFECT_SPAWN, EFFECT_PRIVILEGE, EFFECT_COUNT };
 
+/* Bits of a plan's `stages`. */
+enum { STAGE_FIRST = 1, STAGE_SECOND = 2, STAGE_ZYGOTE = 8, STAGE_CHILD = 16 };
+
 enum {
     CHANNEL_FD = 3,
     /* Where a launcher leaves its report and lifeline for the program that it becomes. */
@@ -57,7 +60,7 @@ struct plan_path {
 };
 
 struct plan {
-    uint32_t stages; /* bit 0: holds stage 1; bit 1: holds stage 2 */
+    uint32_t stages; /* STAGE_ bits that it holds */
     uint32_t wanted; /* 1 << enum layer */
     uint32_t probe;  /* 1: effects are tried and reported; 2: and uid 0 is a leak */
     uint32_t drop_stage; /* 0: the uid stays; 1 or 2: the stage that leaves it */
@@ -106,6 +109,18 @@ void confine_drop_identity(void);
 void confine_drop_caps(uint64_t keep, bool across_exec);
 /* Parent death signal and the check that closes the gap before it was set. -1: the parent is gone. */
 int confine_bind_to_parent(int signal_number);
+
+/* Pieces of the stages that a zygote and its children use as well. */
+void confine_set_limits(void);
+void confine_enter_session(void);
+int confine_close_between(unsigned first, unsigned last);
+void confine_enter_empty_root(void);
+bool confine_is_single_threaded(void);
+
+/* In a child: the zygote that forked it, by its number in the namespace that both are in. 0: no zygote's child. */
+extern int confine_zygote_pid;
+/* What only a zygote's child does, before everything else of stage 2. */
+void confine_begin_child(void);
 
 /* Tries every forbidden thing and fills confine_effects. */
 void confine_try_effects(void);

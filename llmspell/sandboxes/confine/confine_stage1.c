@@ -101,8 +101,11 @@ int confine_bind_to_parent(int signal_number) {
         struct pollfd lifeline = {confine_lifeline, 0, 0};
         if (poll(&lifeline, 1, 0) > 0 && lifeline.revents & POLLHUP)
             return confine_fail_text("the waiter is gone");
-    } else if (!confine_state.in_pidns && confine_plan.parent_pid && (uint32_t)getppid() != confine_plan.parent_pid) {
-        return confine_fail_text("the supervisor is gone");
+    } else if (!confine_state.in_pidns) {
+        /* In a namespace of its own the kernel ends a process together with the namespace above. */
+        uint32_t parent = confine_zygote_pid ? (uint32_t)confine_zygote_pid : confine_plan.parent_pid;
+        if (parent && (uint32_t)getppid() != parent)
+            return confine_fail_text(confine_zygote_pid ? "the zygote is gone" : "the supervisor is gone");
     }
     return 0;
 }
@@ -112,7 +115,7 @@ static int compare_fds(const void *left, const void *right) {
     return (a > b) - (a < b);
 }
 
-static int close_between(uint32_t first, uint32_t last) {
+int confine_close_between(unsigned first, unsigned last) {
     if (first > last)
         return 0;
     if (!syscall(SYS_close_range, first, last, 0))
@@ -149,17 +152,17 @@ static void close_foreign_fds(void) {
     int failed = 0;
     qsort(kept, confine_plan.kept_count, sizeof *kept, compare_fds);
     for (size_t index = 0; index < confine_plan.kept_count; index++) {
-        failed |= kept[index] > next ? close_between(next, kept[index] - 1) : 0;
+        failed |= kept[index] > next ? confine_close_between(next, kept[index] - 1) : 0;
         next = kept[index] + 1;
     }
-    failed |= close_between(next, UINT32_MAX);
+    failed |= confine_close_between(next, UINT32_MAX);
     if (failed)
         confine_missing(LAYER_FDS, errno);
     else
         confine_achieved(LAYER_FDS);
 }
 
-static void set_limits(void) {
+void confine_set_limits(void) {
     int error = 0;
     for (size_t index = 0; index < confine_plan.limit_count; index++) {
         const struct plan_limit *wanted = &confine_plan.limits[index];
@@ -179,6 +182,15 @@ static void set_limits(void) {
         confine_missing(LAYER_RLIMITS, error);
     else
         confine_achieved(LAYER_RLIMITS);
+}
+
+void confine_enter_session(void) {
+    if (!confine_wants(LAYER_SESSION))
+        return;
+    if (setsid() < 0 && getsid(0) != getpid())
+        confine_missing(LAYER_SESSION, errno);
+    else
+        confine_achieved(LAYER_SESSION);
 }
 
 static bool write_proc_file(const char *path, const char *text) {
@@ -315,9 +327,9 @@ __attribute__((noreturn)) static void wait_for(pid_t child, int lifeline_writer)
         high = low;
         low = USAGE_FD;
     }
-    close_between(0, low - 1);
-    close_between(low + 1, high - 1);
-    close_between(high + 1, UINT32_MAX);
+    confine_close_between(0, low - 1);
+    confine_close_between(low + 1, high - 1);
+    confine_close_between(high + 1, UINT32_MAX);
     if (!sweeps) {
         /* The child's death signal is sent with the waiter's rights: it keeps those, and no other. */
         if (confine_plan.drop_stage && geteuid() == 0)
@@ -389,7 +401,8 @@ static int hand_over(void) {
 static uint64_t caps_for_stage2(void) {
     uint64_t keep = 0;
     if (confine_plan.drop_stage == 2 && geteuid() == 0)
-        keep |= CAPABILITY(CAP_SETUID) | CAPABILITY(CAP_SETGID) | CAPABILITY(CAP_SETPCAP);
+        /* CAP_KILL: the death signal of a zygote's child is sent with the zygote's rights. */
+        keep |= CAPABILITY(CAP_SETUID) | CAPABILITY(CAP_SETGID) | CAPABILITY(CAP_SETPCAP) | CAPABILITY(CAP_KILL);
     if (confine_wants(LAYER_EMPTY_ROOT) && (confine_state.achieved >> LAYER_MNTNS & 1u))
         keep |= CAPABILITY(CAP_SYS_ADMIN) | CAPABILITY(CAP_SETPCAP);
     return keep;
@@ -409,19 +422,14 @@ static void drop_privileges(void) {
 }
 
 int confine_stage1(void) {
-    if (!(confine_plan.stages & 1u))
+    if (!(confine_plan.stages & STAGE_FIRST))
         return confine_fail_text("stage 1: the plan does not hold it");
     find_usage_pipe();
     if (confine_wants(LAYER_FDS))
         close_foreign_fds();
-    if (confine_wants(LAYER_SESSION)) {
-        if (setsid() < 0 && getsid(0) != getpid())
-            confine_missing(LAYER_SESSION, errno);
-        else
-            confine_achieved(LAYER_SESSION);
-    }
+    confine_enter_session();
     if (confine_wants(LAYER_RLIMITS))
-        set_limits();
+        confine_set_limits();
     if (geteuid() == 0 && confine_plan.drop_stage == 1 && !(effective_caps() & CAPABILITY(CAP_SYS_ADMIN)))
         confine_drop_identity();
     enter_namespaces();

@@ -106,7 +106,7 @@ static void apply_landlock(void) {
 }
 
 /* Puts an empty, read-only file system in the place of the whole tree. */
-static void enter_empty_root(void) {
+void confine_enter_empty_root(void) {
     static const char *const places[] = {"/tmp", "/proc", "/dev", "/etc"};
     bool mounted = false;
     if (!(confine_state.achieved >> LAYER_MNTNS & 1u)) {
@@ -158,7 +158,7 @@ static void verify_privilege(void) {
 }
 
 /* Seccomp and Landlock bind the calling thread: a second one would run on unconfined. */
-static bool is_single_threaded(void) {
+bool confine_is_single_threaded(void) {
     struct stat tasks;
     if (stat("/proc/self/task", &tasks))
         return true; /* no /proc to ask: the filter is then installed for all threads or not at all */
@@ -176,12 +176,18 @@ static void install_filter(void) {
 }
 
 int confine_stage2(void) {
-    if (!(confine_plan.stages & 2u))
+    bool child = confine_plan.stages & STAGE_CHILD;
+    if (!child && !(confine_plan.stages & STAGE_SECOND))
         return confine_fail_text("stage 2: the plan does not hold it");
-    if ((confine_wants(LAYER_SECCOMP) || confine_wants(LAYER_LANDLOCK)) && !is_single_threaded())
+    if (child != (confine_zygote_pid != 0))
+        return confine_fail_text("stage 2: the plan is for another way of starting");
+    if (child)
+        confine_begin_child();
+    if ((confine_wants(LAYER_SECCOMP) || confine_wants(LAYER_LANDLOCK)) && !confine_is_single_threaded())
         return confine_fail_text("stage 2: more than one thread runs, the others would stay unconfined");
-    if (confine_wants(LAYER_EMPTY_ROOT))
-        enter_empty_root();
+    /* A child's root is its zygote's, which is empty already or could not be emptied. */
+    if (confine_wants(LAYER_EMPTY_ROOT) && !child)
+        confine_enter_empty_root();
     if (confine_plan.drop_stage == 2 && geteuid() == 0)
         confine_drop_identity();
     if (confine_wants(LAYER_CAPS))

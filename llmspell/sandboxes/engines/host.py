@@ -15,6 +15,12 @@ if TYPE_CHECKING:
         def run(self) -> None:
             """Evaluates the prelude, which drives one spell from `run` to its end."""
 
+        def renew(self, limit: Callable[[int], int | None]) -> None:
+            """In a zygote's child, still unconfined: makes anew what depends on the limits.
+
+            `limit` tells the bound that its plan will set on a resource of setrlimit(2).
+            """
+
     HostFactory = Callable[[Wire, str, list[str] | None], Host]
     """(channel, path of the prelude, modules to load beforehand or None) → a host."""
 

@@ -14,7 +14,7 @@ from llmspell.sandboxes.engines.wire import Wire
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from typing import Any, Final
 
 STACK_BYTES: Final = 1 << 20
@@ -26,6 +26,8 @@ frames can then be told from the spell's."""
 
 _RANDOM_NUMBERS: Final = 64
 
+_MEMORY_LIMITS: Final = (resource.RLIMIT_AS, resource.RLIMIT_DATA)
+
 _OPEN_HOST: Final = """(function () {
   const take = (name) => { const value = globalThis[name]; delete globalThis[name]; return value; };
   const evaluate = eval, random = take("__random"), runJobs = take("__run_jobs");
@@ -33,7 +35,8 @@ _OPEN_HOST: Final = """(function () {
   const whole = Function.prototype.call.bind(String.prototype.slice), send = take("__send");
   let pool = "", listener = () => {};
   globalThis.__rejected = (promise, reason, handled) => listener(promise, reason, handled);
-  // The engine's generator starts from the clock, which a spell could predict.
+  // The engine's generator starts from the clock, which a spell could predict. The pool is filled
+  // at its first use: before a zygote forks nobody draws.
   Math.random = function random_() {
     if (pool === "") pool = random(%d);
     const value = Number("0x" + pool.slice(0, 13)) / 2 ** 52;
@@ -53,10 +56,12 @@ _OPEN_HOST: Final = """(function () {
 class JavaScriptHost:
     """One QuickJS context and the prelude's text."""
 
-    __slots__ = ("_context", "_prelude", "_tracker", "_wire")
+    __slots__ = ("_context", "_near_limit", "_prelude", "_tracker", "_wire")
 
     def __init__(self, wire: Wire, prelude: str, modules: list[str] | None) -> None:
         self._wire = wire
+        # Read now; confined, they can't be.
+        self._near_limit = _half_of(resource.getrlimit(kind)[0] for kind in _MEMORY_LIMITS)
         with open(prelude, encoding="utf-8") as file:
             self._prelude = "\n" * PRELUDE_LINE + file.read()
         context = Context()
@@ -67,13 +72,22 @@ class JavaScriptHost:
             ("__clock", _clock),
             ("__random", _random),
             ("__run_jobs", self._run_jobs),
-            ("__out_of_memory", _memory_watch()),
+            ("__out_of_memory", self._was_near_limit),
         ):
             context.add_callable(name, action)
         context.eval("\n" * PRELUDE_LINE + _OPEN_HOST % (13 * _RANDOM_NUMBERS, PRELUDE_LINE))
         self._tracker = report_rejections(context, "__rejected")
         context.eval("delete globalThis.__rejected")
         self._context = context
+
+    def renew(self, limit: Callable[[int], int | None]) -> None:
+        """Takes the limits of this child's plan for the zygote's own."""
+        self._near_limit = _half_of(
+            bound
+            for kind in _MEMORY_LIMITS
+            for bound in (resource.getrlimit(kind)[0], limit(kind))
+            if bound is not None
+        )
 
     def run(self) -> None:
         """Evaluates the prelude; an error that even it could not report is a lack of memory."""
@@ -98,6 +112,15 @@ class JavaScriptHost:
         except Exception:
             return False
 
+    def _was_near_limit(self) -> bool:
+        """Whether the process was ever near its limit.
+
+        Only then is a thrown null the engine's own: it throws one when small allocations fail, and
+        those are memory that was written to.
+        """
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        return self._near_limit is not None and peak > self._near_limit
+
     def _run_jobs(self) -> bool:
         try:
             while self._context.execute_pending_job():
@@ -117,18 +140,6 @@ def _random(digits: Any) -> str:
     return os.urandom(count // 2 + 1).hex()[:count]
 
 
-def _memory_watch() -> Callable[[], bool]:
-    """A function that tells whether the process was ever near its limit.
-
-    Only then is a thrown null the engine's own: it throws one when small allocations fail, and
-    those are memory that was written to. The limits are read now; confined, they can't be.
-    """
-    limits = [resource.getrlimit(kind)[0] for kind in (resource.RLIMIT_AS, resource.RLIMIT_DATA)]
+def _half_of(limits: Iterable[int]) -> float | None:
     bounds = [limit for limit in limits if limit != resource.RLIM_INFINITY]
-    half = min(bounds) / 2 if bounds else None
-
-    def was_near() -> bool:
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-        return half is not None and peak > half
-
-    return was_near
+    return min(bounds) / 2 if bounds else None

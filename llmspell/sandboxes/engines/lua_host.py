@@ -12,16 +12,25 @@ from llmspell.sandboxes.engines.wire import Wire
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any, NoReturn
 
 _OPEN_HOST = b"""
-local send, recv, clock, random, seed_a, seed_b = ...
-local traceback = debug.traceback
-math.randomseed(seed_a, seed_b)
+local send, recv, clock, random, seed = ...
+local traceback, randomseed = debug.traceback, math.randomseed
+local seeded = false
 -- Closures, so that what the prelude holds are Lua functions and no Python objects.
 __host = {
   send = function(text) return send(text) end,
-  recv = function(timeout) return recv(timeout) end,
+  recv = function(timeout)
+    local text = recv(timeout)
+    -- After the first wait, in which a zygote forks: before it, its children would share the seed.
+    if not seeded then
+      seeded = true
+      randomseed(seed(), seed())
+    end
+    return text
+  end,
   clock = function(kind) return clock(kind) end,
   random = function(count) return random(count) end,
   traceback = traceback,
@@ -46,17 +55,18 @@ class LuaHost:
         with open(prelude, "rb") as file:
             self._prelude = self._lua.compile(file.read(), name=b"=llmspell", mode=b"t")
 
+    def renew(self, limit: Callable[[int], int | None]) -> None:
+        """Nothing: the generator is seeded after the fork, and no limit is kept."""
+
     def run(self) -> None:
         """Evaluates the prelude; an error that even it could not report is a lack of memory."""
-        seed = os.urandom(16)
         try:
             self._lua.compile(_OPEN_HOST, name=b"=llmspell", mode=b"t")(
                 self._send,
                 self._recv,
                 _clock,
                 os.urandom,
-                int.from_bytes(seed[:7], "little"),
-                int.from_bytes(seed[8:15], "little"),
+                _seed,
             )
             self._prelude()
         except (LuaMemoryError, MemoryError):
@@ -75,6 +85,10 @@ class LuaHost:
             return self._wire.recv(timeout_ms)
         except Exception:
             return False
+
+
+def _seed() -> int:
+    return int.from_bytes(os.urandom(7), "little")
 
 
 def _clock(kind: Any) -> float:

@@ -4,6 +4,8 @@ Arguments: `--site DIR` (repeatable) where the engine is installed, `--prelude F
 `--confine LIBRARY` (then the first frame is a plan), `--profile NAME`, `--modules a,b` that were
 granted and are loaded before confinement. For Python `--needs a,b` are the safe modules to load
 (`safe_modules.named_in`); without it all are, which a zygote wants and a single run pays 40 ms for.
+`--zygote 1` makes a zygote (zygote.py), whose children are the workers; then only modules of the
+standard library may be granted, since others may keep what they drew or read when they were loaded.
 Everything is loaded first; then the second stage of the confinement, `hello`, and the prelude,
 which waits for the spell.
 """
@@ -17,11 +19,24 @@ PACKAGE_PARENT = ROOM.rpartition("/llmspell/")[0]
 CHANNEL = 3
 SUFFIXES = {"lua": "lua", "javascript": "js", "python": "py"}
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from llmspell.sandboxes.engines.wire import Wire
+
 
 class Options:
     """The command line; a mistake in it is the supervisor's and ends the worker with 64."""
 
-    __slots__ = ("confine", "engine", "modules", "needs", "prelude", "profile", "sites")
+    __slots__ = (
+        "confine",
+        "engine",
+        "is_zygote",
+        "modules",
+        "needs",
+        "prelude",
+        "profile",
+        "sites",
+    )  # fmt: skip
 
     def __init__(self, words: list[str]) -> None:
         self.engine = ""
@@ -31,6 +46,7 @@ class Options:
         self.profile = ""
         self.modules: list[str] = []
         self.needs: list[str] | None = None
+        self.is_zygote = False
         if len(words) % 2:
             sys.exit(64)
         for name, value in zip(words[::2], words[1::2], strict=True):
@@ -48,28 +64,48 @@ class Options:
                 self.modules = _names(value)
             elif name == "--needs":
                 self.needs = _names(value)
+            elif name == "--zygote" and value == "1":
+                self.is_zygote = True
             else:
                 sys.exit(64)
-        if not self.engine:
+        if not self.engine or (self.is_zygote and not self._makes_a_zygote()):
             sys.exit(64)
         if not self.prelude:
             suffix = SUFFIXES[self.engine]
             self.prelude = f"{ROOM}/preludes/_generated/prelude.{suffix}"
 
+    def _makes_a_zygote(self) -> bool:
+        tops = {name.partition(".")[0] for name in self.modules}
+        return bool(self.confine) and tops <= sys.stdlib_module_names
+
 
 def main(words: list[str]) -> None:
-    """Runs one worker; comes back only when the spell ended."""
+    """Runs one worker; does not come back."""
     options = Options(words)
     sys.path.extend(path for path in [*options.sites, PACKAGE_PARENT] if path not in sys.path)
     _skip_front_door()
     from llmspell.sandboxes.engines.host import load_host
-    from llmspell.sandboxes.engines.wire import Wire
+    from llmspell.sandboxes.engines.wire import Wire, leave
 
-    wire = Wire(CHANNEL)
-    host = load_host(options.engine)(wire, options.prelude, _to_load(options))
-    achieved = _confine(wire, options.confine)
-    wire.send(_hello(options.engine, achieved[0], achieved[1]))
+    engine = options.engine
+    if options.is_zygote:
+        from llmspell.sandboxes.engines.confinement import Confinement, refuse
+        from llmspell.sandboxes.engines.zygote import ZygoteWire, become_zygote
+
+        shared = ZygoteWire(CHANNEL)
+        host = load_host(engine)(shared, options.prelude, _to_load(options))
+        try:
+            confinement = Confinement(options.confine)
+            become_zygote(shared, host, confinement, lambda achieved: _hello(engine, achieved))
+        except OSError as failure:
+            refuse(failure)
+    else:
+        wire = Wire(CHANNEL)
+        host = load_host(engine)(wire, options.prelude, _to_load(options))
+        wire.send(_hello(engine, _confine(wire, options.confine)))
     host.run()
+    # The interpreter's own end would free every object: milliseconds, and the spell's finalizers.
+    leave()
 
 
 def _skip_front_door() -> None:
@@ -93,27 +129,26 @@ def _names(words: str) -> list[str]:
     return [word for word in words.split(",") if word]
 
 
-def _confine(wire: object, library: str) -> tuple[list[str], dict[str, bool]]:
-    from llmspell.sandboxes.engines.confinement import NOTHING, Confinement
-    from llmspell.sandboxes.engines.wire import Wire
+def _confine(wire: Wire, library: str) -> bytes:
+    from llmspell.sandboxes.engines.confinement import NOTHING, Confinement, refuse
 
-    assert isinstance(wire, Wire)
     if not library:
         return NOTHING
-    confinement = Confinement(library)
-    plan = wire.recv()
-    assert plan is not None
-    return confinement.apply(plan)
+    try:
+        confinement = Confinement(library)
+        plan = wire.recv()
+        assert plan is not None
+        confinement.load(plan)
+        return confinement.enter()
+    except OSError as failure:
+        refuse(failure)
 
 
-def _hello(engine: str, layers: list[str], effects: dict[str, bool]) -> bytes:
-    # Only plain words come from the C report, so they need no escaping.
-    names = ",".join(f'"{layer}"' for layer in layers)
-    held = ",".join(f'"{name}":{"true" if on else "false"}' for name, on in effects.items())
-    return (
-        f'{{"type":"hello","version":1,"engine":"{engine}",'
-        f'"achieved":{{"layers":[{names}],"effects":{{{held}}}}}}}'
-    ).encode("ascii")
+def _hello(engine: str, achieved: bytes) -> bytes:
+    return b'{"type":"hello","version":1,"engine":"%s","achieved":%s}' % (
+        engine.encode("ascii"),
+        achieved,
+    )
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from llmspell.sandboxes.engines.wire import Wire
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import CodeType
     from typing import Any, Final
 
@@ -43,6 +44,9 @@ class PythonHost:
         _warm()
         for name in modules or ():
             _load(name)
+
+    def renew(self, limit: Callable[[int], int | None]) -> None:
+        """Nothing: `random` seeds itself at each fork, and no limit is kept."""
 
     def run(self) -> None:
         """Runs the prelude; it ends the process itself."""

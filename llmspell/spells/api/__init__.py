@@ -6,10 +6,12 @@ reference docs. No service, no policy and no I/O lives here.
 
 from __future__ import annotations
 
-from typing import Final
-
+from llmspell.records import TYPE_CHECKING
 from llmspell.spells.api import async_, fs, http_, json_, log, os_, stdin, storage, tools
 from llmspell.spells.api.model import Function, Module, Param
+
+if TYPE_CHECKING:
+    from typing import Final
 
 API: Final[tuple[Module, ...]] = (
     fs.MODULE,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Final
-
+from llmspell.records import TYPE_CHECKING
 from llmspell.spells.api.model import Function, Module, Param
+
+if TYPE_CHECKING:
+    from typing import Final
 
 _URL: Final = Param("url", ("string",), "http or https", required=True, minimum=1, maximum=8192)
 _OPTIONS: Final = (

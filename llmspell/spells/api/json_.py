@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Final
-
+from llmspell.records import TYPE_CHECKING
 from llmspell.spells.api.model import Function, Module, Param
+
+if TYPE_CHECKING:
+    from typing import Final
 
 _VALUE: Final = Param("value", ("any",), "what JSON can hold", required=True)
 _TEXT: Final = Param("text", ("string",), "JSON", required=True)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Final
-
+from llmspell.records import TYPE_CHECKING
 from llmspell.spells.api.model import Function, Module, Param
+
+if TYPE_CHECKING:
+    from typing import Final
 
 _MESSAGE: Final = Param("message", ("any",), "what happened", required=True)
 _FIELDS: Final = Param("fields", ("object",), "at most 32 further values", default={})

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, Literal, NamedTuple
+from llmspell.records import TYPE_CHECKING, NamedTuple
 
-Type = Literal[
-    "string", "bytes", "integer", "number", "boolean", "object", "array", "any", "callback"
-]
+if TYPE_CHECKING:
+    from typing import Any, Final, Literal
+
+    Type = Literal[
+        "string", "bytes", "integer", "number", "boolean", "object", "array", "any", "callback"
+    ]
+else:
+    Type = str
+
 TYPES: Final[tuple[Type, ...]] = (
     "string",
     "bytes",

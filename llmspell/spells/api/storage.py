@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Final
-
+from llmspell.records import TYPE_CHECKING
 from llmspell.spells.api.model import Function, Module, Param
+
+if TYPE_CHECKING:
+    from typing import Final
 
 _KEY: Final = Param(
     "key", ("string",), "1 to 256 characters", required=True, minimum=1, maximum=256

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Final
-
+from llmspell.records import TYPE_CHECKING
 from llmspell.spells.api.model import Function, Module, Param
+
+if TYPE_CHECKING:
+    from typing import Final
 
 _NAME: Final = Param("name", ("string",), "the tool's name", required=True, minimum=1, maximum=128)
 _CATEGORY: Final = Param("category", ("string",), "a category of tools", maximum=128)

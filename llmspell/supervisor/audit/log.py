@@ -8,13 +8,20 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping
-from typing import Any, Final
+from collections.abc import Callable
 
 from llmspell.errors import OperationFailed
 from llmspell.policies.policy import AuditRules
+from llmspell.records import TYPE_CHECKING
 from llmspell.supervisor.audit import places
+from llmspell.supervisor.audit.opening import open_file
 from llmspell.supervisor.audit.records import END, FIRST, OUR_WORDS, Clock, make_record, seal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any, Final
+
+    from llmspell.supervisor.audit.spelling import Speller
 
 RECORDS_MAX: Final = 100_000
 BYTES_MAX: Final = 64 * 2**20
@@ -22,7 +29,10 @@ BYTES_MAX: Final = 64 * 2**20
 
 ALWAYS_KEPT: Final = frozenset({END, "violation", "override", "session_start"})
 
-MaskText = Callable[[Any], Any]
+MaskText = Callable[["Any"], "Any"]
+
+SPELLED: Final = frozenset({"decision", "call"})
+"""The events of ordinary calls, which have a quicker spelling."""
 
 
 class AuditFailure(OperationFailed):
@@ -49,6 +59,7 @@ class AuditLog:
         "_mask",
         "_seq",
         "_size",
+        "_speller",
         "_strict",
         "_sync_effects",
         "head",
@@ -78,6 +89,7 @@ class AuditLog:
         self._strict = chosen.on_failure != "warn"
         self._seq = 0
         self._clock = Clock()
+        self._speller: Speller | None = None
         self._size = 0
         self._dropped = 0
         self._lost = 0
@@ -97,26 +109,9 @@ class AuditLog:
         `session` is 1 to 64 of `[A-Za-z0-9_-]`. Raises `ConfigurationError` for a folder that
         others can write or a file that exists, `AuditFailure` for what the disk refuses.
         """
-        kept_in = None
-        try:
-            if path is not None:
-                handle, where = places.create_at(path)
-            else:
-                kept_in = places.default_folder() if folder is None else folder
-                handle, where = places.create_in_folder(kept_in, session, time.time())
-        except OSError as error:
-            raise AuditFailure(
-                f"the audit file can't be made: {os.strerror(error.errno or 5).lower()}",
-                hint="give another place: --audit FILE",
-            ) from None
-        places.hold(handle)
+        opened = open_file(path, session, folder)
         return cls(
-            handle,
-            where,
-            session,
-            mask=mask,
-            rules=rules,
-            folder=kept_in,
+            opened.handle, opened.path, session, mask=mask, rules=rules, folder=opened.folder
         )
 
     def record(self, event: str, fields: Mapping[str, Any], *, effect: bool = False) -> None:
@@ -125,14 +120,19 @@ class AuditLog:
         if full and event not in ALWAYS_KEPT:
             self._dropped += 1
             return
-        record = make_record(
-            self._seq + 1,
-            self._clock.text(time.time()),
-            self.session,
-            event,
-            self._masked(fields),
-        )
-        line, digest = seal(record, self.head)
+        seq, moment = self._seq + 1, self._clock.text(time.time())
+        sealed = None
+        if event in SPELLED:
+            if self._speller is None:
+                # A run that calls nothing needs neither the pieces nor a fast digest (OpenSSL's).
+                from llmspell.supervisor.audit.spelling import Speller
+
+                self._speller = Speller(self.session, self._masked)
+            sealed = self._speller.line(seq, moment, event, fields, self.head)
+        if sealed is None:
+            record = make_record(seq, moment, self.session, event, self._masked(fields))
+            sealed = seal(record, self.head)
+        line, digest = sealed
         try:
             self._append(line)
         except OSError as error:
@@ -178,7 +178,7 @@ class AuditLog:
             self._handle = None
         if self._folder is not None and self.path is not None:
             try:
-                places.rotate(self._folder, self.path)
+                places.tidy(self._folder, self.path, self._size)
             except OSError:
                 return  # Old files that can't be tidied are no reason to fail this run.
 

@@ -2,22 +2,34 @@
 
 The folder is the user's own and closed to others (0700), the files 0600. Rotation removes the
 oldest finished sessions beyond `FILES_MAX` files or `BYTES_MAX` bytes, and only files whose name
-is one that llmspell gives.
+is one that llmspell gives. Looking at a thousand files costs more than most sessions, so a process
+makes room for its next few at a time (`ROOM`) and looks again when that is used up.
 """
 
 from __future__ import annotations
 
 import os
-import re
 import stat
 import time
-from typing import Final
 
 from llmspell.errors import ConfigurationError
+from llmspell.records import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Final
 
 FILES_MAX: Final = 1_000
 BYTES_MAX: Final = 256 * 2**20
-NAME: Final = re.compile(r"\d{4}-\d\d-\d\dT\d{6}Z-[A-Za-z0-9_-]{1,64}\.jsonl")
+ROOM: Final = 64
+"""What this part of the caps is kept free for, at most: the sessions until rotation looks again."""
+
+FOLDERS_KEPT: Final = 64
+
+_SHAPE: Final = "0000-00-00T000000Z-"
+_ZEROS: Final = str.maketrans("123456789", "000000000")
+_SUFFIX: Final = ".jsonl"
+_SESSION: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-")
+_SESSION_MAX: Final = 64
 
 _FOLDER: Final = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_NOFOLLOW", 0)
 _FILE: Final = (
@@ -28,6 +40,20 @@ _FILE: Final = (
     | getattr(os, "O_NOFOLLOW", 0)
     | getattr(os, "O_CLOEXEC", 0)
 )
+
+
+def is_ours(name: str) -> bool:
+    """Whether a file's name is one that llmspell gives: moment, session, `.jsonl`.
+
+    Without `re`, which a cold command would import for this alone.
+    """
+    stamp, session = name[: len(_SHAPE)], name[len(_SHAPE) : -len(_SUFFIX)]
+    return (
+        name.endswith(_SUFFIX)
+        and stamp.translate(_ZEROS) == _SHAPE
+        and 1 <= len(session) <= _SESSION_MAX
+        and _SESSION.issuperset(session)
+    )
 
 
 def default_folder() -> str:
@@ -42,7 +68,7 @@ def create_in_folder(folder: str, session: str, moment: float) -> tuple[int, str
     """A new file for the session: its handle and path. Raises `ConfigurationError`, `OSError`."""
     day = time.strftime("%Y-%m-%dT%H%M%SZ", time.gmtime(moment))
     name = f"{day}-{session}.jsonl"
-    if not NAME.fullmatch(name):
+    if not is_ours(name):
         raise ConfigurationError(f"{session!r} is no name for a session")
     os.makedirs(folder, mode=0o700, exist_ok=True)
     handle = os.open(folder, _FOLDER)
@@ -64,18 +90,41 @@ def create_at(path: str) -> tuple[int, str]:
         ) from None
 
 
+_since_rotation: Final[dict[str, tuple[int, int]]] = {}
+
+
+def tidy(folder: str, keep: str, size: int) -> int:
+    """Rotates unless the room made by this process's last rotation still holds this session.
+
+    `size`: bytes of `keep`, the session's own file. The number of files removed.
+    """
+    files, total = _since_rotation.get(folder, (FILES_MAX, 0))
+    if files + 1 <= FILES_MAX // ROOM and total + size <= BYTES_MAX // ROOM:
+        _since_rotation[folder] = files + 1, total + size
+        return 0
+    removed = rotate(folder, keep)
+    if len(_since_rotation) >= FOLDERS_KEPT:
+        _since_rotation.clear()
+    _since_rotation[folder] = 0, 0
+    return removed
+
+
 def rotate(folder: str, keep: str) -> int:
-    """Removes the oldest files beyond the caps, never `keep` nor one being written; how many."""
+    """Removes the oldest files beyond the caps less the room for the next sessions; how many.
+
+    Never `keep`, nor one that is being written.
+    """
     removed = 0
     handle = os.open(folder, _FOLDER)
     try:
-        names = sorted(name for name in os.listdir(handle) if NAME.fullmatch(name))
+        names = sorted(name for name in os.listdir(handle) if is_ours(name))
         sizes = {name: os.stat(name, dir_fd=handle, follow_symlinks=False) for name in names}
         files = [name for name in names if stat.S_ISREG(sizes[name].st_mode)]
         total = sum(sizes[name].st_size for name in files)
-        excess = len(files) - FILES_MAX
+        excess = len(files) - FILES_MAX + FILES_MAX // ROOM
+        total -= BYTES_MAX - BYTES_MAX // ROOM
         for name in files:
-            if excess <= 0 and total <= BYTES_MAX:
+            if excess <= 0 and total <= 0:
                 break
             if name == os.path.basename(keep) or not _finished(handle, name):
                 continue

@@ -9,9 +9,14 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping
-from hashlib import sha256
-from typing import Any, Final
+from collections.abc import Mapping
+
+from llmspell.digests import sha256
+from llmspell.records import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, Final
 
 FIRST: Final = "0" * 64
 """What the first record names as the hash before it."""
@@ -85,7 +90,7 @@ def seal(record: dict[str, Any], previous: str) -> tuple[bytes, str]:
     if len(body) > LINE_MAX - 256:
         record["details"] = {"dropped": "too long for a record"}
         body = canonical(record)
-    digest = sha256(previous.encode("ascii") + body).hexdigest()
+    digest = sha256(previous.encode("ascii") + body)
     return b'%b,"hash":"%b"}\n' % (body[:-1], digest.encode("ascii")), digest
 
 
@@ -113,19 +118,26 @@ _spell: Final = _make_speller()
 class Clock:
     """Moments as text, UTC with milliseconds; the second's text is kept for the next record."""
 
-    __slots__ = ("_second", "_text")
+    __slots__ = ("_millisecond", "_moment", "_second", "_text")
 
     def __init__(self) -> None:
         self._second = -1
         self._text = ""
+        self._millisecond = -1
+        self._moment = ""
 
     def text(self, moment: float) -> str:
         """`2026-11-21T10:40:00.123Z` for seconds since the epoch."""
         whole = int(moment)
+        millisecond = int((moment - whole) * 1000)
         if whole != self._second:
             self._second = whole
             self._text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(whole))
-        return f"{self._text}.{int((moment - whole) * 1000):03d}Z"
+        elif millisecond == self._millisecond:
+            return self._moment
+        self._millisecond = millisecond
+        self._moment = f"{self._text}.{millisecond:03d}Z"
+        return self._moment
 
 
 def bounded(value: Any, depth: int = 0) -> Any:

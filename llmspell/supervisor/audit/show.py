@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
 
 from llmspell.errors import UsageError
+from llmspell.records import TYPE_CHECKING, NamedTuple
 from llmspell.supervisor.audit.verify import READ_MAX
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from typing import Any
 
 
 class Filter(NamedTuple):

@@ -9,9 +9,12 @@ from __future__ import annotations
 import json
 import os
 from hashlib import sha256
-from typing import Any, Final, NamedTuple
 
+from llmspell.records import TYPE_CHECKING, NamedTuple
 from llmspell.supervisor.audit.records import END, FIRST, LINE_MAX, START, canonical
+
+if TYPE_CHECKING:
+    from typing import Any, Final
 
 READ_MAX: Final = LINE_MAX * 2
 

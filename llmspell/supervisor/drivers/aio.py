@@ -5,16 +5,19 @@ from __future__ import annotations
 import asyncio
 from time import monotonic
 from types import CoroutineType
-from typing import TYPE_CHECKING, Any
 
 from llmspell.channel.bounds import OUTBOX_PAUSE
 from llmspell.channel.states import Role
 from llmspell.errors import LlmspellError
+from llmspell.records import TYPE_CHECKING
 from llmspell.supervisor import effects as effect_types
+from llmspell.supervisor import ending
 from llmspell.supervisor.crew import Crew, Worker
-from llmspell.supervisor.drivers.blocking import Handover, Sink, internal
+from llmspell.supervisor.drivers.blocking import Handover, Sink
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from llmspell.supervisor.session import Session
 
 
@@ -30,6 +33,7 @@ class AsyncDriver:
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at: float | None = None
         self._finished: asyncio.Future[None] = self._loop.create_future()
+        session.acts_inline = True
 
     async def drive(self, handover: Handover | None = None) -> None:
         """Runs until the session has its result. Cancelling it ends the run's whole tree."""
@@ -66,11 +70,11 @@ class AsyncDriver:
                 self._loop.add_writer(worker.channel, self._writable, worker)
 
     def _readable(self, worker: Worker) -> None:
-        data = worker.read()
+        data = worker.read(worker.wanted)
         if data is None:
             return
         if data:
-            self._session.receive(worker.number, data, monotonic())
+            worker.wanted = self._session.receive(worker.number, data, monotonic())
         else:
             self._shut(worker)
             self._session.closed(worker.number, monotonic())
@@ -85,9 +89,9 @@ class AsyncDriver:
     def _ended(self, worker: Worker) -> None:
         # What the worker wrote before it ended still counts, so it is read before the exit is told.
         while worker.open:
-            data = worker.read()
+            data = worker.read(worker.wanted)
             if data:
-                self._session.receive(worker.number, data, monotonic())
+                worker.wanted = self._session.receive(worker.number, data, monotonic())
                 continue
             self._shut(worker)
         self._loop.remove_reader(worker.process.pidfd)
@@ -107,10 +111,16 @@ class AsyncDriver:
     # -- effects -------------------------------------------------------------------------------
 
     def _advance(self) -> None:
-        while found := self._session.take_effects():
-            for effect in found:
+        session = self._session
+        while session.sends or session.effects:
+            if session.sends:
+                for number, data in session.take_sends():
+                    self._send(self._crew.workers[number], data)
+            for effect in session.take_effects():
                 self._apply(effect)
-        self._set_timer()
+        # The deadline seldom moves: while it stands so does the timer.
+        if session.deadline_moved or self._timer is None:
+            self._set_timer()
 
     def _set_timer(self) -> None:
         deadline = None if self._finished.done() else self._session.next_deadline()
@@ -129,6 +139,8 @@ class AsyncDriver:
             self._send(self._crew.workers[effect.peer], effect.data)
         elif isinstance(effect, effect_types.Perform):
             self._perform(effect)
+        elif isinstance(effect, effect_types.Await):
+            self._spawn(effect.token, effect.coroutine)
         elif isinstance(effect, effect_types.Abandon):
             task = self._tasks.pop(effect.token, None)
             if task is not None:
@@ -140,6 +152,7 @@ class AsyncDriver:
         elif isinstance(effect, effect_types.StartTools):
             try:
                 self._watch(self._crew.start(effect.peer, Role.TOOLS))
+                self._crew.record_starts(session.audit)
             except LlmspellError as error:
                 session.start_failed(effect.peer, error, monotonic())
         elif isinstance(effect, effect_types.End):
@@ -163,7 +176,7 @@ class AsyncDriver:
         except LlmspellError as error:
             self._session.not_performed(effect.token, error, monotonic())
         except Exception as error:
-            self._session.not_performed(effect.token, internal(error), monotonic())
+            self._session.not_performed(effect.token, ending.service_failed(error), monotonic())
         else:
             if type(value) is CoroutineType:
                 self._spawn(effect.token, value)
@@ -184,5 +197,5 @@ class AsyncDriver:
         elif isinstance(error, LlmspellError):
             self._session.not_performed(token, error, monotonic())
         else:
-            self._session.not_performed(token, internal(error), monotonic())
+            self._session.not_performed(token, ending.service_failed(error), monotonic())
         self._advance()

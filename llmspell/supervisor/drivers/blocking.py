@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
 from time import monotonic
 from types import CoroutineType
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from llmspell.channel.bounds import OUTBOX_PAUSE
 from llmspell.channel.states import Role
-from llmspell.errors import InternalError, LlmspellError
+from llmspell.errors import LlmspellError
+from llmspell.records import TYPE_CHECKING, NamedTuple, Protocol
 from llmspell.supervisor import effects as effect_types
+from llmspell.supervisor import ending
 from llmspell.supervisor.crew import Crew, Worker
 from llmspell.supervisor.drivers.poller import READ, WRITE, Poller
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Coroutine, Mapping
+    from typing import Any
 
     from llmspell.supervisor.session import Session
-
-CHANNEL: Final = 0
-PROCESS: Final = 1
-WAKE: Final = 2
 
 
 class Sink(Protocol):
@@ -48,11 +45,14 @@ class BlockingDriver:
         self._session = session
         self._crew = crew
         self._sink = sink
-        self._poller: Poller[tuple[int, Worker | None]] = Poller()
+        self._poller = Poller()
+        self._channels: dict[int, Worker] = {}
+        self._processes: dict[int, Worker] = {}
         self._finished = False
         self._handover: Handover | None = None
+        session.acts_inline = True
         if wake is not None:
-            self._poller.watch(wake, READ, (WAKE, None))
+            self._poller.watch(wake, READ)
 
     def drive(self, interrupted: list[str]) -> Handover | None:
         """Runs until the session has its result, or until a call needs asyncio.
@@ -62,43 +62,54 @@ class BlockingDriver:
         """
         for worker in self._crew.workers.values():
             self._watch(worker)
+        session = self._session
         while True:
-            self._apply()
-            if self._finished and self._handover is not None:
-                # The run ended in the very batch that asked for it: nobody waits for the call.
-                self._handover.coroutine.close()
+            if session.sends:
+                self._deliver()
+            if session.effects:
+                self._apply()
+            if self._finished:
+                # Nobody waits any more for calls of the very batch that ended the run.
+                self._drop_coroutines()
                 return None
-            if self._finished or self._handover is not None:
+            if self._handover is not None:
                 return self._handover
             self._wait()
             if interrupted:
-                self._session.interrupt(interrupted[0])
+                session.interrupt(interrupted[0])
 
     def _wait(self) -> None:
         session = self._session
         deadline = session.next_deadline()
-        timeout = None if deadline is None else deadline - monotonic()
-        for (what, worker), events in self._poller.wait(timeout):
-            if worker is None:
-                continue
-            if what == PROCESS:
-                self._ended(worker)
-            elif worker.open:
+        for descriptor, events in self._poller.wait(
+            None if deadline is None else deadline - monotonic()
+        ):
+            worker = self._channels.get(descriptor)
+            if worker is not None:
                 if events & WRITE:
                     worker.flush()
                     self._update(worker)
-                if events & READ:
+                if events & ~WRITE:
                     self._read(worker)
-        now = monotonic()
-        if deadline is not None and now >= deadline:
+            elif descriptor in self._processes:
+                self._ended(self._processes[descriptor])
+        if deadline is not None and (now := monotonic()) >= deadline:
             session.tick(now)
 
+    def _drop_coroutines(self) -> None:
+        if self._handover is not None:
+            self._handover.coroutine.close()
+            self._handover = None
+        for effect in self._session.take_effects():
+            if isinstance(effect, effect_types.Await):
+                effect.coroutine.close()
+
     def _read(self, worker: Worker) -> None:
-        data = worker.read()
+        data = worker.read(worker.wanted)
         if data is None:
             return
         if data:
-            self._session.receive(worker.number, data, monotonic())
+            worker.wanted = self._session.receive(worker.number, data, monotonic())
         else:
             self._shut(worker)
             self._session.closed(worker.number, monotonic())
@@ -106,21 +117,26 @@ class BlockingDriver:
     def _ended(self, worker: Worker) -> None:
         # What the worker wrote before it ended still counts, so it is read before the exit is told.
         while worker.open:
-            data = worker.read()
+            data = worker.read(worker.wanted)
             if data:
-                self._session.receive(worker.number, data, monotonic())
+                worker.wanted = self._session.receive(worker.number, data, monotonic())
                 continue
             self._shut(worker)
         self._poller.forget(worker.process.pidfd)
+        del self._processes[worker.process.pidfd]
         self._session.exited(worker.number, worker.reap(), monotonic())
 
     def _shut(self, worker: Worker) -> None:
-        self._poller.forget(worker.channel.fileno())
+        descriptor = worker.channel.fileno()
+        self._poller.forget(descriptor)
+        self._channels.pop(descriptor, None)
         worker.close()
 
     def _watch(self, worker: Worker) -> None:
-        self._poller.watch(worker.process.pidfd, READ, (PROCESS, worker))
+        self._processes[worker.process.pidfd] = worker
+        self._poller.watch(worker.process.pidfd, READ)
         if worker.open:
+            self._channels[worker.channel.fileno()] = worker
             self._update(worker)
 
     def _update(self, worker: Worker) -> None:
@@ -128,26 +144,20 @@ class BlockingDriver:
         events = WRITE if waiting else 0
         if waiting <= OUTBOX_PAUSE:
             events |= READ
-        self._poller.watch(worker.channel.fileno(), events, (CHANNEL, worker))
+        self._poller.watch(worker.channel.fileno(), events)
 
     def _apply(self) -> None:
         session = self._session
-        while True:
-            found = session.take_effects()
-            if not found:
-                return
-            for effect in found:
-                kind = type(effect)
-                if kind is effect_types.Send:
-                    assert isinstance(effect, effect_types.Send)
-                    worker = self._crew.workers[effect.peer]
-                    before = len(worker.outbox)
-                    waiting = worker.send(effect.data)
-                    if waiting or before:
-                        self._update(worker)
-                        session.outbox(effect.peer, waiting)
+        while session.sends or session.effects:
+            if session.sends:
+                self._deliver()
+            for effect in session.take_effects():
+                if isinstance(effect, effect_types.Send):
+                    self._send(effect.peer, effect.data)
                 elif isinstance(effect, effect_types.Perform):
                     self._perform(effect)
+                elif isinstance(effect, effect_types.Await):
+                    self._hand_over(effect)
                 elif isinstance(effect, effect_types.Show):
                     self._sink.show(effect.stream, effect.text)
                 elif isinstance(effect, effect_types.Note):
@@ -161,6 +171,25 @@ class BlockingDriver:
             if self._handover is not None:
                 return
 
+    def _deliver(self) -> None:
+        for number, data in self._session.take_sends():
+            self._send(number, data)
+
+    def _send(self, number: int, data: bytes) -> None:
+        worker = self._crew.workers[number]
+        before = len(worker.outbox)
+        waiting = worker.send(data)
+        if waiting or before:
+            self._update(worker)
+            self._session.outbox(number, waiting)
+
+    def _hand_over(self, effect: effect_types.Await) -> None:
+        if self._handover is None:
+            self._handover = Handover(effect.token, effect.coroutine)
+        else:
+            # Asked for in the same batch as the first call that needs asyncio: its driver does it.
+            self._session.effects.append(effect)
+
     def _perform(self, effect: effect_types.Perform) -> None:
         session = self._session
         if self._handover is not None:
@@ -173,7 +202,7 @@ class BlockingDriver:
             session.not_performed(effect.token, error, monotonic())
             return
         except Exception as error:
-            session.not_performed(effect.token, internal(error), monotonic())
+            session.not_performed(effect.token, ending.service_failed(error), monotonic())
             return
         if type(value) is CoroutineType:
             self._handover = Handover(effect.token, value)
@@ -185,8 +214,3 @@ class BlockingDriver:
             self._watch(self._crew.start(number, Role.TOOLS))
         except LlmspellError as error:
             self._session.start_failed(number, error, monotonic())
-
-
-def internal(error: BaseException) -> InternalError:
-    """An unexpected exception of a service, without the words it may have taken from secrets."""
-    return InternalError(f"a service failed unexpectedly ({type(error).__name__})")

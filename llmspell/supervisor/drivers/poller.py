@@ -8,41 +8,41 @@ from __future__ import annotations
 
 import math
 import select
-from typing import Final, Generic, TypeVar
+
+from llmspell.records import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Final
 
 READ: Final = select.POLLIN
 WRITE: Final = select.POLLOUT
-_ENDED: Final = select.POLLHUP | select.POLLERR | select.POLLNVAL
-
-Key = TypeVar("Key")
 
 
-class Poller(Generic[Key]):
-    """Descriptors and what each means to its owner."""
+class Poller:
+    """Descriptors that are watched. A hang-up or an error is told whatever is watched for."""
 
-    __slots__ = ("_keys", "_poll")
+    __slots__ = ("_poll", "_watched")
 
     def __init__(self) -> None:
         self._poll = select.poll()
-        self._keys: dict[int, Key] = {}
+        self._watched: set[int] = set()
 
-    def watch(self, descriptor: int, events: int, key: Key) -> None:
+    def watch(self, descriptor: int, events: int) -> None:
         """Starts watching, or changes what is watched for. READ, WRITE, both or 0."""
-        self._keys[descriptor] = key
+        self._watched.add(descriptor)
         self._poll.register(descriptor, events)
 
     def forget(self, descriptor: int) -> None:
         """Stops watching; harmless when it was not."""
-        if self._keys.pop(descriptor, None) is not None:
+        if descriptor in self._watched:
+            self._watched.discard(descriptor)
             self._poll.unregister(descriptor)
 
-    def wait(self, seconds: float | None) -> list[tuple[Key, int]]:
-        """What is ready, with READ set at an end of file or an error too; waits at most so long.
+    def wait(self, seconds: float | None) -> list[tuple[int, int]]:
+        """What is ready and how: READ, WRITE and poll's other bits; waits at most so long.
 
         Rounded up to the millisecond, so that a deadline has come when the wait is over.
         """
-        timeout = None if seconds is None else math.ceil(max(0.0, seconds) * 1000)
-        return [
-            (self._keys[descriptor], events | READ if events & _ENDED else events)
-            for descriptor, events in self._poll.poll(timeout)
-        ]
+        if seconds is None:
+            return self._poll.poll()
+        return self._poll.poll(math.ceil(seconds * 1000) if seconds > 0 else 0)

@@ -7,8 +7,8 @@ May not live here: decisions (policies), the order of the broker's steps, anythi
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
 
+from llmspell.records import TYPE_CHECKING
 from llmspell.supervisor.services.changes import FileChanges
 from llmspell.supervisor.services.context import CallContext
 from llmspell.supervisor.services.files import FileReading
@@ -19,10 +19,12 @@ from llmspell.supervisor.services.storage import Storage
 from llmspell.supervisor.services.walk import Walker
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from llmspell.policies.policy import Policy
     from llmspell.supervisor.services.web import Resolve, Web
 
-Service = Callable[[CallContext, dict[str, Any]], Any]
+Service = Callable[[CallContext, dict[str, "Any"]], "Any"]
 """Returns the value, or a coroutine of it. Raises `LlmspellError`."""
 
 

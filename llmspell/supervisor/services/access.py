@@ -7,16 +7,18 @@ used for the act.
 
 from __future__ import annotations
 
-from typing import Final, NoReturn
-
 from llmspell.errors import InternalError, InvalidInput
 from llmspell.policies.paths import FileRules
-from llmspell.policies.spell_path import SpellPath, parse_spell_path
+from llmspell.policies.spell_path import SpellPath
 from llmspell.policies.verdict import Verdict, deny
+from llmspell.records import TYPE_CHECKING
 from llmspell.supervisor.services.context import CallContext
 from llmspell.supervisor.services.failures import failure
 from llmspell.supervisor.services.walk import Place, Walker
 from llmspell.supervisor.services.whole import LEFTOVER
+
+if TYPE_CHECKING:
+    from typing import Final, NoReturn
 
 LEVELS_MAX: Final = 256
 """Names in one path: each is opened and judged, so a call's cost is bounded (FS-41)."""
@@ -28,7 +30,7 @@ class Access:
     `operation` is one of `policies.paths.OPERATIONS`, `action` the word for people (`append`).
     """
 
-    __slots__ = ("action", "context", "operation", "path", "rules", "spelled", "tree")
+    __slots__ = ("_located", "action", "context", "operation", "path", "rules", "spelled", "tree")
 
     def __init__(
         self,
@@ -45,7 +47,8 @@ class Access:
         self.action = action
         self.spelled = spelled
         self.tree = tree
-        self.path: SpellPath = parse_spell_path(spelled)
+        self.path: SpellPath
+        self.path, self._located = self.rules.find(spelled)
         if len(self.path.parts) > LEVELS_MAX:
             raise InvalidInput(f"a path has at most {LEVELS_MAX} levels")
         if operation == "write" and self.path.parts and LEFTOVER.fullmatch(self.path.parts[-1]):
@@ -74,7 +77,7 @@ class Access:
 
     def judge_spelled(self) -> str:
         """The first verdict; the absolute path it was on. Raises `Denied`."""
-        located = self.rules.locate(self.path)
+        located = self._located
         if located is None:
             self.refuse(
                 deny(
@@ -106,8 +109,11 @@ class Access:
         self.record(verdict)
         raise InternalError("a denial was taken for an allow")
 
-    def open(self, walker: Walker, *, follow_last: bool = True) -> Place:
-        """Judges, walks, judges again. The place's handles are of exactly what was judged."""
+    def open(self, walker: Walker, *, follow_last: bool = True, looking: bool = False) -> Place:
+        """Judges, walks, judges again. The place's handles are of exactly what was judged.
+
+        `looking`: the place may come without a handle of its own, with the status alone.
+        """
         located = self.judge_spelled()
         try:
             if self.path.root == "workspace":
@@ -119,6 +125,7 @@ class Access:
                 self.refuse,
                 follow_last=follow_last,
                 special_allowed=self.unrestricted,
+                looking=looking,
             )
         except OSError as error:
             raise failure(error, self.action, self.spelled) from None

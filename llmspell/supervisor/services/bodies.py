@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
-from typing import Final
 
 from llmspell.errors import OperationFailed
+from llmspell.records import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Final
 
 STEP: Final = 65_536
 """Most bytes that one step of decompression gives."""

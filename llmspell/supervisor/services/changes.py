@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import stat
-from typing import Final
 
 from llmspell.errors import InvalidInput, Missing
 from llmspell.policies.verdict import deny
+from llmspell.records import TYPE_CHECKING
 from llmspell.supervisor.services import tree
 from llmspell.supervisor.services.access import LEVELS_MAX, Access
 from llmspell.supervisor.services.context import Args, CallContext
@@ -17,6 +17,9 @@ from llmspell.supervisor.services.quota import Quota, measure
 from llmspell.supervisor.services.scratch import Scratch
 from llmspell.supervisor.services.walk import HANDLE, Place, Walker
 from llmspell.supervisor.services.whole import remove_leftovers, write_all, write_whole
+
+if TYPE_CHECKING:
+    from typing import Final
 
 WRITING: Final = (
     os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
@@ -242,8 +245,7 @@ class FileChanges:
             except FileExistsError:
                 quota.change(0, -1)
             following = os.open(name, HANDLE | os.O_DIRECTORY, dir_fd=place.parent)
-            os.close(place.parent)
-            place.parent = following
+            place.descend(following)
         place.absent = missing[-1:]
 
     def _writable(self, access: Access, place: Place) -> os.stat_result | None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from llmspell.records import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from llmspell.policies.policy import Policy
     from llmspell.policies.verdict import Verdict
 
-Args = dict[str, Any]
+Args = dict[str, "Any"]
 """A call's arguments, already checked against the API's description and with defaults filled."""
 
 

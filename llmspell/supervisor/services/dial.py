@@ -7,16 +7,20 @@ and the Host header carries stays the spell's; the address is the judged one (NW
 from __future__ import annotations
 
 import socket
-from collections.abc import Awaitable, Callable, Iterable
-from typing import Any, Final
+from collections.abc import Awaitable, Callable
 
 import httpcore
 
 from llmspell.errors import InternalError, OperationFailed
 from llmspell.policies.verdict import deny
+from llmspell.records import TYPE_CHECKING
 from llmspell.supervisor.services.context import CallContext
 from llmspell.supervisor.services.proxies import Proxy
 from llmspell.supervisor.services.weburl import WebUrl
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any, Final
 
 Resolve = Callable[[str, int], Awaitable[list[str]]]
 """Every address of a name, as text."""

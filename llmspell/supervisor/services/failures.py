@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import errno
 import os
-from typing import Final
 
 from llmspell.errors import InvalidInput, LlmspellError, Missing, OperationFailed
+from llmspell.records import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Final
 
 STORAGE: Final = 6002
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import stat
-from typing import Any, Final
 
 from llmspell.errors import Denied, InvalidInput, Missing, OperationFailed, UsageError
 from llmspell.policies import globs
 from llmspell.policies.verdict import allow
+from llmspell.records import TYPE_CHECKING
 from llmspell.supervisor.services import tree
 from llmspell.supervisor.services.access import Access
 from llmspell.supervisor.services.context import Args, CallContext
@@ -16,6 +16,9 @@ from llmspell.supervisor.services.failures import failure, wrong
 from llmspell.supervisor.services.scratch import Scratch
 from llmspell.supervisor.services.walk import Place, Walker, kind_of
 from llmspell.supervisor.services.whole import LEFTOVER
+
+if TYPE_CHECKING:
+    from typing import Any, Final
 
 READ_MAX: Final = 8 * 2**20
 """Most bytes of one read, so that the answer fits the channel's 16 MiB also as base64."""
@@ -86,7 +89,7 @@ class FileReading:
         if access.in_scratch:
             access.judge_scratch()
             return self._scratch.stat(access)
-        with access.open(self._walker) as place:
+        with access.open(self._walker, looking=True) as place:
             if place.status is None:
                 raise Missing(f"can't stat {access.spelled}: there is no such file or folder")
             return {
@@ -101,7 +104,7 @@ class FileReading:
             if access.in_scratch:
                 access.judge_scratch()
                 return self._scratch.exists(access)
-            with access.open(self._walker) as place:
+            with access.open(self._walker, looking=True) as place:
                 return place.status is not None
         except Denied:
             # The denial is on record; the answer itself is one that everybody may have.

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from typing import NamedTuple
 
 from llmspell.errors import ConfigurationError, InvalidInput
 from llmspell.policies.hostnames import parse_host, parse_port
+from llmspell.records import TYPE_CHECKING, NamedTuple
 from llmspell.supervisor.services.weburl import WebUrl
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class Proxy(NamedTuple):

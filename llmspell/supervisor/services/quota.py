@@ -6,11 +6,13 @@ counts. Two runs in one workspace measure the same folder and see each other's f
 
 from __future__ import annotations
 
-from typing import Final, Protocol
-
 from llmspell.errors import LimitExceeded
 from llmspell.policies.limits import Amount, Unlimited, describe_amount
+from llmspell.records import TYPE_CHECKING, Protocol
 from llmspell.supervisor.services import tree
+
+if TYPE_CHECKING:
+    from typing import Final
 
 FILES_MAX: Final = 10_000
 """Files and folders that a run may have in its scratch, its workspace, or add elsewhere."""

@@ -7,13 +7,16 @@ so that a spell can't take the supervisor's memory (FS-42, 44).
 from __future__ import annotations
 
 import time
-from typing import Any, Final
 
 from llmspell.errors import InvalidInput, Missing, OperationFailed
 from llmspell.policies.limits import Amount, stricter
+from llmspell.records import TYPE_CHECKING
 from llmspell.supervisor.services.access import Access
 from llmspell.supervisor.services.failures import wrong
 from llmspell.supervisor.services.quota import Quota
+
+if TYPE_CHECKING:
+    from typing import Any, Final
 
 MEMORY_MAX: Final = 256 * 2**20
 """Bytes a scratch may have however large the limit: it is memory."""

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import os
-from typing import Final
+
+from llmspell.records import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Final
 
 TYPES: Final = frozenset(
     {

@@ -6,11 +6,14 @@ import codecs
 import os
 import select
 import stat
-from collections.abc import Coroutine
-from typing import Any, Final
 
 from llmspell.errors import OperationFailed
+from llmspell.records import TYPE_CHECKING
 from llmspell.supervisor.services.context import Args, CallContext
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+    from typing import Any, Final
 
 PIECE: Final = 65_536
 """Bytes read at once; a piece of text is at most that long unless `length` says less."""

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from typing import Any, Final, NamedTuple
 
 from llmspell.channel import jsontext
 from llmspell.errors import InvalidInput, LimitExceeded
+from llmspell.records import TYPE_CHECKING, NamedTuple
 from llmspell.supervisor.services.context import Args, CallContext
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, Final
 
 KEY_MAX: Final = 256
 """Characters of a key."""

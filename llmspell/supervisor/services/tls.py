@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import ssl
-from collections.abc import Mapping
-from typing import Final
 
 from llmspell.errors import ConfigurationError
+from llmspell.records import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Final
 
 FILES: Final = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
 

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
-from typing import Final, NamedTuple
 
 from llmspell.errors import LimitExceeded, OperationFailed
+from llmspell.records import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Final
 
 ENTRIES_MAX: Final = 20_000
 """Entries looked at in one walk; more raises `LimitExceeded`."""

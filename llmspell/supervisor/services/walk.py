@@ -11,12 +11,16 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable, Iterable
-from typing import Final, NoReturn
+from collections.abc import Callable
 
 from llmspell.errors import IsolationRefused, Missing, OperationFailed
 from llmspell.policies.verdict import Verdict, deny
+from llmspell.records import TYPE_CHECKING, NamedTuple
 from llmspell.supervisor.services.special import SpecialFileSystems
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Final, NoReturn
 
 LINKS_MAX: Final = 40
 """Links followed for one path, as Linux itself does (path_resolution(7))."""
@@ -24,12 +28,17 @@ LINKS_MAX: Final = 40
 STEPS_MAX: Final = 5_000
 """Names opened for one path; a hostile tree of links can't make one call long."""
 
+PATHS_KEPT: Final = 1_024
+"""Paths whose root is remembered; a path has at most 4 KiB, so a few megabytes at the worst."""
+
 HANDLE: Final = getattr(os, "O_PATH", os.O_RDONLY | os.O_NONBLOCK) | os.O_CLOEXEC | os.O_NOFOLLOW
+
+HANDLE_OF_FOLDER: Final = HANDLE | os.O_DIRECTORY
 
 Judge = Callable[[str], None]
 """Given a real absolute path; returns when it is allowed and raises when it is not."""
 
-Refuse = Callable[[Verdict], NoReturn]
+Refuse = Callable[[Verdict], "NoReturn"]
 """Records a verdict that is a denial and raises it."""
 
 
@@ -40,12 +49,13 @@ class Root:
     is opened at first use so that it may be made in between, then kept.
     """
 
-    __slots__ = ("_handle", "path", "real")
+    __slots__ = ("_device", "_handle", "path", "real")
 
     def __init__(self, path: str) -> None:
         self.path = os.path.normpath(path)
         self.real = os.path.realpath(path)
         self._handle: int | None = None
+        self._device: int | None = None
         if os.path.isdir(self.real):
             self._handle = _open_real(self.real)
 
@@ -54,6 +64,12 @@ class Root:
         if self._handle is None:
             self._handle = _open_real(self.real)
         return self._handle
+
+    def device(self) -> int:
+        """The device number of what the handle holds; a handle can't change its object."""
+        if self._device is None:
+            self._device = os.fstat(self.handle()).st_dev
+        return self._device
 
     def make(self) -> None:
         """Makes the folder and what is missing above it, for the user only (0700)."""
@@ -65,12 +81,12 @@ class Root:
         """Lets the handle go."""
         if self._handle is not None:
             os.close(self._handle)
-            self._handle = None
+            self._handle = self._device = None
 
 
 def _open_real(real: str) -> int:
     """Opens a folder whose path was resolved before; a link in it by now is refused (ELOOP)."""
-    flags = HANDLE | os.O_DIRECTORY
+    flags = HANDLE_OF_FOLDER
     current = os.open("/", flags)
     for name in real.split("/"):
         if name:
@@ -83,14 +99,15 @@ def _open_real(real: str) -> int:
 
 
 class Place:
-    """Where a walk ended. Owns its handles; use it in a `with`.
+    """Where a walk ended. Owns its handles, but for a `lent` parent; use it in a `with`.
 
-    `parent` and `name` say where the object hangs (`name` is empty for the root itself),
-    `handle` and `status` are of the object and None when it is absent, `absent` holds the names
-    that don't exist (more than one when folders on the way are missing).
+    `parent` and `name` say where the object hangs (`name` is empty for the root itself); a parent
+    that is lent is the root's own handle and stays open. `handle` and `status` are of the object
+    and None when it is absent; `handle` is None too when the walk was for looking only. `absent`
+    holds the names that don't exist (more than one when folders on the way are missing).
     """
 
-    __slots__ = ("absent", "handle", "names", "parent", "root", "status")
+    __slots__ = ("_path", "absent", "handle", "lent", "names", "parent", "root", "status")
 
     def __init__(
         self,
@@ -100,9 +117,13 @@ class Place:
         handle: int | None,
         status: os.stat_result | None,
         absent: tuple[str, ...],
+        lent: bool,
+        path: str | None = None,
     ) -> None:
+        self._path = path
         self.root = root
         self.parent = parent
+        self.lent = lent
         self.names = names
         self.handle = handle
         self.status = status
@@ -116,7 +137,9 @@ class Place:
     @property
     def path(self) -> str:
         """The real absolute path; for rules and never for a spell's eyes."""
-        return real_path(self.root, self.names)
+        if self._path is None:
+            self._path = real_path(self.root, self.names)
+        return self._path
 
     @property
     def kind(self) -> str:
@@ -125,9 +148,17 @@ class Place:
 
     def close(self) -> None:
         """Lets both handles go."""
-        os.close(self.parent)
+        if not self.lent:
+            os.close(self.parent)
         if self.handle is not None:
             os.close(self.handle)
+
+    def descend(self, handle: int) -> None:
+        """Takes a folder's handle for the parent instead of the one it was."""
+        if not self.lent:
+            os.close(self.parent)
+        self.parent = handle
+        self.lent = False
 
     def __enter__(self) -> Place:
         return self
@@ -154,7 +185,7 @@ def real_path(root: Root, names: Iterable[str]) -> str:
 class Walker:
     """Walks spell paths from the roots of one session."""
 
-    __slots__ = ("_roots", "_special")
+    __slots__ = ("_found", "_roots", "_special")
 
     def __init__(self, roots: Iterable[str], special: SpecialFileSystems | None = None) -> None:
         if os.open not in os.supports_dir_fd:
@@ -165,6 +196,18 @@ class Walker:
         unique = {os.path.normpath(path) for path in [*roots, "/"]}
         self._roots = [Root(path) for path in sorted(unique, key=len, reverse=True)]
         self._special = SpecialFileSystems() if special is None else special
+        self._found: dict[str, _Course] = {}
+
+    def _course(self, path: str) -> _Course:
+        # The roots never change, so neither does the answer.
+        known = self._found.get(path)
+        if known is None:
+            root, names = self.root_of(path)
+            known = _Course(root, names, real_path(root, names))
+            if len(self._found) >= PATHS_KEPT:
+                self._found.clear()
+            self._found[path] = known
+        return known
 
     def root_of(self, path: str) -> tuple[Root, list[str]]:
         """The innermost root that covers `path` and the names below it."""
@@ -189,46 +232,108 @@ class Walker:
         *,
         follow_last: bool = True,
         special_allowed: bool = False,
+        looking: bool = False,
     ) -> Place:
         """Opens `path` (absolute, normalised, already judged as it is spelled).
+
+        `looking`: only the status is wanted, so the place may come without a handle of its own.
 
         `judge` is called with the real path whenever a link changed it and at the end. A link
         that leads out of the root, and a special file system unless `special_allowed`, are
         `refuse`d. Raises what those raise, `OSError`, and `OperationFailed` for a maze of links.
         """
-        root, parts = self.root_of(path)
-        walk = _Walk(root, parts, judge, refuse)
+        course = self._course(path)
+        place = _straight(course, looking)
+        if place is None:
+            walk = _Walk(course.root, course.names, judge, refuse)
+            try:
+                place = walk.run(follow_last)
+            except BaseException:
+                walk.abandon()
+                raise
         try:
-            place = walk.run(follow_last)
-        except BaseException:
-            walk.abandon()
-            raise
-        try:
-            if not special_allowed:
-                for handle in (place.parent, place.handle):
-                    if handle is not None and self._special.holds(os.fstat(handle).st_dev):
-                        refuse(
-                            deny(
-                                "files.special-filesystem",
-                                "kernel and device file systems are not for spells",
-                            )
-                        )
+            if not special_allowed and self._is_special(place):
+                refuse(
+                    deny(
+                        "files.special-filesystem",
+                        "kernel and device file systems are not for spells",
+                    )
+                )
             judge(place.path)
         except BaseException:
             place.close()
             raise
         return place
 
+    def _is_special(self, place: Place) -> bool:
+        device = place.root.device() if place.lent else os.fstat(place.parent).st_dev
+        if self._special.holds(device):
+            return True
+        status = place.status
+        return status is not None and status.st_dev != device and self._special.holds(status.st_dev)
+
+
+class _Course(NamedTuple):
+    """Where a path leads when no link is on it: the root, the names below, the real path."""
+
+    root: Root
+    names: list[str]
+    real: str
+
+
+def _straight(course: _Course, looking: bool) -> Place | None:
+    """The walk along folders to a name that is no link; None for all else.
+
+    Most paths are so, and this is the walk below with nothing to remember on the way: the same
+    opening name by name, where `O_DIRECTORY` refuses a link as it refuses a file. After None
+    nothing is open and the walk begins anew.
+    """
+    root, names, real = course
+    if not names or ".." in names:
+        return None
+    lent, handle = True, -1
+    try:
+        current = root.handle()
+        for name in names[:-1]:
+            following = os.open(name, HANDLE_OF_FOLDER, dir_fd=current)
+            if not lent:
+                os.close(current)
+            current, lent = following, False
+    except OSError:
+        if not lent:
+            os.close(current)
+        return None
+    name = names[-1]
+    try:
+        if looking:
+            status = os.stat(name, dir_fd=current, follow_symlinks=False)
+        else:
+            handle = os.open(name, HANDLE, dir_fd=current)
+            status = os.fstat(handle)
+        if not stat.S_ISLNK(status.st_mode):
+            opened = None if looking else handle
+            return Place(root, current, names[:], opened, status, (), lent, real)
+    except FileNotFoundError:
+        return Place(root, current, names[:], None, None, (name,), lent, real)
+    except OSError:
+        pass  # The slow walk meets it again, and tells.
+    if handle >= 0:
+        os.close(handle)
+    if not lent:
+        os.close(current)
+    return None
+
 
 class _Walk:
     """One walk under way: the names behind it, the handle it stands on, the names ahead."""
 
-    __slots__ = ("ahead", "current", "judge", "links", "names", "refuse", "root", "steps")
+    __slots__ = ("ahead", "current", "judge", "lent", "links", "names", "refuse", "root", "steps")
 
     def __init__(self, root: Root, parts: list[str], judge: Judge, refuse: Refuse) -> None:
         self.root = root
         self.names: list[str] = []
         self.current = -1
+        self.lent = False
         self.ahead = parts[::-1]
         self.judge = judge
         self.refuse = refuse
@@ -236,9 +341,14 @@ class _Walk:
         self.steps = 0
 
     def abandon(self) -> None:
-        if self.current >= 0:
+        if self.current >= 0 and not self.lent:
             os.close(self.current)
-            self.current = -1
+        self.current = -1
+
+    def stand_on(self, handle: int) -> None:
+        self.abandon()
+        self.current = handle
+        self.lent = False
 
     def run(self, follow_last: bool) -> Place:
         try:
@@ -271,8 +381,7 @@ class _Walk:
             except BaseException:
                 os.close(handle)
                 raise
-            os.close(self.current)
-            self.current = handle
+            self.stand_on(handle)
             self.names.append(name)
         # The path ends on the root (its own parent here), or on a folder by way of "..".
         last = "."
@@ -281,19 +390,20 @@ class _Walk:
             last = names[-1]
             self.restart(names[:-1])
             self.names.append(last)
-        handle = os.open(last, HANDLE | os.O_DIRECTORY, dir_fd=self.current)
+        handle = os.open(last, HANDLE_OF_FOLDER, dir_fd=self.current)
         return self.arrived(handle, os.fstat(handle))
 
     def arrived(self, handle: int, status: os.stat_result) -> Place:
         parent, self.current = self.current, -1
-        return Place(self.root, parent, self.names, handle, status, ())
+        return Place(self.root, parent, self.names, handle, status, (), self.lent)
 
     def absent(self, name: str) -> Place:
         missing = (name, *reversed(self.ahead))
         if ".." in missing:
             raise FileNotFoundError(2, "No such file or directory")
         parent, self.current = self.current, -1
-        return Place(self.root, parent, [*self.names, *missing], None, None, missing)
+        names = [*self.names, *missing]
+        return Place(self.root, parent, names, None, None, missing, self.lent)
 
     def follow(self, target: str) -> None:
         self.links += 1
@@ -322,12 +432,12 @@ class _Walk:
         """Stands on root/names again by walking there: `..` is never asked of the kernel."""
         self.abandon()
         self.names = []
-        self.current = os.dup(self.root.handle())
+        self.current = self.root.handle()
+        self.lent = True
         for name in names:
             self.count_step()
-            handle = os.open(name, HANDLE | os.O_DIRECTORY, dir_fd=self.current)
-            os.close(self.current)
-            self.current = handle
+            handle = os.open(name, HANDLE_OF_FOLDER, dir_fd=self.current)
+            self.stand_on(handle)
             self.names.append(name)
 
     def count_step(self) -> None:

@@ -8,11 +8,11 @@ an address outlives the call it was made for.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from llmspell.errors import InvalidInput, LimitExceeded, OperationFailed
 from llmspell.policies.limits import Amount, Limits, Unlimited
 from llmspell.policies.verdict import deny
+from llmspell.records import TYPE_CHECKING, NamedTuple
 from llmspell.supervisor.services.bodies import Unpacker, text_or_bytes
 from llmspell.supervisor.services.context import Args, CallContext
 from llmspell.supervisor.services.webheaders import (
@@ -26,6 +26,7 @@ from llmspell.supervisor.services.weburl import WebUrl, parse_url, with_query
 if TYPE_CHECKING:
     import asyncio
     import ssl
+    from typing import Any, Final
 
     import httpcore
 

@@ -6,12 +6,14 @@ library parsers drop or reinterpret them and so let checker and dialler disagree
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Final, NamedTuple
-
 from llmspell.errors import InvalidInput
 from llmspell.policies.hostnames import Host, parse_host, parse_port
 from llmspell.policies.hosts import DEFAULT_PORTS
+from llmspell.records import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any, Final
 
 URL_MAX: Final = 8_192
 """Characters of a URL, as most servers take."""

@@ -13,7 +13,11 @@ import re
 import stat
 import time
 from itertools import islice
-from typing import Final
+
+from llmspell.records import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Final
 
 LEFTOVER: Final = re.compile(r"\.llmspell-[0-9a-f]{16}\.tmp")
 """Names that writing uses for moments; spells can't use them."""

@@ -122,6 +122,7 @@ def test_KX_01_KX_02_a_foreign_entry_ends_the_worker(act: str, level: str) -> No
     assert end_of("exit", 7, level=level)[:2] == [7, None]
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("uid", UIDS)
 @pytest.mark.parametrize("taken", [frozenset(), frozenset({"pidns"})], ids=["waiter", "alone"])
 def test_ends_are_mirrored_with_what_they_used(uid: int | None, taken: frozenset[str]) -> None:

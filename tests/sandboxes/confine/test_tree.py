@@ -73,6 +73,7 @@ def has_pid_namespace() -> bool:
     return "pidns" in probe(native.program("launch")).layers
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("uid", UIDS)
 @pytest.mark.parametrize("level", ["none", "medium"])
 def test_PR_04_a_kill_takes_the_whole_tree(level: str, uid: int | None, marker: str) -> None:

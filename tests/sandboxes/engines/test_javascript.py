@@ -9,7 +9,7 @@ import pytest
 from llmspell.errors import OperationFailed
 from tests.parity.workers import Ended, run, worker
 
-KINDS = ("bare", "medium", "high")
+KINDS = ("bare", "medium", "forked", "high")
 ECHO = {"storage.set": lambda args: args["value"], "fs.read": lambda args: args["path"] + "!"}
 
 

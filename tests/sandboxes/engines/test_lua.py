@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from llmspell.channel.jsontext import Malformed, decode
 from tests.parity.workers import Ended, run, worker
 
-KINDS = ("bare", "medium", "high")
+KINDS = ("bare", "medium", "forked", "high")
 
 
 def lua(source: str, answers: Any = None, **fields: Any) -> Ended:

@@ -20,7 +20,26 @@ MAIN = str(SANDBOXES / "engines" / "main.py")
 
 @pytest.mark.parametrize(
     "words",
-    [[], ["--engine"], ["--engine", "ruby"], ["--unknown", "x"], ["--site", "/x"]],
+    [
+        [],
+        ["--engine"],
+        ["--engine", "ruby"],
+        ["--unknown", "x"],
+        ["--site", "/x"],
+        ["--engine", "lua", "--zygote", "0", "--confine", "/x"],
+        ["--engine", "lua", "--zygote", "1"],
+        # A module from elsewhere may have seeded itself when it was loaded.
+        [
+            "--engine",
+            "python",
+            "--zygote",
+            "1",
+            "--confine",
+            "/x",
+            "--modules",
+            "json,numpy.random",
+        ],
+    ],
 )
 def test_a_wrong_command_line_is_64(words: list[str]) -> None:
     done = subprocess.run([sys.executable, "-I", "-S", MAIN, *words], check=False)

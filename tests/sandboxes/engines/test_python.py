@@ -16,8 +16,8 @@ from llmspell.channel import messages
 from llmspell.errors import OperationFailed, WorkerViolation
 from tests.parity.workers import Ended, drive, run, worker
 
-HELD = ("medium", "high")
-KINDS = ("bare", "medium", "high")
+HELD = ("medium", "forked", "high")
+KINDS = ("bare", "medium", "forked", "high")
 
 
 def py(source: str, answers: Any = None, **fields: Any) -> Ended:

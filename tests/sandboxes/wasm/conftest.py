@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -17,10 +18,14 @@ def own_preludes(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.M
     monkeypatch.setattr(guests, "PRELUDES", folder)
 
 
-@pytest.fixture(autouse=True, scope="session")
-def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture(scope="session")
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One compile of each guest for all these tests, and none of it in the user's cache."""
-    patch = pytest.MonkeyPatch()
-    folder = tmp_path_factory.mktemp("cache")
-    patch.setenv("XDG_CACHE_HOME", str(folder))
-    return folder
+    kept = os.environ.get("LLMSPELL_TEST_CACHE")
+    return Path(kept) if kept else tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(autouse=True)
+def own_cache(compiled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # For each test anew: what other folders' tests start must not find this one.
+    monkeypatch.setenv("XDG_CACHE_HOME", str(compiled))

@@ -53,11 +53,24 @@ const addTimers = () => {
   setGlobal("clearInterval", P.clearTimeout);
 };
 
+// The engine counts from its boot, which was long ago where a zygote or an image was booted.
+const restartClock = () => {
+  const native = globalThis.performance;
+  if (native === undefined) return;
+  const { now } = native, passed = now();
+  const clock = { now() { return now() - passed; } };
+  defineProperty(clock, "timeOrigin", { __proto__: null, value: native.timeOrigin + passed, enumerable: true });
+  defineProperty(globalThis, "performance", { __proto__: null, value: clock });
+};
+
+// At boot: what a zygote has by then, its children share.
+addApi();
+addConsole();
+addTimers();
+
 P.makeEnvironment = () => {
   const { run } = P;
-  addApi();
-  addConsole();
-  addTimers();
+  restartClock();
   setGlobal("params", run.params ?? {});
   setGlobal("args", run.args ?? []);
   setGlobal("env", run.env ?? {});

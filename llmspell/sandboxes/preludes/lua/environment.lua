@@ -52,6 +52,10 @@ local function add_api(env)
   env.util = read_only("util", { sleep = P.modules.async.sleep })
 end
 
+-- Made at boot: what a zygote has by then, its children share.
+local api = {}
+add_api(api)
+
 local function restricted(env)
   for _, name in ipairs(PLAIN) do env[name] = original[name] end
   for _, library in ipairs(LIBRARIES) do
@@ -113,7 +117,7 @@ function P.make_environment()
   local free = P.run.profile == "none" and original.require ~= nil
   if free then unrestricted(env) else restricted(env) end
   local real_os, real_debug = env.os, env.debug
-  add_api(env)
+  for name, value in pairs(api) do env[name] = value end
   env.print = P.print
   if free then
     -- The language's own, but where our channel is the only way out.

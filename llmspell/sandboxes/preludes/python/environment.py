@@ -54,8 +54,11 @@ class _Run:
 RUN = _Run()
 FS: dict[str, Callable[..., Any]] = {}
 FACADES: dict[str, Any] = {}
-ALLOWED: set[str] = set()
-SPELL_BUILTINS: dict[str, Any] = {}
+# Filled as far as no run decides: what a zygote makes at its boot, its children share.
+ALLOWED: set[str] = {*SAFE_MODULES, *INNER_MODULES}
+SPELL_BUILTINS: dict[str, Any] = dict(vars(builtins))
+for _name in ("breakpoint", "help", "copyright", "credits", "license"):
+    SPELL_BUILTINS.pop(_name, None)
 
 LOCAL_FUNCTIONS: dict[str, dict[str, Any]] = {
     "async": {name: getattr(Async, name) for name in dir(Async) if name[0] != "_"},
@@ -97,14 +100,7 @@ def api_globals() -> dict[str, Any]:
     return result
 
 
-def make_builtins() -> dict[str, Any]:
-    """The built-in names of a restricted spell."""
-    names = dict(vars(builtins))
-    for name in ("breakpoint", "help", "copyright", "credits", "license"):
-        names.pop(name, None)
-    names["open"] = open_file if "io" in RUN.modules else refuse_open
-    names["__import__"] = guarded_import
-    return names
+API_GLOBALS = api_globals()
 
 
 def system_facade(args: list[str]) -> Any:
@@ -162,8 +158,9 @@ def make_world(run: Any) -> dict[str, Any]:
         sys.meta_path.append(cast(Any, OwnFinder))
         world["__builtins__"] = builtins
     else:
-        ALLOWED.update(SAFE_MODULES, INNER_MODULES, RUN.modules)
-        SPELL_BUILTINS.update(make_builtins())
+        ALLOWED.update(RUN.modules)
+        SPELL_BUILTINS["open"] = open_file if "io" in RUN.modules else refuse_open
+        SPELL_BUILTINS["__import__"] = guarded_import
         FACADES.update({} if "sys" in RUN.modules else {"sys": system_facade(args)})
         FACADES["io"] = io_facade()
         world["__builtins__"] = SPELL_BUILTINS
@@ -171,7 +168,7 @@ def make_world(run: Any) -> dict[str, Any]:
     if RUN.profile == "none":
         vars(builtins).update(input=read_input, exit=sys.exit, quit=sys.exit)
     sys.modules["__main__"] = main
-    world.update(api_globals())
+    world.update(API_GLOBALS)
     world.update(params=run.get("params") or Record(), args=args, env=dict(run.get("env") or {}))
     world.update(ENGINE="python", SECURITY_LEVEL=RUN.profile)
     world.update(run.get("globals") or {})

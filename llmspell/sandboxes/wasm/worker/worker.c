@@ -3,6 +3,7 @@
  *   llmspell-worker run --engine lua|javascript|python --wasmtime LIBRARY --module MACHINE_CODE
  *                       --prelude FILE --memory BYTES [--image FILE]
  *   llmspell-worker image (the same, without --image)
+ *   llmspell-worker zygote …                      (as run; forks a worker for each order)
  *   llmspell-worker compile --wasmtime LIBRARY --input FILE.wasm --output-fd N
  *   llmspell-worker version --wasmtime LIBRARY
  *
@@ -135,6 +136,26 @@ static void confine(void) {
   }
 }
 
+static void prepare_zygote(void) {
+  if (confine_stage1() != 0 || confine_zygote_prepare() != 0) {
+    refuse_with(EXIT_UNCONFINED, "no zygote: %s", confine_error());
+  }
+}
+
+/* Forks a worker for each order and comes back in each of them, confined, with a channel of its own.
+ * Until then only our own prelude ran. */
+static void serve_as_zygote(const char *engine) {
+  if (confine_zygote_serve() != 0) {
+    refuse_with(EXIT_UNCONFINED, "no zygote: %s", confine_error());
+  }
+  channel_open(CHANNEL);
+  load_plan();
+  if (confine_stage2() != 0) {
+    refuse_with(EXIT_UNCONFINED, "the confinement failed: %s", confine_error());
+  }
+  message_hello(engine, confine_report_json());
+}
+
 static const struct engine_end NO_ROOM = {true, "memory",
                                          "the memory limit is too small for the engine"};
 
@@ -199,10 +220,12 @@ _Noreturn static void send_image(uint32_t stack_before) {
   _exit(EXIT_DONE);
 }
 
-_Noreturn static void run(int count, char **words, bool makes_image) {
+enum mode { RUN, IMAGE, ZYGOTE };
+
+_Noreturn static void run(int count, char **words, enum mode mode) {
   struct option options[] = {{"--engine", NULL},  {"--wasmtime", NULL}, {"--module", NULL},
                              {"--prelude", NULL}, {"--memory", NULL},   {"--image", NULL}};
-  parse(count, words, options, makes_image ? 5 : 6, 5);
+  parse(count, words, options, mode == IMAGE ? 5 : 6, 5);
   const char *engine = options[0].value;
   const char *image = options[5].value;
   if (strcmp(engine, "python") != 0 && strcmp(engine, "lua") != 0 &&
@@ -224,8 +247,12 @@ _Noreturn static void run(int count, char **words, bool makes_image) {
   engine_load(options[2].value, &hostcall_imports, memory, stack);
   bool has_room = image == NULL || engine_resume(image);
 
-  confine();
-  message_hello(engine, confine_report_json());
+  if (mode == ZYGOTE) {
+    prepare_zygote();
+  } else {
+    confine();
+    message_hello(engine, confine_report_json());
+  }
   wasmtime_val_raw_t stack_pointer = {0};
   struct engine_end end = NO_ROOM;
   if (has_room) {
@@ -234,10 +261,16 @@ _Noreturn static void run(int count, char **words, bool makes_image) {
   if (!end.trapped && image == NULL) {
     end = boot(&prelude);
   }
-  if (!end.trapped && makes_image) {
+  if (!end.trapped && mode == IMAGE) {
     send_image((uint32_t)stack_pointer.i32);
   }
-  finish(end.trapped ? end : run_spell());
+  if (end.trapped) {
+    finish(end);
+  }
+  if (mode == ZYGOTE) {
+    serve_as_zygote(engine);
+  }
+  finish(run_spell());
 }
 
 static void limit(int resource, rlim_t most) {
@@ -275,10 +308,13 @@ static int version(int count, char **words) {
 
 int main(int count, char **words) {
   if (count >= 2 && strcmp(words[1], "run") == 0) {
-    run(count - 2, words + 2, false);
+    run(count - 2, words + 2, RUN);
   }
   if (count >= 2 && strcmp(words[1], "image") == 0) {
-    run(count - 2, words + 2, true);
+    run(count - 2, words + 2, IMAGE);
+  }
+  if (count >= 2 && strcmp(words[1], "zygote") == 0) {
+    run(count - 2, words + 2, ZYGOTE);
   }
   if (count >= 2 && strcmp(words[1], "compile") == 0) {
     _exit(compile(count - 2, words + 2));
@@ -286,5 +322,5 @@ int main(int count, char **words) {
   if (count >= 2 && strcmp(words[1], "version") == 0) {
     _exit(version(count - 2, words + 2));
   }
-  refuse("the first argument is run, image, compile or version");
+  refuse("the first argument is run, image, zygote, compile or version");
 }

@@ -1,0 +1,1 @@
+"""Shards without processes: what travels, and who goes where."""
