@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+from typing import TYPE_CHECKING
 
 from llmspell.cli import main
 from llmspell.cli import run as command
@@ -20,7 +21,10 @@ from llmspell.supervisor.drivers.blocking import Sink
 from llmspell.supervisor.pool import Pool
 from llmspell.supervisor.prepare import Prepared, RunOptions, prepare
 from llmspell.supervisor.result import Result, Status
-from llmspell.supervisor.runner import InterruptPort, begin
+from llmspell.supervisor.runner import begin
+
+if TYPE_CHECKING:
+    from llmspell.supervisor.runner import InterruptPort
 
 SPARES = int(os.environ.pop("LLMSPELL_TEST_SPARES", "0"))
 NOT_FORKED = 99
