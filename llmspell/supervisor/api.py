@@ -107,6 +107,7 @@ class Supervisor:
         zygotes: bool = True,
         spares: int = 2,
         shards: int = 1,
+        script_cache_size: int = 100,
     ) -> None:
         """`total` is what all runs together may use; a run that never fits is refused at once.
 
@@ -115,12 +116,15 @@ class Supervisor:
         engines, of which each tenant has its own, and up to `spares` confined workers wait for each
         kind of run. With `shards` above 1 the sessions live in so many trusted helper processes
         (needs the extra `llmspell[shards]`), each with zygotes of its own, and this process only
-        places them. Raises `UsageError` for bounds that are none.
+        places them. What the sources of the last `script_cache_size` spells tell is kept from run
+        to run, in each process; 0 keeps nothing. Raises `UsageError` for bounds that are none.
         """
         if type(shards) is not int or not 1 <= shards <= SHARDS_MAX:
             raise UsageError(f"shards is a whole number from 1 to {SHARDS_MAX}, not {shards!r}")
         from llmspell.supervisor.gate import Bounds, Gate
+        from llmspell.supervisor.script_cache import ScriptCache
 
+        self._scripts = ScriptCache(script_cache_size)
         self._bounds = Bounds(total, in_flight, waiting, wait, per_tenant)
         self._gate = Gate(self._bounds)
         self._runs: set[Run] = set()
@@ -135,7 +139,9 @@ class Supervisor:
         if self._shard_count > 1:
             from llmspell.supervisor.shards.home import Shards
 
-            self._shards = Shards(self._shard_count, self._bounds, self._zygotes, self._spares)
+            self._shards = Shards(
+                self._shard_count, self._bounds, self._zygotes, self._spares, self._scripts.size
+            )
             await self._shards.start()
         elif self._zygotes:
             from llmspell.supervisor.pool import Pool
@@ -243,7 +249,7 @@ class Supervisor:
             raise UsageError("the supervisor is not open", hint="use: async with Supervisor()")
         prepared = None
         if self._shards is None and self._gate.room_at_once:
-            prepared = prepare(spell, options)
+            prepared = prepare(spell, options, self._scripts.script(spell))
             policy = prepared.plan.policy
         else:
             policy = choose_policy(spell, options)
@@ -313,7 +319,7 @@ class Supervisor:
         if self._shards is not None:
             work = await self._shards.place(spell, options, sink, tenant, on_begin)
             return await run.drive(work)
-        prepared = prepare(spell, options)
+        prepared = prepare(spell, options, self._scripts.script(spell))
         try:
             taken.check(_needed(prepared.plan.policy))
             return await run.drive(self._local(prepared, sink, tenant, on_begin))

@@ -5,11 +5,11 @@ from __future__ import annotations
 from llmspell import __version__
 from llmspell.channel.messages import EFFECTS, Hello
 from llmspell.channel.states import Role
-from llmspell.digests import sha256
 from llmspell.errors import IsolationRefused, LlmspellError, WorkerViolation
 from llmspell.records import TYPE_CHECKING, NamedTuple
 from llmspell.supervisor.ending import Ending, number_of
 from llmspell.supervisor.result import Isolation, Usage
+from llmspell.supervisor.script_cache import Script
 from llmspell.supervisor.worker import engine_name, level_for
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ class SessionPlan(NamedTuple):
     env: Mapping[str, str]
     keep_output: bool
     check: bool = False
+    script: Script | None = None
 
     @property
     def audit_path(self) -> str | None:
@@ -48,11 +49,11 @@ class SessionPlan(NamedTuple):
 
     def start_record(self) -> dict[str, Any]:
         """What the first audit record says."""
-        source = self.spell.source.encode("utf-8")
+        script = self.script or Script.of(self.spell)
         return {
             "spell": self.spell.name,
             "engine": self.spell.engine,
-            "sha256": sha256(source),
+            "sha256": script.digest,
             "profile": self.policy.profile,
             "policy": list(self.policy.origin),
         }

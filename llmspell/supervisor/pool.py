@@ -82,7 +82,7 @@ class Pool:
                 else:
                     crew.starts.append({"start": "fork"})
                     return process
-            described = worker.describe(role, policy, spell)
+            described = worker.describe(role, policy, spell, prepared.plan.script)
             ours.send(described.preamble)
             return worker.start(described, theirs)
 

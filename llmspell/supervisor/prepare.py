@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from llmspell.policies.policy import Policy
     from llmspell.spells.spell import Spell
     from llmspell.supervisor.decide import Decided
+    from llmspell.supervisor.script_cache import Script
 
 __all__ = ["Prepared", "RunOptions", "choose_policy", "complete", "manifest_of", "prepare"]
 
@@ -40,12 +41,12 @@ class Prepared(NamedTuple):
         self.plan.audit.abandon()
 
 
-def prepare(spell: Spell, options: RunOptions) -> Prepared:
+def prepare(spell: Spell, options: RunOptions, script: Script | None = None) -> Prepared:
     """Everything a run needs. Raises `UsageError` in words; leaves nothing open then."""
-    return complete(decide(spell, options))
+    return complete(decide(spell, options), script)
 
 
-def complete(decided: Decided) -> Prepared:
+def complete(decided: Decided, script: Script | None = None) -> Prepared:
     """What was decided, with all that acts on it. Leaves nothing open when it raises."""
     policy, options, record = decided.policy, decided.options, decided.record
     masker = Masker(_known_secrets())
@@ -76,6 +77,7 @@ def complete(decided: Decided) -> Prepared:
             env=_environment(policy),
             keep_output=options.keep_output,
             check=options.check,
+            script=script,
         )
     except BaseException:
         if services is not None:

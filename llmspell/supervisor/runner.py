@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from llmspell.supervisor.options import RunOptions
     from llmspell.supervisor.prepare import Prepared
     from llmspell.supervisor.result import Result
+    from llmspell.supervisor.script_cache import Script
     from llmspell.supervisor.session import Session
 
     class InterruptPort(Protocol):
@@ -116,12 +117,13 @@ async def _go_on(
 
 def launcher(prepared: Prepared) -> Launch:
     """How this run's workers are started."""
-    return _launcher(prepared.plan.policy, prepared.plan.spell)
+    plan = prepared.plan
+    return _launcher(plan.policy, plan.spell, plan.script)
 
 
-def _launcher(policy: Policy, spell: Spell) -> Launch:
+def _launcher(policy: Policy, spell: Spell, script: Script | None = None) -> Launch:
     def launch(role: Role, ours: socket.socket, theirs: int) -> Process:
-        described = worker.describe(role, policy, spell)
+        described = worker.describe(role, policy, spell, script)
         ours.send(described.preamble)
         return worker.start(described, theirs)
 

@@ -6,12 +6,13 @@ worker which has read untrusted text, so it would be untrusted bytes in every la
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from typing import TYPE_CHECKING, Final, NamedTuple
-
+from llmspell.digests import sha256
 from llmspell.errors import UsageError
+from llmspell.records import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    from typing import Final
+
     from llmspell.spells.spell import Spell
 
 SIZE: Final = 100
@@ -41,9 +42,7 @@ class Script:
     def digest(self) -> str:
         """The source's sha256 in hexadecimal, as the audit names it."""
         if self._digest is None:
-            import hashlib
-
-            self._digest = hashlib.sha256(self._source.encode("utf-8")).hexdigest()
+            self._digest = sha256(self._source.encode("utf-8"))
         return self._digest
 
     @property
@@ -75,8 +74,8 @@ class ScriptCache:
     def __init__(self, size: int = SIZE) -> None:
         if isinstance(size, bool) or not isinstance(size, int) or size < 0:
             raise UsageError(f"script_cache_size is a number of scripts from 0, not {size!r}")
-        self._size = size
-        self._kept: OrderedDict[tuple[str, str], Script] = OrderedDict()
+        self.size = size
+        self._kept: dict[tuple[str, str], Script] = {}
         self._characters = 0
         self._hits = 0
         self._misses = 0
@@ -84,19 +83,20 @@ class ScriptCache:
     def script(self, spell: Spell) -> Script:
         """The spell's script, from the cache where it is there."""
         key = (spell.engine, spell.source)
-        kept = self._kept.get(key)
+        kept = self._kept.pop(key, None)
         if kept is not None:
-            self._kept.move_to_end(key)
+            self._kept[key] = kept  # the last used are the last
             self._hits += 1
             return kept
         self._misses += 1
         made = Script.of(spell)
-        if self._size and len(spell.source) <= SOURCE_MOST:
+        if self.size and len(spell.source) <= SOURCE_MOST:
             self._kept[key] = made
             self._characters += len(spell.source)
-            while len(self._kept) > self._size or self._characters > SOURCE_MOST:
-                (_, source), _ = self._kept.popitem(last=False)
-                self._characters -= len(source)
+            while len(self._kept) > self.size or self._characters > SOURCE_MOST:
+                oldest = next(iter(self._kept))
+                del self._kept[oldest]
+                self._characters -= len(oldest[1])
         return made
 
     def counts(self) -> Counts:

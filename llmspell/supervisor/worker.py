@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from llmspell.policies.policy import Policy
     from llmspell.spells.spell import Spell
     from llmspell.supervisor.guests import Guest
+    from llmspell.supervisor.script_cache import Script
 
 PACKAGE: Final = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
 BUILT: Final = f"{PACKAGE}/sandboxes/_built"
@@ -61,12 +62,15 @@ def level_for(role: Role, policy: Policy) -> str:
     return "medium" if role is Role.TOOLS else policy.confinement.level
 
 
-def describe(role: Role, policy: Policy, spell: Spell) -> Start:
-    """Everything needed to start a worker. Raises `IsolationRefused` when a part is missing."""
+def describe(role: Role, policy: Policy, spell: Spell, script: Script | None = None) -> Start:
+    """Everything needed to start a worker. Raises `IsolationRefused` when a part is missing.
+
+    `script` is the spell's, where it was kept.
+    """
     level = level_for(role, policy)
     if role is Role.SPELL and level == "high":
         return _wasm(policy, spell.engine)
-    return _native(role, level, policy, spell)
+    return _native(role, level, policy, spell, script)
 
 
 def start(described: Start, channel: int) -> Process:
@@ -205,7 +209,7 @@ def wasm_command(guest: Guest, memory: int, mode: str = "run") -> tuple[str, ...
     )
 
 
-def _native(role: Role, level: str, policy: Policy, spell: Spell) -> Start:
+def _native(role: Role, level: str, policy: Policy, spell: Spell, script: Script | None) -> Start:
     tools = role is Role.TOOLS
     confinement = confinement_of(role, policy)
     if level == "low":
@@ -220,10 +224,10 @@ def _native(role: Role, level: str, policy: Policy, spell: Spell) -> Start:
         if modules:
             words += ["--modules", ",".join(modules)]
         if spell.engine == "python" and level != "none":
-            from llmspell.sandboxes.engines.safe_modules import named_in
+            from llmspell.supervisor.script_cache import Script
 
             # What the source names is loaded before the confinement; the rest costs 27 ms more.
-            words += ["--needs", ",".join(named_in(spell.source))]
+            words += ["--needs", ",".join((script or Script.of(spell)).needs)]
     return Start(_native_command(role, words), frame(plan.stage1) + frame(plan.stage2), {})
 
 

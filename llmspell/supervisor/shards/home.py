@@ -31,7 +31,9 @@ REST_MAX: Final = 30.0
 class Shards:
     """The shards by number. A shard that ends is replaced, after a rest when it ends repeatedly."""
 
-    def __init__(self, count: int, bounds: Bounds, zygotes: bool, spares: int) -> None:
+    def __init__(
+        self, count: int, bounds: Bounds, zygotes: bool, spares: int, scripts: int
+    ) -> None:
         self._count = count
         self._start: dict[str, Any] = {
             "total": list(bounds.total),
@@ -40,6 +42,7 @@ class Shards:
             "per_tenant": bounds.per_tenant,
             "zygotes": zygotes,
             "spares": spares,
+            "scripts": scripts,
         }
         self._live: dict[int, Shard] = {}
         self._leaving: set[asyncio.Task[None]] = set()

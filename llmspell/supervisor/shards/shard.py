@@ -77,6 +77,7 @@ async def _serve(channel: socket.socket, start: Mapping[str, Any]) -> None:
         per_tenant=start["per_tenant"],
         zygotes=start["zygotes"],
         spares=start["spares"],
+        script_cache_size=start["scripts"],
     )
     async with supervisor:
         desk = Desk(supervisor, channel)
