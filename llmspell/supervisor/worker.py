@@ -100,7 +100,11 @@ def zygote_kind(role: Role, policy: Policy, spell: Spell) -> ZygoteKind | None:
         return ZygoteKind(role, "tools", level, 0, ())
     if level == "high":
         return ZygoteKind(role, spell.engine, level, _guest_memory(policy), ())
-    return ZygoteKind(role, spell.engine, level, 0, tuple(policy.modules.granted(spell.engine)))
+    modules = tuple(policy.modules.granted(spell.engine))
+    if any(name.partition(".")[0] not in sys.stdlib_module_names for name in modules):
+        # A stranger's module may keep what it drew or read when it was loaded.
+        return None
+    return ZygoteKind(role, spell.engine, level, 0, modules)
 
 
 def describe_zygote(kind: ZygoteKind) -> Start:
