@@ -5,11 +5,11 @@ from __future__ import annotations
 from llmspell import __version__
 from llmspell.channel.messages import EFFECTS, Hello
 from llmspell.channel.states import Role
+from llmspell.digests import sha256
 from llmspell.errors import IsolationRefused, LlmspellError, WorkerViolation
 from llmspell.records import TYPE_CHECKING, NamedTuple
 from llmspell.supervisor.ending import Ending, number_of
 from llmspell.supervisor.result import Isolation, Usage
-from llmspell.supervisor.script_cache import Script
 from llmspell.supervisor.worker import engine_name, level_for
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from llmspell.spells.spell import Spell
     from llmspell.supervisor.audit.log import AuditLog
     from llmspell.supervisor.broker import Broker
+    from llmspell.supervisor.script_cache import Script
 
 NOT_LIMITED: Final = float("inf")
 
@@ -49,11 +50,12 @@ class SessionPlan(NamedTuple):
 
     def start_record(self) -> dict[str, Any]:
         """What the first audit record says."""
-        script = self.script or Script.of(self.spell)
+        script = self.script
+        source = self.spell.source
         return {
             "spell": self.spell.name,
             "engine": self.spell.engine,
-            "sha256": script.digest,
+            "sha256": sha256(source.encode("utf-8")) if script is None else script.digest,
             "profile": self.policy.profile,
             "policy": list(self.policy.origin),
         }

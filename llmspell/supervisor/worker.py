@@ -224,10 +224,8 @@ def _native(role: Role, level: str, policy: Policy, spell: Spell, script: Script
         if modules:
             words += ["--modules", ",".join(modules)]
         if spell.engine == "python" and level != "none":
-            from llmspell.supervisor.script_cache import Script
-
             # What the source names is loaded before the confinement; the rest costs 27 ms more.
-            words += ["--needs", ",".join((script or Script.of(spell)).needs)]
+            words += ["--needs", ",".join(_needs(spell) if script is None else script.needs)]
     return Start(_native_command(role, words), frame(plan.stage1) + frame(plan.stage2), {})
 
 
@@ -237,6 +235,12 @@ def _native_command(role: Role, words: list[str]) -> tuple[str, ...]:
     for folder in _site_folders():
         argv += ["--site", folder]
     return (*argv, *words, "--confine", _built("libconfine.so"))
+
+
+def _needs(spell: Spell) -> tuple[str, ...]:
+    from llmspell.sandboxes.engines.safe_modules import named_in
+
+    return named_in(spell.source)
 
 
 def _confinement(level: str, kind: str, policy: Policy) -> platform.Confinement:

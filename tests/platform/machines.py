@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import os
 import signal
@@ -12,6 +13,9 @@ from typing import Any
 NOBODY = 65534
 EPERM = 1
 ENOSYS = 38
+
+# Another uid may not be able to read this interpreter's library, and sockets need this part of it.
+codecs.lookup("ascii")
 
 
 def as_machine(

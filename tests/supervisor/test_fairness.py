@@ -204,6 +204,7 @@ def test_ASY_013_a_large_message_is_read_in_few_turns() -> None:
     assert session.result is not None and session.result.output == "x" * 150_000
 
 
+@pytest.mark.alone
 def test_ASY_013_ten_honest_workers_beside_one_that_floods(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

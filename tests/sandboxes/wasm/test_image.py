@@ -129,6 +129,7 @@ def test_KX_18_no_two_runs_of_one_image_see_the_same_numbers(engine: str) -> Non
     assert len(set(seen)) == 4, seen
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("engine", ENGINES)
 def test_clocks_begin_with_the_run_and_not_with_the_image(engine: str) -> None:
     import time
