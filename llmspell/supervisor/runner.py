@@ -80,7 +80,7 @@ def _run(
 ) -> Result:
     from llmspell.supervisor.drivers.blocking import BlockingDriver
 
-    session = _session(prepared, failure)
+    session = _session(prepared, crew, failure)
     received = [] if interrupts is None else interrupts.received
     driver = BlockingDriver(session, crew, sink, None if interrupts is None else interrupts.wake)
     handover = driver.drive(received)
@@ -132,9 +132,7 @@ def _launcher(policy: Policy, spell: Spell, script: Script | None = None) -> Lau
 
 def begin(prepared: Prepared, crew: Crew) -> Session:
     """The session, its worker already on its way while the rest is set up."""
-    session = _session(prepared, _start(crew))
-    crew.record_starts(session.audit)
-    return session
+    return _session(prepared, crew, _start(crew))
 
 
 def _start(crew: Crew) -> LlmspellError | None:
@@ -146,10 +144,11 @@ def _start(crew: Crew) -> LlmspellError | None:
     return None
 
 
-def _session(prepared: Prepared, failure: LlmspellError | None) -> Session:
+def _session(prepared: Prepared, crew: Crew, failure: LlmspellError | None) -> Session:
     from llmspell.supervisor.session import Session
 
     session = Session(prepared.plan, monotonic())
+    crew.record_starts(session.audit)
     if failure is not None:
         session.start_failed(MAIN, failure, monotonic())
     return session

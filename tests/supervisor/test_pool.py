@@ -260,3 +260,24 @@ def test_IP_18_a_killed_supervisor_leaves_nothing() -> None:
         while any(Path(f"/proc/{pid}").exists() for pid in below):
             assert time.monotonic() < deadline, below
             time.sleep(0.01)
+
+
+def test_a_run_that_nothing_can_start_says_how_it_was_tried(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from llmspell.errors import IsolationRefused
+    from llmspell.supervisor import worker
+
+    def refuse(*_: object) -> None:
+        raise IsolationRefused("this machine starts nothing")
+
+    monkeypatch.setattr(worker, "describe", refuse)
+    monkeypatch.setattr(worker, "describe_zygote", refuse)
+
+    async def main() -> None:
+        async with llmspell.Supervisor() as supervisor:
+            result = await supervisor.run(ONE, profile="high")
+        assert result.status.value == "isolation_refused" and result.audit_complete
+        assert started(result) == {"start": "exec", "reason": "this machine starts nothing"}
+
+    within(main())
