@@ -24,7 +24,7 @@ PROFILES: Final = ("medium", "high")
 WAYS: Final[Mapping[str, Mapping[str, Any]]] = {
     "exec": {"zygotes": False, "spares": 0},
     "forked": {"zygotes": True, "spares": 0},
-    "spare": {"zygotes": True, "spares": 2},
+    "spare": {"zygotes": True, "spares": 8},
 }
 """What `Supervisor` is told for each way."""
 

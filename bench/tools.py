@@ -15,13 +15,17 @@ from bench.place import own_place
 from bench.rounds import Outcome, Settings
 
 TITLE = "Tools under a pool"
-ABOUT = """A `high` Lua spell has a queue of a hundred tool calls and a pool that takes three of
-them at a time (the seeds' default per tool) or ten (their bound of all). Each runs in a confined
-tool worker; what it reads or fetches it asks the broker for. *Call*: from the moment the pool
+ABOUT = """A `high` Lua spell has a queue of a hundred tool calls (fifty of `http_client`, which takes
+sixty a minute) and a pool that takes three of them at a time (the seeds' default per tool) or ten
+(their bound of all). Each runs in a confined tool worker; what it reads or fetches it asks the
+broker for. *Call*: from the moment the pool
 takes it until its result. *Rate*: of the whole queue. The first call of a run, which starts the
 tool workers, is not counted."""
 
 QUEUE: Final = 100
+AT_MOST: Final = {"http_client": 50}
+"""A shorter queue where a tool's own limit (60 calls a minute) would refuse the rest."""
+
 POOLS: Final = (3, 10)
 CALLS: Final = {
     "calculator": {"expression": "(1 + 2) * 3 / 4"},
@@ -81,6 +85,7 @@ def _server() -> Iterator[int]:
 
 def _queue(host: Ours, tool: str, pool: int, queue: int, port: int) -> dict[str, Any]:
     given = {name: value.replace("PORT", str(port)) for name, value in CALLS[tool].items()}
+    queue = min(queue, AT_MOST.get(tool, queue))
     params = {"tool": tool, "input": given, "pool": pool, "queue": queue}
     run = host.supervisor("exec").run(
         spell("lua", SPELL),

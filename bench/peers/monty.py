@@ -19,7 +19,9 @@ class Monty:
 
     def __init__(self, workers: int = 1) -> None:
         before = set(descendants(os.getpid()))
-        self._pool: Any = package("pydantic_monty").Monty(min_processes=workers)
+        self._pool: Any = package("pydantic_monty").Monty(
+            min_processes=workers, max_processes=workers
+        )
         self._pool.__enter__()
         self.pids = sorted(set(descendants(os.getpid())) - before)
 

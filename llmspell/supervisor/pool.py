@@ -31,6 +31,9 @@ SPARES_MAX: Final = 64
 SPARE_SECONDS: Final = 60.0
 """A spare nobody took for so long is ended."""
 
+REFILL_SECONDS: Final = 0.002
+"""Time after a spare was taken until another is made: most of a short run."""
+
 SWEEP_SECONDS: Final = 5.0
 
 WARM_SECONDS: Final = 30.0
@@ -64,6 +67,7 @@ class Pool:
         self._spares_wanted = spares
         self._nursery = Nursery(self._watch, self._forget)
         self._spares: dict[Order, list[Waiting]] = {}
+        self._refilling: set[Order] = set()
         self._warming: dict[Place, list[asyncio.Future[bool]]] = {}
         self._sweeper: asyncio.TimerHandle | None = None
         self._closed = False
@@ -159,8 +163,14 @@ class Pool:
         return None
 
     def _soon(self, order: Order) -> None:
-        if self._spares_wanted > 0 and not self._closed:
-            asyncio.get_running_loop().call_soon(self._fill, order)
+        if self._spares_wanted > 0 and order not in self._refilling and not self._closed:
+            # Not at once: the run that took the spare goes first.
+            self._refilling.add(order)
+            asyncio.get_running_loop().call_later(REFILL_SECONDS, self._refill, order)
+
+    def _refill(self, order: Order) -> None:
+        self._refilling.discard(order)
+        self._fill(order)
 
     def _fill(self, order: Order) -> None:
         """Lets as many wait as may; what can't be forked now is no loss to anybody."""

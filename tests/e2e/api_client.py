@@ -64,7 +64,8 @@ def concurrent() -> None:
 
 def cancelled() -> None:
     async def main() -> None:
-        async with llmspell.Supervisor() as supervisor:
+        # Without zygotes every child of this process is a run's (with: test_pool.py).
+        async with llmspell.Supervisor(zygotes=False) as supervisor:
             spell = llmspell.Spell.from_source(LOOP, language="lua")
             task = asyncio.ensure_future(supervisor.run(spell, profile="medium"))
             await asyncio.sleep(0.5)

@@ -148,6 +148,22 @@ def test_runs_under_way_end_when_their_zygote_is_killed() -> None:
     within(main())
 
 
+def test_cancelling_ends_a_forked_run_and_nothing_else() -> None:
+    async def main() -> None:
+        async with llmspell.Supervisor(spares=0) as supervisor:
+            await supervisor.warm(BUSY, profile="high")
+            before = descendants(os.getpid())
+            task = asyncio.ensure_future(supervisor.run(BUSY, profile="high"))
+            await asyncio.sleep(0.2)
+            assert len(descendants(os.getpid())) == len(before) + 1
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            assert descendants(os.getpid()) == before
+
+    within(main())
+
+
 def test_a_worn_zygote_lives_as_long_as_its_children(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(nursery, "FORKS_MAX", 3)
 

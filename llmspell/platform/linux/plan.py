@@ -299,12 +299,21 @@ def _effective_caps() -> int:
     return 0
 
 
+_mapped: tuple[int, list[tuple[int, int]]] = (0, [])
+"""The ranges of uids that the process of this number may use; its namespace is for life."""
+
+
+def _mapped_uids() -> list[tuple[int, int]]:
+    global _mapped
+    if _mapped[0] != os.getpid():
+        with open("/proc/self/uid_map", "rb") as file:
+            lines = [tuple(map(int, line.split())) for line in file]
+        _mapped = (os.getpid(), [(first, first + count) for first, _outside, count in lines])
+    return _mapped[1]
+
+
 def _pick_uid() -> int:
     """A uid that no account and no other run has; nobody's where the namespace maps too few."""
     wanted = _UID_RANGE.start + int.from_bytes(os.urandom(4), "little") % len(_UID_RANGE)
-    with open("/proc/self/uid_map", "rb") as file:
-        for line in file:
-            first, _outside, count = map(int, line.split())
-            if first <= wanted < first + count:
-                return wanted
-    return _NOBODY
+    mapped = any(first <= wanted < end for first, end in _mapped_uids())
+    return wanted if mapped else _NOBODY
