@@ -15,12 +15,11 @@ from bench.place import own_place
 from bench.rounds import Outcome, Settings
 
 TITLE = "Tools under a pool"
-ABOUT = """A `high` Lua spell has a queue of a hundred tool calls (fifty of `http_client`, which takes
-sixty a minute) and a pool that takes three of them at a time (the seeds' default per tool) or ten
-(their bound of all). Each runs in a confined tool worker; what it reads or fetches it asks the
-broker for. *Call*: from the moment the pool
-takes it until its result. *Rate*: of the whole queue. The first call of a run, which starts the
-tool workers, is not counted."""
+ABOUT = """A `high` Lua spell has a queue of a hundred tool calls (fifty of `http_client`, which
+takes sixty a minute) and a pool that takes three of them at a time (the seeds' default per tool) or
+ten (their bound of all). Each runs in a confined tool worker; what it reads or fetches it asks the
+broker for. *Call*: from the moment the pool takes it until its result. *Rate*: of the whole queue.
+The first call of a run, which starts the tool workers, is not counted."""
 
 QUEUE: Final = 100
 AT_MOST: Final = {"http_client": 50}
