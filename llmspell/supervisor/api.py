@@ -17,17 +17,25 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from llmspell.errors import UsageError
 from llmspell.policies.resources import ResourceAmounts
 from llmspell.spells.spell import Spell
+from llmspell.supervisor.decide import decide
 from llmspell.supervisor.ending import number_of
-from llmspell.supervisor.prepare import Prepared, RunOptions, choose_policy, prepare
+from llmspell.supervisor.prepare import Prepared, RunOptions, choose_policy, complete, prepare
 from llmspell.supervisor.result import Result
 
 if TYPE_CHECKING:
+    import socket
+
+    from llmspell.channel.roles import Role
+    from llmspell.platform import Process
+    from llmspell.platform.forking import Forked
     from llmspell.policies.policy import Policy
-    from llmspell.supervisor.crew import Crew
+    from llmspell.supervisor.crew import Ahead, Crew
+    from llmspell.supervisor.decide import Decided
     from llmspell.supervisor.drivers.blocking import Sink
     from llmspell.supervisor.gate import Pass
     from llmspell.supervisor.pool import Pool
     from llmspell.supervisor.running import Begun, Run, Work
+    from llmspell.supervisor.script_cache import Script
     from llmspell.supervisor.shards.home import Shards
 
 OnOutput = Callable[[str], None]
@@ -249,7 +257,7 @@ class Supervisor:
             raise UsageError("the supervisor is not open", hint="use: async with Supervisor()")
         prepared = None
         if self._shards is None and self._gate.room_at_once:
-            prepared = prepare(spell, options, self._scripts.script(spell))
+            prepared = self._prepared(spell, options, tenant)
             policy = prepared.plan.policy
         else:
             policy = choose_policy(spell, options)
@@ -319,12 +327,35 @@ class Supervisor:
         if self._shards is not None:
             work = await self._shards.place(spell, options, sink, tenant, on_begin)
             return await run.drive(work)
-        prepared = prepare(spell, options, self._scripts.script(spell))
+        prepared = self._prepared(spell, options, tenant)
         try:
             taken.check(_needed(prepared.plan.policy))
             return await run.drive(self._local(prepared, sink, tenant, on_begin))
         finally:
             prepared.close()
+
+    def _prepared(self, spell: Spell, options: RunOptions, tenant: str) -> Prepared:
+        """Everything a run needs, its worker already on its way where that is possible."""
+        decided = decide(spell, options)
+        script = self._scripts.script(spell)
+        try:
+            ahead = self._ahead(decided, script, tenant)
+        except BaseException:
+            decided.record.close()
+            raise
+        try:
+            return complete(decided, script)._replace(ahead=ahead)
+        except BaseException:
+            if ahead is not None:
+                ahead.close()
+            raise
+
+    def _ahead(self, decided: Decided, script: Script, tenant: str) -> Ahead | None:
+        if self._pool is not None:
+            return self._pool.ahead(decided.policy, decided.spell, tenant)
+        from llmspell.supervisor.runner import start_ahead
+
+        return start_ahead(decided.policy, decided.spell, script)
 
     def _over(self, run: Run, taken: Pass, prepared: Prepared | None) -> None:
         self._runs.discard(run)
@@ -349,10 +380,15 @@ class Supervisor:
         """How this run's workers are started: the one place where that is chosen."""
         if self._pool is not None:
             return self._pool.crew(prepared, tenant)
+        from llmspell.channel.roles import Role
         from llmspell.supervisor.crew import Crew
         from llmspell.supervisor.runner import launcher
 
-        return Crew(launcher(prepared))
+        def on_its_way(role: Role) -> tuple[Process | Forked, socket.socket] | None:
+            started = role is Role.SPELL and prepared.ahead is not None
+            return prepared.ahead.take() if started and prepared.ahead is not None else None
+
+        return Crew(launcher(prepared), on_its_way)
 
 
 def _needed(policy: Policy) -> ResourceAmounts:

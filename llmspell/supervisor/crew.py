@@ -22,7 +22,7 @@ else:
 Launch = Callable[[Role, "socket.socket", int], "Process | Forked"]
 """Starts a worker of this role: our end of its channel (for its plan), and the worker's end."""
 
-Spare = Callable[[Role], "tuple[Forked, socket.socket] | None"]
+Spare = Callable[[Role], "tuple[Process | Forked, socket.socket] | None"]
 """A worker of this role that waits already, with our end of its channel; or None."""
 
 TURN_SIZE: Final = 4_096
@@ -109,6 +109,36 @@ class Worker:
         if self.open:
             self.open = False
             self.channel.close()
+
+
+class Ahead:
+    """A spell's worker that starts while the rest of its run is put together.
+
+    It can do nothing before its hello is judged. Whoever made it closes it when no run takes it.
+    """
+
+    __slots__ = ("_channel", "_process", "how")
+
+    def __init__(self, process: Process | Forked, channel: socket.socket, how: str) -> None:
+        self._process: Process | Forked | None = process
+        self._channel = channel
+        self.how = how
+        """`spare`, `fork` or `exec`."""
+
+    def take(self) -> tuple[Process | Forked, socket.socket] | None:
+        """Worker and our end of its channel, once; None when it was taken."""
+        if self._process is None:
+            return None
+        taken = self._process, self._channel
+        self._process = None
+        return taken
+
+    def close(self) -> None:
+        """Ends it, if no run took it."""
+        taken = self.take()
+        if taken is not None:
+            taken[0].close()
+            taken[1].close()
 
 
 class Crew:

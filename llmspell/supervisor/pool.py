@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from llmspell.channel.states import Role
 from llmspell.errors import OperationFailed
 from llmspell.supervisor import worker
-from llmspell.supervisor.crew import Crew
+from llmspell.supervisor.crew import Ahead, Crew
 from llmspell.supervisor.nursery import Nursery, Place
 
 if TYPE_CHECKING:
@@ -90,16 +90,39 @@ class Pool:
             ours.send(described.preamble)
             return worker.start(described, theirs)
 
-        def spare(role: Role) -> tuple[Forked, socket.socket] | None:
+        def spare(role: Role) -> tuple[Process | Forked, socket.socket] | None:
+            if role is Role.SPELL and prepared.ahead is not None:
+                found = _settled(prepared.ahead)
+                if found is not None:
+                    crew.starts.append({"start": prepared.ahead.how})
+                    return found
             order = _order(tenant, role, policy, spell)
-            found = None if order is None else self._take(order)
-            if found is None:
+            waiting = None if order is None else self._take(order)
+            if waiting is None:
                 return None
             crew.starts.append({"start": "spare"})
-            return found.process, found.channel
+            return waiting.process, waiting.channel
 
         crew = Crew(launch, spare)
         return crew
+
+    def ahead(self, policy: Policy, spell: Spell, tenant: str) -> Ahead | None:
+        """A worker for a run that is being put together; None where none can be had at once."""
+        order = _order(tenant, Role.SPELL, policy, spell)
+        if order is None:
+            return None
+        waiting = self._take(order)
+        if waiting is not None:
+            return Ahead(waiting.process, waiting.channel, "spare")
+        zygote = self._nursery.ready(order.place)
+        if zygote is None:
+            return None
+        try:
+            made = self._make(order, zygote)
+        except (OperationFailed, OSError):
+            return None
+        self._soon(order)
+        return Ahead(made.process, made.channel, "fork")
 
     async def warm(self, prepared: Prepared, tenant: str) -> bool:
         """Waits until runs like this one are forked; False where they have to be exec'ed."""
@@ -238,6 +261,23 @@ class Pool:
             for future in self._warming.pop(place, []):
                 if not future.done():
                     future.set_result(True)
+
+
+def _settled(ahead: Ahead) -> tuple[Process | Forked, socket.socket] | None:
+    """The worker, known to be there; None when its zygote could not fork it after all."""
+    taken = ahead.take()
+    if taken is None:
+        return None
+    process, channel = taken
+    settle = getattr(process, "settle", None)
+    try:
+        if settle is not None:
+            settle()
+    except OperationFailed:
+        process.close()
+        channel.close()
+        return None
+    return process, channel
 
 
 def _order(tenant: str, role: Role, policy: Policy, spell: Spell) -> Order | None:

@@ -22,6 +22,7 @@ from llmspell.supervisor.services import Services
 if TYPE_CHECKING:
     from llmspell.policies.policy import Policy
     from llmspell.spells.spell import Spell
+    from llmspell.supervisor.crew import Ahead
     from llmspell.supervisor.decide import Decided
     from llmspell.supervisor.script_cache import Script
 
@@ -33,9 +34,13 @@ class Prepared(NamedTuple):
 
     plan: SessionPlan
     services: Services
+    ahead: Ahead | None = None
+    """Its worker, if it is on its way already."""
 
     def close(self) -> None:
-        """Closes every handle the session held. Idempotent."""
+        """Closes every handle the session held, ends a worker nobody took. Idempotent."""
+        if self.ahead is not None:
+            self.ahead.close()
         self.services.close()
         # A run that came to its end has closed it already; any other stays without an end record.
         self.plan.audit.abandon()

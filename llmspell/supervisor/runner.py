@@ -12,11 +12,12 @@ from llmspell.channel.roles import Role
 from llmspell.errors import LlmspellError
 from llmspell.records import TYPE_CHECKING
 from llmspell.supervisor import worker
-from llmspell.supervisor.crew import Crew
+from llmspell.supervisor.crew import Ahead, Crew
 from llmspell.supervisor.decide import decide
 
 if TYPE_CHECKING:
     import socket
+    from socket import socketpair
     from typing import Final, Protocol
 
     from llmspell.platform import Process
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
         @property
         def wake(self) -> int:
             """Readable once `received` holds something."""
+else:
+    from _socket import socketpair
 
 
 MAIN: Final = 0
@@ -128,6 +131,23 @@ def _launcher(policy: Policy, spell: Spell, script: Script | None = None) -> Lau
         return worker.start(described, theirs)
 
     return launch
+
+
+def start_ahead(policy: Policy, spell: Spell, script: Script) -> Ahead | None:
+    """A worker by exec before its run is put together; what hinders it is told when it is."""
+    ours, theirs = socketpair()
+    try:
+        ours.setblocking(False)
+        process = _launcher(policy, spell, script)(Role.SPELL, ours, theirs.fileno())
+    except LlmspellError:
+        ours.close()
+        return None
+    except BaseException:
+        ours.close()
+        raise
+    finally:
+        theirs.close()
+    return Ahead(process, ours, "exec")
 
 
 def begin(prepared: Prepared, crew: Crew) -> Session:

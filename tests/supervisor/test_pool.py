@@ -297,3 +297,52 @@ def test_a_run_that_nothing_can_start_says_how_it_was_tried(
         assert started(result) == {"start": "exec", "reason": "this machine starts nothing"}
 
     within(main())
+
+
+@pytest.mark.parametrize("zygotes", [True, False])
+def test_a_worker_on_its_way_ends_with_a_run_that_never_begins(zygotes: bool) -> None:
+    async def main() -> None:
+        from llmspell.supervisor.prepare import RunOptions
+
+        async with llmspell.Supervisor(zygotes=zygotes, spares=0) as supervisor:
+            await supervisor.warm(BUSY, profile="high")
+            before = descendants(os.getpid())
+            options = RunOptions(profile="high", stdin=None)
+            run = supervisor.submit(BUSY, options, _Nowhere(), "default")
+            time.sleep(0.05)  # not one step of the loop, but time for a fork
+            assert len(descendants(os.getpid())) > len(before)
+            run.task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await run.task
+            await asyncio.sleep(0)
+            assert descendants(os.getpid()) == before
+
+    within(main())
+
+
+class _Nowhere:
+    def show(self, stream: str, text: str) -> None:
+        """Nothing is printed."""
+
+    def note(self, level: str, message: str, fields: object) -> None:
+        """Nothing is logged."""
+
+
+def test_a_fork_that_fails_is_an_exec_with_a_record(monkeypatch: pytest.MonkeyPatch) -> None:
+    from llmspell.errors import OperationFailed
+    from llmspell.platform.forking import Zygote
+
+    def refuse(self: Zygote, channel: int) -> None:
+        raise OperationFailed("the zygote could not fork")
+
+    async def main() -> None:
+        async with llmspell.Supervisor(spares=0) as supervisor:
+            await supervisor.warm(ONE, profile="high")
+            with monkeypatch.context() as patched:
+                patched.setattr(Zygote, "order", refuse)
+                result = await supervisor.run(ONE, profile="high")
+            assert result.value == 1
+            assert started(result) == {"start": "exec", "reason": "the zygote could not fork"}
+            assert started(await supervisor.run(ONE, profile="high")) == {"start": "fork"}
+
+    within(main())
