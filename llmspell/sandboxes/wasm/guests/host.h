@@ -9,7 +9,7 @@
 #define HOST_IMPORT(name) __attribute__((import_module("llmspell"), import_name(name)))
 #define GUEST_EXPORT(name) __attribute__((export_name(name)))
 
-enum { HOST_CLOCK_REAL = 0, HOST_CLOCK_MONOTONIC = 1 };
+enum { HOST_CLOCK_REAL = 0, HOST_CLOCK_MONOTONIC = 1, HOST_CLOCK_PROCESS = 2 };
 enum { HOST_WAIT_FOREVER = -1, HOST_CLOSED = -1, HOST_TIMEOUT = 0 };
 
 /* Sends one frame of 1 … 1 MiB and returns 0; any other length is refused with -1. */
