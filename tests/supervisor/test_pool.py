@@ -133,6 +133,23 @@ def test_a_dead_zygote_is_replaced_by_exec_with_a_record(monkeypatch: pytest.Mon
     within(main())
 
 
+def test_a_zygote_found_dead_while_waiting_for_its_answer_is_let_go() -> None:
+    """Its socket stays readable: who keeps watching it keeps the loop busy."""
+
+    async def main() -> None:
+        async with llmspell.Supervisor(spares=0) as supervisor:
+            await supervisor.warm(ONE, profile="high")
+            (zygote,) = zygotes_of(supervisor)
+            zygote.kill()
+            await asyncio.sleep(0.1)
+            assert zygotes_of(supervisor) == [] and zygote.fileno() == -1
+            spent = time.process_time()
+            await asyncio.sleep(0.3)
+            assert time.process_time() - spent < 0.1
+
+    within(main())
+
+
 def test_runs_under_way_end_when_their_zygote_is_killed() -> None:
     async def main() -> None:
         async with llmspell.Supervisor(spares=0) as supervisor:

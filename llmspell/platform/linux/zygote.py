@@ -101,9 +101,11 @@ class Forked:
             signal.pidfd_send_signal(self._handle, signal.SIGKILL)
         except ProcessLookupError:
             return
-        except OperationFailed:
+        except ZygoteGone:
             # Without a zygote there is no child: the kernel ended it with its parent.
             self._zygote.kill()
+        except OperationFailed:
+            return  # refused: it never was, and its siblings live on
 
     def sample(self) -> int:
         """Nothing to sample: the zygote tells the exact peak, in bytes, at the end."""
@@ -233,6 +235,9 @@ class Zygote:
 
     def take_answers(self) -> None:
         """Reads the answers that are there, without waiting. Raises `ZygoteGone`."""
+        if self._gone:
+            # Found out by whoever waited for an answer; its socket stays readable until closed.
+            raise ZygoteGone("the zygote is gone")
         while not self._gone and _readable(self._control.fileno(), 0.0):
             self._take_answer()
 
