@@ -160,8 +160,12 @@ class Pool:
         if zygote is None:
             raise OperationFailed(self._nursery.why_not(order.place))
         process = self._ordered(order.place, zygote, theirs)
-        # Known to be there before anything is written for it: an exec must find an empty channel.
-        process.settle()
+        try:
+            # Known to be there before anything is written: an exec must find an empty channel.
+            process.settle()
+        except OperationFailed:
+            process.close()
+            raise
         ours.send(worker.child_preamble(order.confinement))
         self._soon(order)
         return process

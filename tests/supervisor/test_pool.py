@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 import llmspell
+from llmspell.errors import OperationFailed
 from llmspell.supervisor import nursery, pool
 from llmspell.supervisor.audit.verify import verify
 from llmspell.supervisor.result import Result
@@ -146,6 +147,34 @@ def test_a_zygote_found_dead_while_waiting_for_its_answer_is_let_go() -> None:
             spent = time.process_time()
             await asyncio.sleep(0.3)
             assert time.process_time() - spent < 0.1
+
+    within(main())
+
+
+def test_a_refused_order_leaves_no_descriptor(monkeypatch: pytest.MonkeyPatch) -> None:
+    from llmspell.platform.forking import Zygote
+
+    take = Zygote.await_answer
+
+    def refused(self: Zygote, forked: Any) -> None:
+        take(self, forked)
+        if not forked.was_refused:
+            os.kill(forked.pid, signal.SIGKILL)
+            forked.was_refused = True
+            raise OperationFailed("the zygote could not fork")
+
+    async def main() -> None:
+        async with llmspell.Supervisor(spares=0) as supervisor:
+            await supervisor.warm(ONE, profile="high")
+            (zygote,) = zygotes_of(supervisor)
+            await supervisor.run(ONE, profile="high")
+            before = len(os.listdir("/proc/self/fd"))
+            with monkeypatch.context() as patched:
+                patched.setattr(Zygote, "await_answer", refused)
+                for _ in range(3):
+                    result = await supervisor.run(ONE, profile="high")
+                    assert started(result)["start"] == "exec" and result.value == 1
+            assert len(os.listdir("/proc/self/fd")) == before and zygote.live == 0
 
     within(main())
 
@@ -346,7 +375,6 @@ class _Nowhere:
 
 
 def test_a_fork_that_fails_is_an_exec_with_a_record(monkeypatch: pytest.MonkeyPatch) -> None:
-    from llmspell.errors import OperationFailed
     from llmspell.platform.forking import Zygote
 
     def refuse(self: Zygote, channel: int) -> None:
