@@ -85,6 +85,7 @@ def test_EN_04_KX_12_root_becomes_somebody_else_without_groups() -> None:
     assert work("low", read_paths=PREFIXES)["identity"] == [0, 0, 0, 0]
 
 
+@pytest.mark.alone  # beside other tests its control was seen to find root as the owner
 @pytest.mark.skipif(
     os.geteuid() != 0 or not os.access("/usr/bin/python3", os.X_OK),
     reason="needs an interpreter that nobody may read",
