@@ -65,6 +65,11 @@ class Forked:
         except (OSError, ValueError, IndexError):
             return 0
 
+    @property
+    def is_unknown(self) -> bool:
+        """Whether no answer to its order was heard."""
+        return self._handle < 0 and not self.was_refused
+
     def settle(self) -> None:
         """Waits until the zygote has forked it. Raises `ZygoteGone`, `OperationFailed`."""
         if self._handle < 0 and self.pidfd >= 0:
@@ -232,6 +237,8 @@ class Zygote:
                 self._take_answer()
         if forked.was_refused:
             raise OperationFailed("the zygote could not fork (too many processes or no memory)")
+        if forked.is_unknown:
+            raise ZygoteGone("the zygote was ended before it answered")
 
     def take_answers(self) -> None:
         """Reads the answers that are there, without waiting. Raises `ZygoteGone`."""

@@ -119,22 +119,6 @@ def test_an_order_without_room_for_its_descriptors_is_refused(program: str) -> N
     one.close()
 
 
-def test_a_refused_worker_is_ended_without_its_siblings(program: str) -> None:
-    argv = ["/usr/bin/prlimit", "--nofile=9:9", "--", program]
-    one = Zygote(argv, frame(make_zygote_plan("high", "wasm").stage1), {})
-    ours, theirs = socket.socketpair()
-    with ours, theirs:
-        assert one.is_ready(20)
-        first, *others = [one.order(theirs.fileno()) for _ in range(9)]
-        # Not settled: closing is the first to hear that the last ones were refused.
-        for late in reversed(others):
-            late.close()
-        assert others[-1].was_refused
-        assert first.poll() is None and one.process.poll() is None
-        first.close()
-    one.close()
-
-
 def test_it_does_not_become_one_by_a_workers_plan(program: str) -> None:
     from llmspell.platform import plan
 
