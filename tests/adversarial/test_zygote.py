@@ -245,7 +245,11 @@ def test_a_message_to_the_control_socket_is_out_of_reach() -> None:
     forked, channel = zygotes.fork(zygote)
     with channel:
         receive(channel)
-        source = "import ctypes\nlibc = ctypes.CDLL(None)\nlibc.write(3, b'\\1\\0\\0\\0', 4)"
+        # It waits after the write: a spell that ends is gone from the list before it is counted.
+        source = (
+            "import ctypes\nlibc = ctypes.CDLL(None)\nlibc.write(3, b'\\1\\0\\0\\0', 4)\n"
+            "libc.read(3, ctypes.create_string_buffer(1), 1)"
+        )
         fields = run_fields("python", source, modules=["ctypes"]) | {"type": "run"}
         before = zygote.forks
         channel.sendall(frame(json.dumps(fields).encode()))
