@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from docs.pages.tables import table
-from llmspell.spells.api import API, GLOBALS
+from llmspell.spells.api.catalogue import API, GLOBALS
 from llmspell.spells.api.model import Function, Module, Param, camel
 
 LANGUAGES = {"lua": "Lua", "javascript": "JavaScript", "python": "Python"}

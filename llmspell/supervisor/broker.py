@@ -88,6 +88,13 @@ class CallContext:
         self._broker._budget.reserve(kind, amount)
 
 
+class MethodsPort(Protocol):
+    """The table of methods."""
+
+    def get(self, name: str) -> Method | None:
+        """The method of this wire name, or None."""
+
+
 class Broker:
     """The methods and the steps around them; no I/O of its own."""
 
@@ -95,7 +102,7 @@ class Broker:
 
     def __init__(
         self,
-        methods: Mapping[str, Method],
+        methods: MethodsPort,
         policy: Policy,
         budget: Budget,
         audit: AuditPort,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from llmspell.errors import InternalError
 from llmspell.records import TYPE_CHECKING
-from llmspell.spells.api import CALLS, Function, Param
+from llmspell.spells.api.lookup import function_of
+from llmspell.spells.api.model import Function, Param
 from llmspell.spells.api.schema import compile_params
 from llmspell.supervisor.broker import CallContext, Method
 
@@ -61,22 +62,41 @@ _checks: Final[dict[str, Callable[[Mapping[str, Any]], dict[str, Any]]]] = {}
 """The checks of the methods' arguments: the same for every run, so made once."""
 
 
-def method_table(services: Services, engine: str) -> dict[str, Method]:
-    """Every described method with its check and its service, for a spell of this engine.
+class Methods:
+    """Every described method with its check and its service, each made when it is first called."""
 
-    Raises `InternalError` when a described method has no service: it would pretend to exist.
-    """
-    functions = {**services.table, **_CATALOGUE, LOAD_MODULE.wire: _module_loader(engine)}
-    table: dict[str, Method] = {}
-    for name, description in {**CALLS, LOAD_MODULE.wire: LOAD_MODULE}.items():
-        perform = functions.get(name)
-        if perform is None:
-            raise InternalError(f"{name} is described but has no service")
-        check = _checks.get(name)
-        if check is None:
-            check = _checks[name] = compile_params(description)
-        table[name] = Method(name, check, perform, NEEDS.get(name), name not in UNJUDGED)
-    return table
+    __slots__ = ("_made", "_services")
+
+    def __init__(self, services: Services, engine: str) -> None:
+        self._services = services
+        loader = _module_loader(engine)
+        check = _check_of(LOAD_MODULE)
+        self._made = {LOAD_MODULE.wire: Method(LOAD_MODULE.wire, check, loader, None, True)}
+
+    def get(self, name: str) -> Method | None:
+        """The method, or None for what no version of the script API describes.
+
+        Raises `InternalError` when a described method has no service: it would pretend to exist.
+        """
+        method = self._made.get(name)
+        if method is None:
+            function = function_of(name)
+            if function is None:
+                return None
+            perform = _CATALOGUE.get(name) or self._services.find(name)
+            if perform is None:
+                raise InternalError(f"{name} is described but has no service")
+            judged = not (function.unjudged or name in UNJUDGED)
+            method = Method(name, _check_of(function), perform, NEEDS.get(name), judged)
+            self._made[name] = method
+        return method
+
+
+def _check_of(function: Function) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
+    check = _checks.get(function.wire)
+    if check is None:
+        check = _checks[function.wire] = compile_params(function)
+    return check
 
 
 def _list(context: CallContext, args: dict[str, Any]) -> list[dict[str, Any]]:

@@ -14,7 +14,7 @@ class RunOptions(NamedTuple):
 
     `profile` None means: as the policy file, the configuration or the default (`medium`) says.
     `stdin` is a descriptor the spell may read through its broker, or None. `check` parses the spell
-    and runs no line of it (ENG-022).
+    and runs no line of it (ENG-022). `tenant` names whom a host runs it for.
     """
 
     profile: str | Mapping[str, Any] | None = None
@@ -29,6 +29,7 @@ class RunOptions(NamedTuple):
     stdin: int | None = 0
     keep_output: bool = False
     check: bool = False
+    tenant: str | None = None
 
     def script_size(self, default: int) -> int:
         """Bytes a spell's source may have, from the limits chosen. Raises `UsageError`."""

@@ -20,26 +20,32 @@ OnReturn = Callable[["Any", dict[str, "Any"] | None], None]
 """Called once with an invoke's value or its error as it travelled."""
 
 
+def asleep() -> None:
+    """Wakes nobody: a driver that looks after every event needs no telling."""
+
+
+def unheard(value: Any, error: dict[str, Any] | None) -> None:
+    """Takes the answer to an invoke that was taken back."""
+
+
 class ToolJob:
     """One `tools.execute` on its way to, or in, a tool worker."""
 
-    __slots__ = ("args", "call", "caller", "deadline", "needs", "retried", "seconds", "tool")
+    __slots__ = ("answer", "args", "deadline", "needs", "seconds", "tool")
 
     def __init__(
         self,
-        caller: int,
-        call: int,
         tool: str,
         needs: frozenset[str],
         args: dict[str, Any],
         seconds: float,
+        answer: Callable[[Any], None],
     ) -> None:
-        self.caller = caller
-        self.call = call
         self.tool = tool
         self.needs = needs
         self.args = args
         self.seconds = seconds
+        self.answer = answer
         self.deadline: float | None = None
 
 

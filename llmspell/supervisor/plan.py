@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from llmspell.supervisor.audit.log import AuditLog
     from llmspell.supervisor.broker import Broker
     from llmspell.supervisor.script_cache import Script
+    from llmspell.supervisor.services import Services
 
 NOT_LIMITED: Final = float("inf")
 
@@ -42,6 +43,13 @@ class SessionPlan(NamedTuple):
     keep_output: bool
     check: bool = False
     script: Script | None = None
+    tenant: str | None = None
+    services: Services | None = None
+
+    def intercepts(self, tool: str) -> bool:
+        """Whether a call of this tool has to come by the service that holds the spell's own tools
+        and the hooks; false for most runs, whose tools go straight to their workers."""
+        return self.services is not None and self.services.intercepts(tool)
 
     @property
     def audit_path(self) -> str | None:

@@ -14,7 +14,7 @@ from llmspell.supervisor.audit.log import AuditLog
 from llmspell.supervisor.broker import Broker
 from llmspell.supervisor.decide import choose_policy, decide, manifest_of
 from llmspell.supervisor.masking import Masker
-from llmspell.supervisor.methods import method_table
+from llmspell.supervisor.methods import Methods
 from llmspell.supervisor.options import RunOptions
 from llmspell.supervisor.plan import SessionPlan
 from llmspell.supervisor.services import Services
@@ -67,7 +67,7 @@ def complete(decided: Decided, script: Script | None = None) -> Prepared:
     try:
         services = Services(policy, stdin=options.stdin)
         budget = Budget(policy.limits)
-        methods = method_table(services, decided.spell.engine)
+        methods = Methods(services, decided.spell.engine)
         broker = Broker(methods, policy, budget, audit, masker.mask)
         plan = SessionPlan(
             session=decided.session,
@@ -83,6 +83,8 @@ def complete(decided: Decided, script: Script | None = None) -> Prepared:
             keep_output=options.keep_output,
             check=options.check,
             script=script,
+            tenant=options.tenant,
+            services=services,
         )
     except BaseException:
         if services is not None:

@@ -29,16 +29,16 @@ from llmspell.supervisor.effects import (
     Effect,
     End,
     Finish,
-    Note,
     Perform,
     Send,
-    Show,
 )
-from llmspell.supervisor.peers import MAIN, OnReturn, Peer, Pending
+from llmspell.supervisor.peers import MAIN, OnReturn, Peer, Pending, asleep, unheard
+from llmspell.supervisor.printed import Printed
 from llmspell.supervisor.result import Isolation, Result, Usage
 from llmspell.supervisor.toolbench import Toolbench
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any, Final
 
     from llmspell.platform import ExitStatus
@@ -69,6 +69,7 @@ class Session:
         self.effects: list[Effect] = []
         self.acts_inline = False
         self.sends: list[tuple[int, bytes]] = []
+        self.wake: Callable[[], None] = asleep
         self._deadline: float | None = None
         self._deadline_known = False
         self._begun = now
@@ -76,8 +77,7 @@ class Session:
         self._peers: dict[int, Peer] = {MAIN: Peer(MAIN, Role.SPELL, now + START_SECONDS)}
         self._performing: dict[int, Pending] = {}
         self._next_token = 1
-        self._output_size = 0
-        self._output: list[str] = []
+        self._printed = Printed(plan)
         self._cpu = 0.0
         self._peak = 0
         self._end: ending.Ending | None = None
@@ -85,6 +85,8 @@ class Session:
         self._isolation_known = False
         self._wall_deadline = ending.deadline(now, self.policy.limits.wall)
         self._tools = Toolbench(self)
+        if plan.services is not None:
+            plan.services.session = self
         self.audit.record("session_start", plan.start_record())
         for override in self.policy.overrides:
             self.audit.record("override", override._asdict())
@@ -231,8 +233,8 @@ class Session:
         """The user, or the awaiting task, wants the run to end now."""
         self.stop(ending.killed(reason))
 
-    def invoke(self, number: int, callback: Callback, args: list[Any], done: OnReturn) -> None:
-        """Calls a function of a worker's own; `done` gets its value or its error."""
+    def invoke(self, number: int, callback: Callback, args: list[Any], done: OnReturn) -> int:
+        """Calls a function of a worker's own; `done` gets its value or its error. Its number."""
         peer = self._peers[number]
         if len(peer.invokes) >= INVOKES_MAX:
             raise LimitExceeded("invokes", f"over {INVOKES_MAX} callbacks are under way")
@@ -240,6 +242,24 @@ class Session:
         peer.invokes[invoke] = done
         self._deadline_known = False
         self._send(number, data)
+        return invoke
+
+    def take_back(self, number: int, invoke: int) -> None:
+        """Takes an invoke back; its answer, if one still comes, is heard by nobody."""
+        peer = self._peers[number]
+        if invoke in peer.invokes and not peer.ending:
+            peer.invokes[invoke] = unheard
+            self._send(number, peer.connection.cancel(invoke))
+
+    def bench(
+        self, context: CallContext, args: dict[str, Any], answer: Callable[[Any], None]
+    ) -> None:
+        """Runs a built-in tool for a service; `answer` gets its outcome, an error or a value."""
+        self._tools.execute(context, args, answer)
+
+    def remark(self, record: messages.Log) -> None:
+        """A log record of a service's, counted and masked like the spell's own."""
+        self._show(self._printed.note(record))
 
     def take_effects(self) -> list[Effect]:
         """The effects since the last call, in the order in which they must happen."""
@@ -276,16 +296,16 @@ class Session:
         """Workers that are reaped already."""
         return frozenset(number for number, peer in self._peers.items() if peer.exited)
 
-    def origin_of(self, number: int) -> str:
-        """Who a worker's calls come from: the spell, or the tool at work in it."""
-        return self._peers[number].origin
+    def _answering(self, peer: Peer, call: int) -> Callable[[Any], None]:
+        """What replies to a `tools.execute` of a worker's; its outcome is a value or an error."""
 
-    def answer(self, number: int, call: int, method: str, origin: str, outcome: Any) -> None:
-        """Replies to a call whose work was done elsewhere; `outcome` is a value or an error."""
-        if isinstance(outcome, LlmspellError):
-            self._refuse(number, call, method, origin, outcome)
-        else:
-            self._reply(number, call, self.plan.mask(outcome))
+        def answer(outcome: Any) -> None:
+            if isinstance(outcome, LlmspellError):
+                self._refuse(peer.number, call, "tools.execute", peer.origin, outcome)
+            else:
+                self._reply(peer.number, call, self.plan.mask(outcome))
+
+        return answer
 
     def end_peer(self, peer: Peer) -> None:
         """Kills one worker; calls of its own are dropped."""
@@ -306,9 +326,9 @@ class Session:
             assert isinstance(message, messages.Call)
             self._call(peer, message)
         elif isinstance(message, messages.Output):
-            self._print(message)
+            self._show(self._printed.print(message))
         elif isinstance(message, messages.Log):
-            self._note(message)
+            self._show(self._printed.note(message))
         elif isinstance(message, messages.Returned):
             done = peer.invokes.pop(message.id, None)
             if done is None:
@@ -350,9 +370,9 @@ class Session:
                     "outstanding", f"over {OUTSTANDING_MAX} calls are under way: wait for some"
                 )
             method, context, args = self.broker.admit(name, message.args, peer.origin, needs)
-            if name == "tools.execute":
+            if name == "tools.execute" and not self.plan.intercepts(args["name"]):
                 peer.calls[number] = None
-                self._tools.execute(peer, number, context, args)
+                self._tools.execute(context, args, self._answering(peer, number))
                 return
         except LlmspellError as refused:
             self._refuse(peer.number, number, name, peer.origin, refused)
@@ -395,31 +415,11 @@ class Session:
         if token is not None and self._performing.pop(token, None) is not None:
             self.effects.append(Abandon(token))
 
-    def _print(self, message: messages.Output) -> None:
-        size = len(message.text.encode("utf-8"))
-        room = self.plan.output_room(self._output_size)
-        self._output_size += size
-        if size <= room:
-            self._show(message.stream, message.text)
-            return
-        kept = message.text.encode("utf-8")[: int(room)].decode("utf-8", "ignore")
-        self._show(message.stream, f"{kept}\n[output cut here by its limit]\n")
-        self.stop(ending.limit("output", self.policy.limits.output))
-
-    def _show(self, stream: str, text: str) -> None:
-        text = self.plan.mask(text)
-        if stream == "stdout" and self.plan.keep_output:
-            self._output.append(text)
-        self.effects.append(Show(stream, text))
-
-    def _note(self, message: messages.Log) -> None:
-        size = len(message.message.encode("utf-8", "replace")) + 64 * len(message.fields)
-        self._output_size += size
-        if self.plan.output_room(self._output_size) < 0:
+    def _show(self, effect: Effect | None) -> None:
+        if effect is not None:
+            self.effects.append(effect)
+        if self._printed.over:
             self.stop(ending.limit("output", self.policy.limits.output))
-            return
-        fields = self.plan.mask(message.fields)
-        self.effects.append(Note(message.level, self.plan.mask(message.message), fields))
 
     # -- answers -------------------------------------------------------------------------------
 
@@ -492,8 +492,8 @@ class Session:
             peak_memory=self._peak,
             calls=self.broker.calls,
             transfer=int(self.plan.budget.usage().get("transfer", 0)),
-            output=self._output_size,
+            output=self._printed.size,
         )
-        output = "".join(self._output)
+        output = self._printed.kept()
         self.result = conclusion.result(self.plan, self._end, usage, self._isolation, output)
         self.effects.append(Finish())

@@ -17,6 +17,7 @@ from llmspell.supervisor.peers import Peer, ToolJob
 from llmspell.supervisor.result import Status
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any, Final
 
     from llmspell.supervisor.broker import CallContext
@@ -52,8 +53,13 @@ class Toolbench:
         """What the tool at work in this worker declared; nothing when none is at work."""
         return frozenset() if peer.job is None else peer.job.needs
 
-    def execute(self, peer: Peer, call: int, context: CallContext, args: dict[str, Any]) -> None:
-        """Takes a `tools.execute` call: verdict, then a worker or the queue."""
+    def execute(
+        self, context: CallContext, args: dict[str, Any], answer: Callable[[Any], None]
+    ) -> None:
+        """Takes a `tools.execute` call: verdict, then a worker or the queue.
+
+        `answer` gets the outcome, a value or an `LlmspellError`, once; a refusal is raised here.
+        """
         from llmspell.tools import registry
 
         tool = registry.entry(args["name"])
@@ -61,7 +67,7 @@ class Toolbench:
         context.judge(verdict, action="tool", target=tool.name)
         self._check_rate(tool.name, tool.calls_per_minute)
         self._check_breaker(tool.name)
-        job = ToolJob(peer.number, call, tool.name, tool.needs, args["input"], tool.seconds)
+        job = ToolJob(tool.name, tool.needs, args["input"], tool.seconds, answer)
         self._queue.append(job)
         self._assign()
 
@@ -116,7 +122,7 @@ class Toolbench:
                 kind="timeout",
                 rule="tool.seconds",
             )
-            self._answer(job, error)
+            job.answer(error)
             self._assign()
 
     def lost(self, peer: Peer, how: Ending) -> None:
@@ -126,7 +132,7 @@ class Toolbench:
             failure = how.error or OperationFailed("the tool worker could not start")
             waiting, self._queue = self._queue, []
             for unstarted in waiting:
-                self._answer(unstarted, failure)
+                unstarted.answer(failure)
         if peer in self._idle:
             self._idle.remove(peer)
         job = peer.job
@@ -134,7 +140,7 @@ class Toolbench:
         self._session.end_peer(peer)
         if job is not None:
             self._broke_down(job)
-            self._answer(job, _loss(job, how))
+            job.answer(_loss(job, how))
         self._assign()
 
     def _assign(self) -> None:
@@ -159,7 +165,7 @@ class Toolbench:
             breaker = self._breakers.get(job.tool)
             if breaker is not None:
                 breaker.succeeded(self._session.now)
-            self._answer(job, value if error is None else from_wire(error))
+            job.answer(value if error is None else from_wire(error))
             if not peer.ending:
                 self._idle.append(peer)
             self._assign()
@@ -169,11 +175,7 @@ class Toolbench:
         except (Malformed, FrameError) as error:
             peer.job = None
             self._idle.append(peer)
-            self._answer(job, InvalidInput(f"the input can't be carried: {error}"))
-
-    def _answer(self, job: ToolJob, outcome: Any) -> None:
-        origin = self._session.origin_of(job.caller)
-        self._session.answer(job.caller, job.call, "tools.execute", origin, outcome)
+            job.answer(InvalidInput(f"the input can't be carried: {error}"))
 
 
 def _loss(job: ToolJob, how: Ending) -> LlmspellError:

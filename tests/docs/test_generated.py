@@ -9,7 +9,7 @@ import pytest
 from docs.pages import api, cli, errors, profiles
 from llmspell.errors import CODES
 from llmspell.policies.limits import Limits
-from llmspell.spells.api import API, CALLS
+from llmspell.spells.api.catalogue import API, CALLS
 from llmspell.spells.api.model import camel
 from tests.docs.blocks import ROOT
 from tests.examples.programs import examples

@@ -114,7 +114,9 @@ def test_RS_13_cpu_is_limited(program: Program, language: str, profile: str) -> 
     flags = ("--profile", profile, "--limit", "cpu=1s", "--limit", "wall=20s")
     result = program.result(spells.LOOPS[language, "busy"], SUFFIXES[language], *flags)
     assert (result["exit"], result["status"], result["reason"]) == (4, "limit", "cpu"), result
-    assert 0.9 <= result["usage"]["cpu"] <= 1.5
+    # The kernel holds this limit by counted ticks, `usage` is by exact time: on a loaded machine a
+    # process was ended at 0.85 s of exact time. 0.3 s is what the program itself allows for.
+    assert 0.7 <= result["usage"]["cpu"] <= 1.5
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

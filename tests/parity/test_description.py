@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from llmspell.spells.api import API, GLOBALS
+from llmspell.spells.api.catalogue import API, GLOBALS
 from llmspell.spells.api.model import Function, Module, Param
 from llmspell.spells.api.schema import compile_params
 from tests.parity.literals import call, returning, spelled

@@ -163,7 +163,7 @@ def test_ASY_013_blocking_a_turn_is_bounded() -> None:
         driver._wait()
         driver._apply()
     # What a tool call would set: who is at work in the worker, and with which rights.
-    peer.origin, peer.job = "honest", ToolJob(MAIN, 1, "t", frozenset({"read"}), {}, 10.0)
+    peer.origin, peer.job = "honest", ToolJob("t", frozenset({"read"}), {}, 10.0, [].append)
     session.invoke(peer.number, Callback(1), [], lambda value, error: None)
     driver._apply()
     played[0].put(FLOOD)

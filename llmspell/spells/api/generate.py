@@ -18,7 +18,7 @@ if __name__ == "__main__":
     sys.path[0] = str(PACKAGE.parent)
 
 from llmspell.sandboxes.engines.safe_modules import INNER_MODULES, SAFE_MODULES  # noqa: E402
-from llmspell.spells.api import API  # noqa: E402
+from llmspell.spells.api.catalogue import API  # noqa: E402
 from llmspell.spells.api.model import Function, Module, camel  # noqa: E402
 
 PARTS: Final[dict[str, tuple[str, ...]]] = {

@@ -50,7 +50,10 @@ class Function(NamedTuple):
     `positional` parameters may be given by position, all of them by name. `after` names the
     prelude's step that gives the reply its methods ("tool", "tools", "response", "json");
     `fixed` are arguments that the function itself supplies. A local function with a `wire` is
-    another spelling of that call.
+    another spelling of that call. `spread` names the object parameter that takes every named
+    argument that is no parameter (`Agent.create(name="a", model="m")` in Python). `aliases` are
+    further names of the same function. `unjudged`: it has no effect outside the run, so no
+    verdict of its own is asked for; whatever it leads to is a brokered call, judged by itself.
     """
 
     name: str
@@ -64,10 +67,31 @@ class Function(NamedTuple):
     fixed: tuple[tuple[str, str], ...] = ()
     languages: tuple[str, ...] = ("lua", "javascript", "python")
     since: str = "0.1"
+    spread: str = ""
+    aliases: tuple[str, ...] = ()
+    unjudged: bool = False
+
+
+class Class(NamedTuple):
+    """A kind of object that a call gives (`after` "handle" or "handles").
+
+    Such a reply is `{"handle": name, "id": …, …}`; the rest are the object's plain fields. Every
+    method's wire call gets the object's `id` as an argument, which `params` does not list.
+    A spell hands an object back as it came: services take `{"handle", "id"}` for it.
+    """
+
+    name: str
+    doc: str
+    methods: tuple[Function, ...]
+    fields: tuple[Param, ...] = ()
 
 
 class Module(NamedTuple):
-    """One global table of the API; `names` are the globals it appears under."""
+    """One global table of the API; `names` are the globals it appears under.
+
+    `construct` names the function that calling the module does: `new Agent({…})` in JavaScript,
+    `Agent(name=…)` in Python, `Agent.new{…}` and `Agent{…}` in Lua.
+    """
 
     name: str
     names: tuple[str, ...]
@@ -75,6 +99,8 @@ class Module(NamedTuple):
     functions: tuple[Function, ...]
     languages: tuple[str, ...] = ("lua", "javascript", "python")
     since: str = "0.1"
+    classes: tuple[Class, ...] = ()
+    construct: str = ""
 
 
 def camel(name: str) -> str:

@@ -33,7 +33,9 @@ class AsyncDriver:
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at: float | None = None
         self._finished: asyncio.Future[None] = self._loop.create_future()
+        self._woken = False
         session.acts_inline = True
+        session.wake = self._wake
 
     async def drive(self, handover: Handover | None = None) -> None:
         """Runs until the session has its result. Cancelling it ends the run's whole tree."""
@@ -106,6 +108,16 @@ class AsyncDriver:
     def _tick(self) -> None:
         self._timer = None
         self._session.tick(monotonic())
+        self._advance()
+
+    def _wake(self) -> None:
+        """A service has something to send: looked at in the loop's next turn, once for many."""
+        if not self._woken:
+            self._woken = True
+            self._loop.call_soon(self._awake)
+
+    def _awake(self) -> None:
+        self._woken = False
         self._advance()
 
     # -- effects -------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from llmspell.errors import InternalError
 from llmspell.records import TYPE_CHECKING
 from llmspell.supervisor.services.changes import FileChanges
 from llmspell.supervisor.services.context import CallContext
@@ -19,13 +20,36 @@ from llmspell.supervisor.services.storage import Storage
 from llmspell.supervisor.services.walk import Walker
 
 if TYPE_CHECKING:
-    from typing import Any
+    from collections.abc import Mapping
+    from typing import Any, Final
 
     from llmspell.policies.policy import Policy
     from llmspell.supervisor.services.web import Resolve, Web
+    from llmspell.supervisor.session import Session
 
 Service = Callable[[CallContext, dict[str, "Any"]], "Any"]
 """Returns the value, or a coroutine of it. Raises `LlmspellError`."""
+
+
+LATER: Final[Mapping[str, tuple[str, str]]] = {
+    "agent": ("agents", "AgentService"),
+    "template": ("agents", "AgentService"),
+    "llm": ("models", "ModelService"),
+    "tools": ("tools", "ToolService"),
+    "storage": ("state", "StateService"),
+    "hooks": ("hooks", "HookService"),
+    "events": ("events", "EventService"),
+    "workflow": ("workflows", "WorkflowService"),
+    "spell": ("spells", "SpellService"),
+    "orchestrator": ("orchestration", "OrchestrationService"),
+    "errors": ("errors", "ErrorService"),
+    "config": ("settings", "ConfigService"),
+    "scheduler": ("scheduler", "SchedulerService"),
+}
+"""Services that few runs need, by the part of a wire name before its dot: file and class.
+
+Each is made with the `Host`, has `table` (wire name → function) and `close()`.
+"""
 
 
 class Services:
@@ -36,7 +60,7 @@ class Services:
     pins them: renaming them later changes nothing.
     """
 
-    __slots__ = ("_policy", "_resolve", "_walker", "_web", "table")
+    __slots__ = ("_made", "_policy", "_resolve", "_walker", "_web", "session", "table")
 
     def __init__(
         self, policy: Policy, *, stdin: int | None = None, resolve: Resolve | None = None
@@ -44,6 +68,8 @@ class Services:
         self._policy = policy
         self._resolve = resolve
         self._web: Web | None = None
+        self._made: dict[tuple[str, str], Any] = {}
+        self.session: Session | None = None
         folders = policy.files.roots
         roots = [folders.working, folders.spell]
         if folders.workspace is not None:
@@ -79,8 +105,49 @@ class Services:
             "stdin.read": Stdin(stdin).read,
         }
 
+    def find(self, wire: str) -> Service | None:
+        """The function behind a wire name; its service is made with its first call."""
+        found = self.table.get(wire)
+        if found is None:
+            prefix = wire.partition(".")[0]
+            if prefix in LATER:
+                found = self.service(prefix).table.get(wire)
+        return found
+
+    def service(self, prefix: str) -> Any:
+        """The service of some wire names, made at first need."""
+        made = self._made.get(LATER[prefix])
+        if made is None:
+            from importlib import import_module
+
+            from llmspell.supervisor.desk import Desk
+
+            if self.session is None:
+                raise InternalError("a service was used before its session began")
+            module, name = LATER[prefix]
+            kind = getattr(import_module(f"llmspell.supervisor.services.{module}"), name)
+            made = kind(Desk(self.session, self))
+            self._made[LATER[prefix]] = made
+        return made
+
+    def made(self, prefix: str) -> Any:
+        """The service of some wire names if it is in use, else None."""
+        return self._made.get(LATER[prefix])
+
+    def intercepts(self, tool: str) -> bool:
+        """Whether the tools' service or the hooks', where in use, want to see a tool's call."""
+        if not self._made:
+            return False
+        tools, hooks = self.made("tools"), self.made("hooks")
+        return (tools is not None and tools.intercepts(tool) is True) or (
+            hooks is not None and hooks.any("before_tool_execution", "after_tool_execution") is True
+        )
+
     def close(self) -> None:
         """Lets every handle go. Idempotent."""
+        made, self._made = list(self._made.values()), {}
+        for service in made:
+            service.close()
         self._walker.close()
 
     async def _request(self, ctx: CallContext, args: dict[str, Any]) -> Any:

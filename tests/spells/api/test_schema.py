@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llmspell.errors import InvalidInput
-from llmspell.spells.api import API, CALLS
+from llmspell.spells.api.catalogue import API, CALLS
 from llmspell.spells.api.model import TYPES, Function, Param, camel
 from llmspell.spells.api.schema import compile_params, to_json_schema
 

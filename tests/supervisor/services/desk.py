@@ -12,7 +12,7 @@ from llmspell.policies.budget import Budget
 from llmspell.profiles.context import PolicyContext
 from llmspell.profiles.grants import Grant
 from llmspell.profiles.loader import load_policy
-from llmspell.spells.api import CALLS
+from llmspell.spells.api.catalogue import CALLS
 from llmspell.spells.api.schema import compile_params
 from llmspell.supervisor.broker import Broker, Method
 from llmspell.supervisor.masking import Masker

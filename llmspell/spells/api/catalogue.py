@@ -1,0 +1,40 @@
+"""Every module of the script API: for the build, the documents and the tests."""
+
+from __future__ import annotations
+
+from llmspell.records import TYPE_CHECKING
+from llmspell.spells.api import async_, fs, http_, json_, log, os_, stdin, storage, tools
+from llmspell.spells.api.lookup import calls_of
+from llmspell.spells.api.model import Function, Module, Param
+
+if TYPE_CHECKING:
+    from typing import Final
+
+API: Final[tuple[Module, ...]] = (
+    fs.MODULE,
+    http_.MODULE,
+    tools.MODULE,
+    storage.MODULE,
+    stdin.MODULE,
+    async_.MODULE,
+    log.MODULE,
+    json_.MODULE,
+    os_.MODULE,
+)
+"""Every module, in the order of the reference."""
+
+CALLS: Final[dict[str, Function]] = calls_of(API)
+"""The functions that cross the channel, by wire method."""
+
+GLOBALS: Final[tuple[tuple[str, str], ...]] = (
+    ("params", "the values of --param and of `params=` (API-011)"),
+    ("args", "the words after the spell's name"),
+    ("env", "the granted environment variables (API-012)"),
+    ("ENGINE", "lua, javascript or python (API-020)"),
+    ("VERSION", "llmspell's version (API-022)"),
+    ("PLATFORM", "linux, macos or windows"),
+    ("SECURITY_LEVEL", "the profile: none, low, medium or high (API-024)"),
+)
+"""Values every spell finds; `run.globals` may add more."""
+
+__all__ = ["API", "CALLS", "GLOBALS", "Function", "Module", "Param"]
