@@ -95,10 +95,11 @@ def describe(module: Module, language: str) -> dict[str, Any]:
     return {
         "name": module.name,
         "names": list(module.names),
-        "functions": [
-            _describe_function(function)
-            for function in module.functions
-            if language in function.languages
+        "functions": _describe_all(module.functions, language),
+        "construct": module.construct,
+        "classes": [
+            {"name": described.name, "methods": _describe_all(described.methods, language)}
+            for described in module.classes
         ],
     }
 
@@ -162,6 +163,10 @@ def _scoped(language: str, name: str, text: str) -> str:
     return f"{{ // {name}\n{text}}}\n" if name != "main" else text
 
 
+def _describe_all(functions: tuple[Function, ...], language: str) -> list[dict[str, Any]]:
+    return [_describe_function(item) for item in functions if language in item.languages]
+
+
 def _describe_function(function: Function) -> dict[str, Any]:
     first = function.params[0].types if function.params else ()
     return {
@@ -175,6 +180,8 @@ def _describe_function(function: Function) -> dict[str, Any]:
         "object_first": "object" in first or "any" in first,
         "after": function.after,
         "fixed": dict(function.fixed),
+        "aliases": list(function.aliases),
+        "spread": function.spread,
     }
 
 
