@@ -7,7 +7,7 @@ nothing that a run imports.
 from __future__ import annotations
 
 from llmspell.records import TYPE_CHECKING
-from llmspell.spells.api.types import javascript, lua, python
+from llmspell.spells.api.editors import javascript, lua, python
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

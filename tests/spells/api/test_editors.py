@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 
 from llmspell.cli import program
-from llmspell.spells.api import types
+from llmspell.spells.api import editors
 from llmspell.spells.api.catalogue import API, GLOBALS
+from llmspell.spells.api.editors import javascript, lua, python, shapes
 from llmspell.spells.api.model import camel
-from llmspell.spells.api.types import javascript, lua, python, shapes
 
-LANGUAGES = tuple(types.FILES)
+LANGUAGES = tuple(editors.FILES)
 
 
 def methods_of(language: str) -> list[tuple[str, str]]:
@@ -45,7 +45,7 @@ def test_lua_reads_its_file_and_finds_every_name() -> None:
 
     runtime = LuaRuntime(register_eval=False)
     # `local pet = {}` of a class is made a global, to be looked at.
-    text = re.sub(r"^local (\w+) = \{\}$", r"\1 = {}", types.render("lua"), flags=re.MULTILINE)
+    text = re.sub(r"^local (\w+) = \{\}$", r"\1 = {}", editors.render("lua"), flags=re.MULTILINE)
     runtime.execute(text)
     found = runtime.globals()
     for owner, name in (*functions_of("lua"), *methods_of("lua")):
@@ -56,7 +56,7 @@ def test_lua_reads_its_file_and_finds_every_name() -> None:
 
 
 def test_lua_says_the_type_of_every_parameter() -> None:
-    text = types.render("lua")
+    text = editors.render("lua")
     for block in re.findall(r"((?:^---.*\n)*)^function [\w.:]+\(([^)]*)\) end$", text, re.M):
         notes, names = block
         said = re.findall(r"^---@param (\w+)", notes, re.M)
@@ -64,7 +64,7 @@ def test_lua_says_the_type_of_every_parameter() -> None:
 
 
 def test_python_reads_its_file_and_finds_every_name() -> None:
-    tree = ast.parse(types.render("python"))
+    tree = ast.parse(editors.render("python"))
     inside = {
         node.name: {one.name for one in node.body if isinstance(one, ast.FunctionDef)}
         for node in tree.body
@@ -86,7 +86,7 @@ def test_the_python_stub_is_sound(tmp_path: Path) -> None:
     from mypy import api
 
     stub = tmp_path / "spell_api.pyi"
-    stub.write_text(types.render("python"), "utf-8")
+    stub.write_text(editors.render("python"), "utf-8")
     out, problems, code = api.run(
         ["--strict", "--no-incremental", "--config-file=", f"--cache-dir={tmp_path}", str(stub)]
     )
@@ -99,7 +99,7 @@ def interfaces(text: str) -> dict[str, set[str]]:
 
 
 def test_typescript_finds_every_name() -> None:
-    text = types.render("javascript")
+    text = editors.render("javascript")
     found = interfaces(text)
     for module in shapes.modules("javascript"):
         for function in module.functions:
@@ -116,32 +116,32 @@ def test_typescript_finds_every_name() -> None:
 
 @pytest.mark.skipif(shutil.which("tsc") is None, reason="no TypeScript compiler on this machine")
 def test_typescript_takes_its_file(tmp_path: Path) -> None:
-    file = tmp_path / types.FILES["javascript"]
-    file.write_text(types.render("javascript"), "utf-8")
+    file = tmp_path / editors.FILES["javascript"]
+    file.write_text(editors.render("javascript"), "utf-8")
     command = ["tsc", "--noEmit", "--strict", "--lib", "es2022", "--target", "es2022", str(file)]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout
 
 
 def test_no_name_of_another_language_is_there() -> None:
-    assert "LuaTest" in types.render("lua")
+    assert "LuaTest" in editors.render("lua")
     for language in ("javascript", "python"):
-        text = types.render(language)
+        text = editors.render(language)
         assert "LuaTest" not in text and "Promise.resolve" not in text
-    assert 'task["then"]' in types.render("lua")
+    assert 'task["then"]' in editors.render("lua")
 
 
 def test_constructors_are_told() -> None:
     made = [module for module in API if module.construct]
     assert made
-    text = types.render("lua")
+    text = editors.render("lua")
     assert text.count("---@overload fun(") == len([m for m in made if "lua" in m.languages])
 
 
 def test_types_writes_the_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert program.dispatch(["types", "--output", str(tmp_path / "new")]) == 0
     written = {path.name: path.read_text("utf-8") for path in (tmp_path / "new").iterdir()}
-    assert written == {types.FILES[one]: types.render(one) for one in LANGUAGES}
+    assert written == {editors.FILES[one]: editors.render(one) for one in LANGUAGES}
     assert len(capsys.readouterr().out.splitlines()) == 3
 
 

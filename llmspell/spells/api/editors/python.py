@@ -6,8 +6,8 @@ import keyword
 
 from llmspell.records import TYPE_CHECKING
 from llmspell.spells.api.catalogue import GLOBALS
+from llmspell.spells.api.editors import shapes
 from llmspell.spells.api.model import Class, Function, Module, Param
-from llmspell.spells.api.types import shapes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
