@@ -13,6 +13,9 @@ local sort, unpack = table.sort, table.unpack
 local floor, math_type, tointeger, huge = math.floor, math.type, math.tointeger, math.huge
 local utf8_len = utf8.len
 
+-- What a field of the API's table that is not there stands for.
+local EMPTY = {}
+
 local host = __host
 local original = {}
 for name, value in pairs(_G) do original[name] = value end

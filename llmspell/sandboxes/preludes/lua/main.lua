@@ -1,5 +1,5 @@
 -- One run: wait for it, build its world, drive it, report its end.
-local EMPTY, MESSAGE_MAX = {}, 16777000
+local MESSAGE_MAX = 16777000
 
 function P.send_end()
   if P.reported then return end

@@ -70,11 +70,11 @@ function P.define_class(described)
   local class = described.name
   local methods, own = methods_of[class] or define(class), P.classes[class] or {}
   for name, action in next, own do methods[name], methods[P.camel(name)] = action, action end
-  for _, spec in ipairs(described.methods) do
+  for _, spec in ipairs(described.methods or EMPTY) do
     spec.label = class .. ":" .. spec.name
     local action = spec.wire ~= "" and P.method_stub(spec) or own[spec.name]
-    methods[spec.name], methods[spec.camel] = action, action
-    for _, alias in ipairs(spec.aliases) do methods[alias], methods[P.camel(alias)] = action, action end
+    methods[spec.name], methods[spec.camel or spec.name] = action, action
+    for _, alias in ipairs(spec.aliases or EMPTY) do methods[alias], methods[P.camel(alias)] = action, action end
   end
 end
 
