@@ -412,7 +412,8 @@ def test_S62_S63_idioms_of_the_language() -> None:
     table.insert(pool, t)
     local compiled = load("return 6 * 7")
     return {type(collectgarbage("count")), compiled(), #pool, math.type(os.time()),
-      type(os.clock()), os.date("%Y", 0), pcall(error, "raised"), type(debug), type(debug.traceback())}
+      type(os.clock()), os.date("%Y", 0), pcall(error, "raised"), type(debug),
+      type(debug.traceback())}
     """
     got = value(source)
     assert got[:6] == ["number", 42, 1, "integer", "number", "1970"]
