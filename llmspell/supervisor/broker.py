@@ -129,6 +129,15 @@ class Broker:
         self.denials: list[Denial] = []
         self.calls = 0
 
+    @property
+    def policy(self) -> Policy:
+        """The policy that decides now."""
+        return self._policy
+
+    def narrow(self, policy: Policy) -> None:
+        """Another policy decides from the next call on; it must allow nothing that this denies."""
+        self._policy = policy
+
     def count(self) -> None:
         """Charges one call, whatever becomes of it. Raises `LimitExceeded`."""
         self.calls += 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 from llmspell.records import TYPE_CHECKING
 from llmspell.spells.api import (
     async_,
+    config_,
     errors_,
     fs,
     http_,
@@ -32,6 +33,7 @@ API: Final[tuple[Module, ...]] = (
     json_.MODULE,
     os_.MODULE,
     errors_.MODULE,
+    config_.MODULE,
 )
 """Every module, in the order of the reference."""
 
