@@ -14,6 +14,7 @@ from llmspell.spells.api import (
     os_,
     stdin,
     storage,
+    testing,
     tools,
 )
 from llmspell.spells.api.lookup import calls_of
@@ -28,10 +29,11 @@ API: Final[tuple[Module, ...]] = (
     tools.MODULE,
     storage.MODULE,
     stdin.MODULE,
-    async_.MODULE,
-    log.MODULE,
+    *async_.MODULES,
+    *log.MODULES,
     json_.MODULE,
     os_.MODULE,
+    *testing.MODULES,
     errors_.MODULE,
     config_.MODULE,
 )
