@@ -10,7 +10,7 @@ from __future__ import annotations
 from llmspell.policies.hosts import NetRules
 from llmspell.policies.limits import Limits, stricter
 from llmspell.policies.modules import ModuleRules
-from llmspell.policies.names import NameRules
+from llmspell.policies.names import NameRules, StateRules
 from llmspell.policies.paths import FileRules
 from llmspell.policies.policy import LEVELS, ON_MISSING, AuditRules, Confinement, Policy
 from llmspell.policies.tools import ToolRules
@@ -130,6 +130,18 @@ class BothNames(NameRules):
         return self.first.grants_any() and self.second.grants_any()
 
 
+class BothState(StateRules):
+    """Rules over scopes of kept values that must both allow."""
+
+    first: StateRules
+    second: StateRules
+
+    def judge(self, scope: str) -> Verdict:
+        """The verdict on one scope."""
+        verdict = self.first.judge(scope)
+        return verdict if verdict.allowed is not True else _told(self.second.judge(scope))
+
+
 class BothModules(ModuleRules):
     """Module rules that must both allow."""
 
@@ -170,6 +182,13 @@ def both_names(first: NameRules, second: NameRules) -> NameRules:
     return made
 
 
+def both_state(first: StateRules, second: StateRules) -> StateRules:
+    """Rules over scopes of kept values that must both allow."""
+    made = BothState(*first)
+    made.first, made.second = first, second
+    return made
+
+
 def both_modules(first: ModuleRules, second: ModuleRules) -> ModuleRules:
     """Module rules that must both allow; what is listed is what the stricter mode lists."""
     made = BothModules(*_stricter_mode(first, second))
@@ -201,6 +220,7 @@ def narrowed(first: Policy, second: Policy, origin: str) -> Policy:
         models=both_names(first.models, second.models),
         env=both_names(first.env, second.env),
         modules=both_modules(first.modules, second.modules),
+        state=both_state(first.state, second.state),
         limits=stricter_limits(first.limits, second.limits),
         confinement=Confinement(
             level,

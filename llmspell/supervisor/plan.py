@@ -105,7 +105,7 @@ class SessionPlan(NamedTuple):
             "SECURITY_LEVEL": "custom" if _is_custom(self.policy) else level,
             "SANDBOX_ENABLED": level != "none",
             "MAX_MEMORY": None if memory is None else int(memory),
-            "MAX_EXECUTION_TIME": wall,
+            "MAX_EXECUTION_TIME": int(wall) if wall is not None and wall == int(wall) else wall,
             "MAX_CONCURRENT_OPERATIONS": OUTSTANDING_MAX,
             "AVAILABLE_PROVIDERS": available,
             "DEFAULT_PROVIDER": default,

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from llmspell.errors import InvalidInput, UsageError
 from llmspell.policies.hosts import NetRules, parse_net_rule
-from llmspell.policies.narrowed import both_names, both_net, both_tools, narrowed
 from llmspell.policies.names import NameRules
+from llmspell.policies.narrowed import both_names, both_net, both_tools, narrowed
 from llmspell.policies.policy import LEVELS
 from llmspell.policies.tools import ToolRules
 from llmspell.records import TYPE_CHECKING

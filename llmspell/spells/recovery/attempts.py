@@ -254,9 +254,7 @@ async def _pause(seconds: float) -> None:
     await asyncio.sleep(seconds + random.uniform(0, seconds / 10))
 
 
-def _outcome(
-    success: bool, action: str, value: Any, attempts: int, **more: Any
-) -> dict[str, Any]:
+def _outcome(success: bool, action: str, value: Any, attempts: int, **more: Any) -> dict[str, Any]:
     return {
         "success": success,
         "action": action,

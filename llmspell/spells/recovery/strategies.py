@@ -210,7 +210,9 @@ def _options(kind: str, given: Mapping[str, Any], engine: str) -> dict[str, Any]
         options["timeout"] = max(options.get("timeout", TRIAL_SECONDS), 0.001)
         options["recovery_timeout"] = max(options.get("recovery_timeout", RECOVERY_SECONDS), 0.001)
     if kind == "fallback":
-        options["tool"] = given.get("tool", given.get("fallback_tool_name", given.get("fallback_tool")))
+        options["tool"] = given.get(
+            "tool", given.get("fallback_tool_name", given.get("fallback_tool"))
+        )
         options["agent"] = given.get(
             "agent", given.get("fallback_agent_id", given.get("fallback_agent"))
         )
@@ -231,7 +233,7 @@ def _callbacks_refused(options: Mapping[str, Any]) -> None:
 def _milliseconds(value: Any, key: str) -> float:
     if type(value) not in (int, float) or not 0 <= value < float("inf"):
         raise InvalidInput(f"the strategy's {key}_ms must be a number of milliseconds")
-    return min(value / 1000, 86_400.0)
+    return min(float(value) / 1000, 86_400.0)
 
 
 def _count(value: Any, key: str, least: int) -> int:
