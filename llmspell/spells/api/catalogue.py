@@ -3,7 +3,20 @@
 from __future__ import annotations
 
 from llmspell.records import TYPE_CHECKING
-from llmspell.spells.api import async_, fs, http_, json_, log, os_, stdin, storage, testing, tools
+from llmspell.spells.api import (
+    async_,
+    config_,
+    errors_,
+    fs,
+    http_,
+    json_,
+    log,
+    os_,
+    stdin,
+    storage,
+    testing,
+    tools,
+)
 from llmspell.spells.api.lookup import calls_of
 from llmspell.spells.api.model import Function, Module, Param
 
@@ -21,6 +34,8 @@ API: Final[tuple[Module, ...]] = (
     json_.MODULE,
     os_.MODULE,
     *testing.MODULES,
+    errors_.MODULE,
+    config_.MODULE,
 )
 """Every module, in the order of the reference."""
 
