@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from llmspell.records import TYPE_CHECKING
-from llmspell.spells.api import async_, fs, http_, json_, log, os_, stdin, storage, tools
+from llmspell.spells.api import async_, fs, http_, json_, llm_, log, os_, stdin, storage, tools
 from llmspell.spells.api.lookup import calls_of
 from llmspell.spells.api.model import Function, Module, Param
 
@@ -16,6 +16,7 @@ API: Final[tuple[Module, ...]] = (
     tools.MODULE,
     storage.MODULE,
     stdin.MODULE,
+    llm_.MODULE,
     async_.MODULE,
     log.MODULE,
     json_.MODULE,
