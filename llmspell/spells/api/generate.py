@@ -233,6 +233,7 @@ def _describe_function(function: Function) -> dict[str, Any]:
         "fixed": dict(function.fixed),
         "aliases": list(function.aliases),
         "spread": function.spread,
+        "sync": function.sync,
     }
 
 
