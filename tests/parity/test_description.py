@@ -185,7 +185,11 @@ def names_spell(language: str) -> str:
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_described_name_is_there(language: str, kind: str) -> None:
-    ended = run(language, names_spell(language), kind=kind)
+    # What the supervisor says of the run; the others are the worker's own.
+    said = {name: "x" for name, _ in GLOBALS} | {"VERSION": "0.1.0", "PLATFORM": "linux"}
+    own = ("params", "args", "env", "ENGINE", "SECURITY_LEVEL")
+    said = {name: value for name, value in said.items() if name not in own}
+    ended = run(language, names_spell(language), kind=kind, globals=said)
     assert (ended.value, ended.error) == ([], None)
 
 

@@ -155,6 +155,11 @@ def test_API_112_a_scheduled_call_can_be_taken_back_and_is_waited_for() -> None:
     assert lua(source).stdout == "now\nlater\n"
 
 
+def test_API_119_what_a_group_waits_for_is_heard() -> None:
+    ended = lua("Promise.all_settled({Promise.reject({message = 'r'})}) return 1")
+    assert (ended.value, ended.error) == (1, None)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_API_119_promises(kind: str) -> None:
     source = """
@@ -250,6 +255,14 @@ def test_API_117_a_failing_test_fails_the_run_and_the_others_still_run() -> None
     for line, (body, said) in zip(lines, FAILING, strict=False):
         assert line.startswith("FAIL s: "), body
         assert said in line
+
+
+@pytest.mark.parametrize("end", ["os.exit(0)", "return 1", "os.exit(3)"])
+def test_API_117_no_way_out_hides_a_failing_test(end: str) -> None:
+    source = "Test.suite('s'):test('t', function(t) t:assert_true(false) end) Test.run_all() "
+    ended = lua(source + end)
+    assert ended.error is not None
+    assert ended.error["kind"] == ("exit" if end == "os.exit(3)" else "test_failed")
 
 
 def test_API_066_fields_of_tools_are_tools() -> None:

@@ -8,6 +8,7 @@ local co_running, co_isyieldable, co_status = coroutine.running, coroutine.isyie
 local co_close = coroutine.close
 local byte, char, find, format, gmatch = string.byte, string.char, string.find, string.format, string.gmatch
 local gsub, match, rep, sub = string.gsub, string.match, string.rep, string.sub
+local lower, upper = string.lower, string.upper
 local concat, insert, pack, remove = table.concat, table.insert, table.pack, table.remove
 local sort, unpack = table.sort, table.unpack
 local floor, math_type, tointeger, huge = math.floor, math.type, math.tointeger, math.huge

@@ -16,12 +16,12 @@ end
 
 -- input_schema → inputSchema
 function P.camel(name)
-  return (gsub(name, "_(%l)", string.upper))
+  return (gsub(name, "_(%l)", upper))
 end
 
 function P.snake(name)
   name = gsub(gsub(name, "(%u+)(%u%l)", "%1_%2"), "([%l%d])(%u)", "%1_%2")
-  return string.lower(name)
+  return lower(name)
 end
 
 -- object:method(x) and object.method(x) are both in use.
