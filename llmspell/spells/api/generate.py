@@ -243,11 +243,11 @@ def _slim(value: Any) -> Any:
         return [_slim(item) for item in value]
     if not isinstance(value, dict):
         return value
-    same = {"camel": value.get("name"), "camels": value.get("params")}
     return {
         key: _slim(item)
         for key, item in value.items()
-        if (item and same.get(key) != item) or (key == "wire" and "params" in value)
+        if (item and not (key == "camels" and item == value["params"]))
+        or (key == "wire" and "params" in value)
     }
 
 

@@ -31,7 +31,7 @@ local function add_functions(content, module)
     spec.label = module.name .. "." .. spec.name
     local action = own[spec.name]
     if not action and spec.wire ~= "" then action = P.stub(spec) end
-    content[spec.name], content[spec.camel or spec.name] = action, action
+    content[spec.name], content[spec.camel] = action, action
     for _, alias in ipairs(spec.aliases or EMPTY) do
       -- Workflow.Sequential{…} is a class to the eye, so it has `new` as one.
       local named = find(alias, "^%u") and read_only(alias, { new = action }, function(_, ...) return action(...) end) or action

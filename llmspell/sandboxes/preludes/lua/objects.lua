@@ -73,7 +73,7 @@ function P.define_class(described)
   for _, spec in ipairs(described.methods or EMPTY) do
     spec.label = class .. ":" .. spec.name
     local action = spec.wire ~= "" and P.method_stub(spec) or own[spec.name]
-    methods[spec.name], methods[spec.camel or spec.name] = action, action
+    methods[spec.name], methods[spec.camel] = action, action
     for _, alias in ipairs(spec.aliases or EMPTY) do methods[alias], methods[P.camel(alias)] = action, action end
   end
 end
