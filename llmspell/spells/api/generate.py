@@ -79,9 +79,13 @@ PARTS: Final[dict[str, tuple[str, ...]]] = {
         "channel",
         "tasks",
         "calls",
+        "stubs",
+        "objects",
         "coordination",
         "output",
         "log",
+        "testing",
+        "class_tools",
         "stdin",
         "files",
         "modules",
@@ -132,7 +136,7 @@ def table(language: str) -> str:
         listed = "".join(f"{_javascript(item)[:-1]},text:'{text}'}},\n" for item, text in late)
         rest = "".join(f"P.{name} = {_javascript(value)};\n" for name, value in shared.items())
         return f"P.api = [\n{listed}];\n{rest}"
-    listed = "".join(f"    {({**item, 'text': text})!r},\n" for item, text in late)
+    listed = "".join(f"    { ({**item, 'text': text})!r},\n" for item, text in late)
     return (
         f"API_TABLE: list[dict[str, Any]] = [\n{listed}]\n"
         f"REQUIRES: dict[str, Any] = {shared['requires']!r}\n"
@@ -149,7 +153,10 @@ def _late(module: dict[str, Any]) -> tuple[dict[str, Any], str]:
         "construct": module["construct"],
         "functions": [_compact(item) for item in module["functions"]],
         "classes": [
-            {"name": described["name"], "methods": [_compact(item) for item in described["methods"]]}
+            {
+                "name": described["name"],
+                "methods": [_compact(item) for item in described["methods"]],
+            }
             for described in module["classes"]
         ],
     }
