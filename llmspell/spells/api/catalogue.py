@@ -3,7 +3,21 @@
 from __future__ import annotations
 
 from llmspell.records import TYPE_CHECKING
-from llmspell.spells.api import async_, fs, http_, json_, log, os_, stdin, storage, testing, tools
+from llmspell.spells.api import (
+    async_,
+    config_,
+    errors_,
+    fs,
+    http_,
+    json_,
+    llm_,
+    log,
+    os_,
+    stdin,
+    storage,
+    testing,
+    tools,
+)
 from llmspell.spells.api.lookup import calls_of
 from llmspell.spells.api.model import Function, Module, Param
 
@@ -18,9 +32,12 @@ API: Final[tuple[Module, ...]] = (
     stdin.MODULE,
     *async_.MODULES,
     *log.MODULES,
+    llm_.MODULE,
     json_.MODULE,
     os_.MODULE,
     *testing.MODULES,
+    errors_.MODULE,
+    config_.MODULE,
 )
 """Every module, in the order of the reference."""
 
