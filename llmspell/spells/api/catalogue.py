@@ -3,7 +3,19 @@
 from __future__ import annotations
 
 from llmspell.records import TYPE_CHECKING
-from llmspell.spells.api import async_, fs, http_, json_, log, os_, stdin, storage, testing, tools
+from llmspell.spells.api import (
+    async_,
+    fs,
+    hooks,
+    http_,
+    json_,
+    log,
+    os_,
+    stdin,
+    storage,
+    testing,
+    tools,
+)
 from llmspell.spells.api.lookup import calls_of
 from llmspell.spells.api.model import Function, Module, Param
 
@@ -13,7 +25,8 @@ if TYPE_CHECKING:
 API: Final[tuple[Module, ...]] = (
     fs.MODULE,
     http_.MODULE,
-    tools.MODULE,
+    *tools.MODULES,
+    *hooks.MODULES,
     storage.MODULE,
     stdin.MODULE,
     *async_.MODULES,

@@ -7,8 +7,8 @@ from llmspell.errors import InvalidInput, Missing
 from llmspell.records import TYPE_CHECKING
 from llmspell.spells.hooks.definition import Hook
 from llmspell.spells.hooks.engine import HookEngine
-from llmspell.spells.hooks.outcomes import without_functions
 from llmspell.spells.hooks.points import POINTS, point_of
+from llmspell.spells.plain import without_functions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -73,7 +73,8 @@ class HookService(HookEngine):
     def _unregister(self, ctx: CallContext, args: Args) -> bool:
         point = point_of(args["point"])
         found = [hook for hook in self._at(point) if _is(hook, args["hook"])]
-        return any([self.registry.unregister(point, hook) for hook in found])
+        gone = [self.registry.unregister(point, hook) for hook in found]
+        return any(gone)
 
     def _at(self, point: str) -> tuple[Hook, ...]:
         return next((hooks for name, hooks in self.registry.points() if name == point), ())
