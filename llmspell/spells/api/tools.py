@@ -280,7 +280,7 @@ TOOL: Final = Module(
     "tool",
     ("Tool",),
     "A tool of the spell's own, as a constructor (API-053).",
-    (_CREATE,),
+    (_CREATE._replace(kind="local"),),
     construct="create",
 )
 

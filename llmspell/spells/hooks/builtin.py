@@ -110,7 +110,7 @@ class Metrics:
         count[0] += 1
         count[1] += context.get("success") is False
         took = context.get("duration_ms")
-        if type(took) in (int, float):
+        if isinstance(took, (int, float)):
             count[2] += took
 
     def report(self) -> dict[str, Any]:

@@ -145,6 +145,7 @@ class Guard:
 
 def _rate(given: Any, function: str) -> tuple[float, float]:
     """Calls a minute, and how many of them at once."""
+    per_minute: Any
     if isinstance(given, dict):
         per_minute = given.get("requests_per_minute", given.get("per_minute"))
         burst = given.get("burst", given.get("burst_allowance", per_minute))

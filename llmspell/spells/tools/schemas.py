@@ -285,15 +285,16 @@ def _bound(size: int, schema: Mapping[str, Any], what: str, place: str, unit: st
 
 
 def _number(value: float, schema: Mapping[str, Any], place: str) -> None:
-    for keyword, wrong, words in (
-        ("minimum", lambda bound: value < bound, "at least"),
-        ("maximum", lambda bound: value > bound, "at most"),
-        ("exclusiveMinimum", lambda bound: value <= bound, "over"),
-        ("exclusiveMaximum", lambda bound: value >= bound, "under"),
-    ):
-        bound = schema.get(keyword)
-        if bound is not None and wrong(bound):
-            raise InvalidInput(f"{place} must be {words} {bound:g}")
+    low, high = schema.get("minimum"), schema.get("maximum")
+    over, under = schema.get("exclusiveMinimum"), schema.get("exclusiveMaximum")
+    if low is not None and value < low:
+        raise InvalidInput(f"{place} must be at least {low:g}")
+    if high is not None and value > high:
+        raise InvalidInput(f"{place} must be at most {high:g}")
+    if over is not None and value <= over:
+        raise InvalidInput(f"{place} must be over {over:g}")
+    if under is not None and value >= under:
+        raise InvalidInput(f"{place} must be under {under:g}")
     step = schema.get("multipleOf")
     if step:
         ratio = value / step

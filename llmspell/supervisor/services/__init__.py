@@ -39,6 +39,7 @@ LATER: Final[Mapping[str, tuple[str, str]]] = {
     "tools": ("tools", "ToolService"),
     "storage": ("state", "StateService"),
     "hooks": ("hooks", "HookService"),
+    "hook_manager": ("hooks", "HookService"),
     "events": ("events", "EventService"),
     "workflow": ("workflows", "WorkflowService"),
     "spell": ("spells", "SpellService"),

@@ -15,10 +15,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from llmspell.spells.ports import Host
-    from llmspell.supervisor.broker import CallContext
     from llmspell.supervisor.services import Service
-
-    Args = dict[str, Any]
+    from llmspell.supervisor.services.context import Args, CallContext
 
 
 class HookService(HookEngine):
@@ -44,7 +42,10 @@ class HookService(HookEngine):
             "hooks.create_tracer": lambda ctx, args: self._build("tracer", args),
             "hooks.create_validator": self._validator,
             "hooks.create_transformer": self._transformer,
-            "hooks.manager": lambda ctx, args: {"handle": "hook_manager", "id": "hooks"},
+            "hook_manager.get_instance": lambda ctx, args: {
+                "handle": "hook_manager",
+                "id": "hooks",
+            },
             "hooks.manager_register": self._register,
             "hooks.manager_unregister": self._unregister,
             "hooks.manager_execute": self._execute,

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from llmspell.channel import jsontext
 from llmspell.errors import InvalidInput
-from llmspell.records import TYPE_CHECKING
+from llmspell.records import TYPE_CHECKING, Protocol
 from llmspell.spells.api.options import handle_id
+from llmspell.spells.ports import Host
 from llmspell.spells.tools.registry import Registry
 
 if TYPE_CHECKING:
@@ -18,17 +19,21 @@ if TYPE_CHECKING:
 
     from llmspell.spells.tools.execution import Execution
     from llmspell.spells.tools.pipelines import Pipelines
-    from llmspell.supervisor.broker import CallContext
-    from llmspell.supervisor.desk import Desk
     from llmspell.supervisor.services import Service
+    from llmspell.supervisor.services.context import Args, CallContext
 
-    Args = dict[str, Any]
+
+class BenchHost(Host, Protocol):
+    """What one run gives the tools' service: built-in tools run in the session's tool workers."""
+
+    async def bench(self, context: Any, name: str, given: Mapping[str, Any]) -> Any:
+        """Runs a built-in tool, after a verdict of its own."""
 
 
 class ToolService:
     """`ports.Tools`, and the functions of the API's `Tools`."""
 
-    def __init__(self, host: Desk) -> None:
+    def __init__(self, host: BenchHost) -> None:
         self._host = host
         self._registry = Registry(host)
         self._execution: Execution | None = None
