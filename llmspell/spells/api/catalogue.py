@@ -8,6 +8,7 @@ from llmspell.spells.api import (
     config_,
     errors_,
     fs,
+    hooks,
     http_,
     json_,
     llm_,
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
 API: Final[tuple[Module, ...]] = (
     fs.MODULE,
     http_.MODULE,
-    tools.MODULE,
+    *tools.MODULES,
+    *hooks.MODULES,
     storage.MODULE,
     stdin.MODULE,
     *async_.MODULES,
