@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from llmspell.spells.ports import Agents, Events, Hooks, Models, State, Tools, Workflows
     from llmspell.supervisor.broker import CallContext
     from llmspell.supervisor.services import Services
+    from llmspell.supervisor.services.storage import Storage
     from llmspell.supervisor.session import Session
 
 
@@ -128,6 +129,11 @@ class Desk:
         """The run's kept values."""
         service: State = self._services.service("storage")
         return service
+
+    @property
+    def run_values(self) -> Storage:
+        """The memory behind the scope `run`."""
+        return self._services.storage
 
     # -- acts ----------------------------------------------------------------------------------
 
