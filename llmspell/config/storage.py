@@ -1,4 +1,4 @@
-"""`[storage]` of the user's own `llmspell.toml`: where and how kept values lie (X31, STO-013 … 015).
+"""`[storage]` of the user's `llmspell.toml`: where and how kept values lie (X31, STO-013 … 015).
 
 A project's file has no say: it may lie in a folder that a stranger filled. What the seeds name and
 this version does in another way is accepted with one line that says so; a key that nobody knows is

@@ -147,7 +147,7 @@ class Desk:
         depth = self._enter()
         try:
             try:
-                broker.count()
+                broker.count(method)
             except LimitExceeded as error:
                 session.stop(ending.by_error(error))
                 session.wake()
