@@ -66,7 +66,7 @@ class Services:
     pins them: renaming them later changes nothing.
     """
 
-    __slots__ = ("_made", "_policy", "_resolve", "_walker", "_web", "session", "table")
+    __slots__ = ("_made", "_policy", "_resolve", "_walker", "_web", "session", "storage", "table")
 
     def __init__(
         self, policy: Policy, *, stdin: int | None = None, resolve: Resolve | None = None
@@ -90,7 +90,7 @@ class Services:
             Quota(policy.limits.scratch),
             Quota(policy.limits.scratch, self._measure_workspace(folders.workspace)),
         )
-        storage = Storage()
+        storage = self.storage = Storage(later=lambda: self.service("storage"))
         self.table: dict[str, Service] = {
             "fs.read": reading.read,
             "fs.list": reading.list,
@@ -102,12 +102,12 @@ class Services:
             "fs.remove": changes.remove,
             "fs.move": changes.move,
             "http.request": self._request,
-            "storage.get": storage.get,
-            "storage.set": storage.set,
-            "storage.delete": storage.delete,
-            "storage.exists": storage.exists,
-            "storage.list": storage.list,
-            "storage.clear": storage.clear,
+            "storage.get": storage.perform("storage.get", storage.get),
+            "storage.set": storage.perform("storage.set", storage.set),
+            "storage.delete": storage.perform("storage.delete", storage.delete),
+            "storage.exists": storage.perform("storage.exists", storage.exists),
+            "storage.list": storage.perform("storage.list", storage.list),
+            "storage.clear": storage.perform("storage.clear", storage.clear),
             "stdin.read": Stdin(stdin).read,
         }
 
