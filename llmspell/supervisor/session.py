@@ -34,7 +34,7 @@ from llmspell.supervisor.effects import (
 )
 from llmspell.supervisor.peers import MAIN, OnReturn, Peer, Pending, asleep, unheard
 from llmspell.supervisor.printed import Printed
-from llmspell.supervisor.result import Isolation, Result, Usage
+from llmspell.supervisor.result import Isolation, Result
 from llmspell.supervisor.toolbench import Toolbench
 
 if TYPE_CHECKING:
@@ -339,7 +339,7 @@ class Session:
         elif isinstance(message, messages.Hello):
             self._hello(peer, message)
         elif isinstance(message, messages.Done):
-            self.stop(ending.done(message.value))
+            self.stop(ending.done(message.value, self.plan.services))
         elif isinstance(message, messages.Failed):
             error = from_wire(message.error)
             self.stop(ending.failed(error, self.broker.denials, self.policy.limits))
@@ -486,12 +486,11 @@ class Session:
             return
         if any(not peer.exited for peer in self._peers.values()):
             return
-        usage = Usage(
-            wall=round(self.now - self.begun, 4),
-            cpu=round(self._cpu, 4),
+        usage = conclusion.usage(
+            self.plan,
+            wall=self.now - self.begun,
+            cpu=self._cpu,
             peak_memory=self._peak,
-            calls=self.broker.calls,
-            transfer=int(self.plan.budget.usage().get("transfer", 0)),
             output=self.printed.size,
         )
         output = self.printed.kept()
