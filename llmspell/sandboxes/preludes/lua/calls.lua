@@ -21,7 +21,11 @@ end
 
 -- Sends a call; gives the future of its reply.
 function P.call(method, args)
-  local text = P.encode(P.mark_object(args), "call")
+  return P.call_text(method, P.encode(P.mark_object(args), "call"))
+end
+
+-- The same for arguments that are JSON already.
+function P.call_text(method, text)
   P.flush()
   last_call = last_call + 1
   local future = P.new_future()

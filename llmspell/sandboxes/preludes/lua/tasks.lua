@@ -230,7 +230,8 @@ function P.run_until_done(main)
     if main.done then
       local failed = unheard_failure()
       if failed then return failed end
-      if next(live) == nil then return main end
+      -- What still waits to be done at the end (events.lua) may start tasks.
+      if next(live) == nil and not P.at_end() then return main end
     end
     P.pump()
   end
