@@ -37,6 +37,8 @@ SAMPLES: dict[str, Any] = {
 
 
 CALLS = calls_of(API)
+OWN_HANDS = ("stdin", "events")
+"""Modules that the preludes do by their own code over other calls; their own tests hold them."""
 
 
 def sample(param: Param) -> Any:
@@ -48,7 +50,7 @@ def described(language: str) -> list[tuple[Module, Function]]:
         (m, f)
         for m in shapes.modules(language)
         for f in m.functions
-        if f.wire and m.name != "stdin"
+        if f.wire and m.name not in OWN_HANDS
     ]
 
 
