@@ -74,11 +74,10 @@ def methods(described: Class, language: str) -> Iterator[Function]:
 
 def returned(function: Function) -> Returned:
     """What a function gives. What is described in words only is any value."""
-    words = function.returns
-    known = classes()
-    for name in (words, words.removesuffix("s").rpartition(" ")[2]):
-        if name in known:
-            return Returned("object", name, words.startswith("array"))
+    words, known = function.returns, classes()
+    one = words.removeprefix("array of ").removesuffix("s") if "array of " in words else words
+    if one in known:
+        return Returned("object", one, one != words)
     return Returned(_RETURNS.get(words, "any"))
 
 
