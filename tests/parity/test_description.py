@@ -18,10 +18,6 @@ RESPONSE = {"status": 200, "headers": {"a": "b"}, "body": '{"k":[1]}', "url": "u
 TOOL = {"name": "calc", "description": "adds", "category": "math", "schema": {"type": "object"}}
 REPLIES: dict[str, Any] = {
     "http.request": RESPONSE,
-    "tools.get": TOOL,
-    "tools.list": [TOOL],
-    "tools.search": [TOOL],
-    "tools.by_category": [TOOL],
 }
 SAMPLES: dict[str, Any] = {
     "string": "tëxt",
@@ -58,6 +54,8 @@ def reply(function: Function) -> Any:
     """What the broker says: the canned reply, or objects of the class that is described."""
     if function.wire in REPLIES:
         return REPLIES[function.wire]
+    if function.after in ("tool", "tools"):
+        return TOOL if function.after == "tool" else [TOOL]
     if function.after not in ("handle", "handles"):
         return None
     known = list(shapes.classes())
