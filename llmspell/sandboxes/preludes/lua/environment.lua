@@ -75,7 +75,9 @@ end
 
 -- A module's read-only table: made when a spell first looks into it, as most spells use few.
 local function api_table(module)
-  local meta, content = { __metatable = false, __name = module.names[1] }, nil
+  -- A module without a name describes classes only.
+  local title = module.names and module.names[1] or module.name
+  local meta, content = { __metatable = false, __name = title }, nil
   local function made()
     if not content then
       content = contents(module)
@@ -84,7 +86,7 @@ local function api_table(module)
     return content
   end
   meta.__index = function(_, key) return made()[key] end
-  meta.__newindex = function() error(module.names[1] .. " can't be changed", 2) end
+  meta.__newindex = function() error(title .. " can't be changed", 2) end
   meta.__pairs = function() return next, made(), nil end
   meta.__call = caller(module, made)
   for _, class in ipairs(module.classes or EMPTY) do P.class_homes[class] = made end
@@ -96,7 +98,7 @@ end
 local function add_api(env)
   for _, module in ipairs(P.api) do
     local value = module.name == "os" and contents(module) or api_table(module)
-    for _, name in ipairs(module.names) do env[name] = value end
+    for _, name in ipairs(module.names or EMPTY) do env[name] = value end
   end
   for _, level in ipairs({ "trace", "info", "warn" }) do env[level] = P.modules.log[level] end
   env.debug = read_only("debug", { traceback = host.traceback },

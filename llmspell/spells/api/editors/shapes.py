@@ -60,9 +60,9 @@ def classes() -> dict[str, Class]:
 
 
 def modules(language: str) -> Iterator[Module]:
-    """The modules of one language, each with the functions that it has there."""
+    """The modules of one language that have a global, each with the functions it has there."""
     for module in API:
-        if language in module.languages:
+        if language in module.languages and module.names:
             functions = tuple(one for one in module.functions if language in one.languages)
             yield module._replace(functions=functions)
 
