@@ -156,7 +156,7 @@ def test_HOOK_030_a_wrong_priority_is_5004(priority: object) -> None:
     ],
 )
 def test_wrong_options_are_typed_errors(fields: dict[str, object]) -> None:
-    with pytest.raises(LlmspellError, match="hooks.register"):
+    with pytest.raises(LlmspellError, match=r"hooks\.register"):
         config(**fields)
 
 

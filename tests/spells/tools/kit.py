@@ -46,7 +46,7 @@ class ToolDesk(FakeHost):
         self.policy = Policy(ToolRules("test", "all", denied=denied))
         self.verdicts: list[tuple[str, bool]] = []
         self.ran: list[tuple[str, dict[str, Any]]] = []
-        self.hooks: HookEngine = HookEngine(self)
+        self.hooks: Any = HookEngine(self)
         self.tools = ToolService(self)
         self.answers["tools.execute"] = lambda args: self._execute(args, "spell")
 

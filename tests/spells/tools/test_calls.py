@@ -313,8 +313,9 @@ def test_API_060_065_looking_for_tools() -> None:
 
 def test_API_055_057_what_a_tool_says_of_itself() -> None:
     desk = ToolDesk()
-    desk.create("adder", add, description="adds", input_schema=ADD, output_schema={"type": "number"},
-                examples=[{"name": "one", "input": {"a": 1}, "output": 6}])  # fmt: skip
+    config = {"description": "adds", "input_schema": ADD, "output_schema": {"type": "number"}}
+    examples = [{"name": "one", "input": {"a": 1}, "output": 6}]
+    desk.create("adder", add, examples=examples, **config)
     assert desk.do("tools.output_schema", id="adder") == {"type": "number"}
     assert desk.do("tools.examples", id="adder")[0]["name"] == "one"
     assert desk.do("tools.metadata", id="adder")["input_schema"] == ADD

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -31,6 +32,10 @@ def desk() -> ToolDesk:
     desk.create("own_denied", lambda given, context: "must not run")
     desk.verdicts.clear()
     return desk
+
+
+def _answering(answer: Any, context: Any) -> Any:
+    return answer
 
 
 def code_of(act: Callable[[], Any]) -> int:
@@ -76,8 +81,9 @@ def test_a_denied_tool_is_out_of_reach_of_a_redirect(desk: ToolDesk, answer: Any
         target.create("double", double)
         target.create("own_denied", lambda given, context: "must not run")
         target.verdicts.clear()
-        target.hook(BEFORE, lambda context, name=denied: filled(name))
-        assert code_of(lambda desk=target: desk.run("double", n=1)) == 2006
+        sent = filled(denied)
+        target.hook(BEFORE, partial(_answering, sent))
+        assert code_of(partial(target.run, "double", n=1)) == 2006
         assert target.verdicts == [(denied, False)]
         assert target.ran == []
     desk.hook(BEFORE, lambda context: filled("other"))
