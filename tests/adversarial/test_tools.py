@@ -1,4 +1,4 @@
-"""A denied tool: out of reach by hook, own tool, pipeline, chain and cache; beside the allowed run."""
+"""A denied tool: out of reach by hook, own tool, pipeline, chain or cache; beside the twin."""
 
 from __future__ import annotations
 
