@@ -43,7 +43,7 @@ const loop = (main) => {
     const ending = verdict(main);
     if (ending !== null) return ending;
     P.flush();
-    const message = P.receive(pause);
+    const message = P.next(pause);
     if (message !== null) P.dispatch(message);
   }
 };

@@ -59,7 +59,7 @@ function P.spawn(action, ...)
     local done, value = xpcall(action, P.caught, unpack(arguments, 1, arguments.n))
     if not done and type(value) ~= "table" then value = { value = value } end
     live[task] = nil
-    if not done then P.failures[#P.failures + 1] = task end
+    if not done and not task.observed then P.failures[#P.failures + 1] = task end
     P.settle(task, done, value)
   end)
   live[task] = true
