@@ -3,7 +3,19 @@
 from __future__ import annotations
 
 from llmspell.records import TYPE_CHECKING
-from llmspell.spells.api import async_, fs, http_, json_, log, os_, stdin, storage, tools
+from llmspell.spells.api import (
+    async_,
+    fs,
+    http_,
+    json_,
+    log,
+    os_,
+    spells_,
+    stdin,
+    storage,
+    tools,
+    workflows,
+)
 from llmspell.spells.api.lookup import calls_of
 from llmspell.spells.api.model import Function, Module, Param
 
@@ -20,6 +32,8 @@ API: Final[tuple[Module, ...]] = (
     log.MODULE,
     json_.MODULE,
     os_.MODULE,
+    workflows.MODULE,
+    *spells_.MODULES,
 )
 """Every module, in the order of the reference."""
 
