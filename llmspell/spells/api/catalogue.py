@@ -5,14 +5,20 @@ from __future__ import annotations
 from llmspell.records import TYPE_CHECKING
 from llmspell.spells.api import (
     async_,
+    config_,
+    errors_,
+    events,
     fs,
+    hooks,
     http_,
     json_,
+    llm_,
     log,
     os_,
     spells_,
     stdin,
     storage,
+    testing,
     tools,
     workflows,
 )
@@ -25,13 +31,19 @@ if TYPE_CHECKING:
 API: Final[tuple[Module, ...]] = (
     fs.MODULE,
     http_.MODULE,
-    tools.MODULE,
+    *tools.MODULES,
+    *hooks.MODULES,
     storage.MODULE,
+    events.MODULE,
     stdin.MODULE,
-    async_.MODULE,
-    log.MODULE,
+    *async_.MODULES,
+    *log.MODULES,
+    llm_.MODULE,
     json_.MODULE,
     os_.MODULE,
+    *testing.MODULES,
+    errors_.MODULE,
+    config_.MODULE,
     workflows.MODULE,
     *spells_.MODULES,
 )
@@ -47,7 +59,13 @@ GLOBALS: Final[tuple[tuple[str, str], ...]] = (
     ("ENGINE", "lua, javascript or python (API-020)"),
     ("VERSION", "llmspell's version (API-022)"),
     ("PLATFORM", "linux, macos or windows"),
-    ("SECURITY_LEVEL", "the profile: none, low, medium or high (API-024)"),
+    ("SECURITY_LEVEL", "the level: none, low, medium, high or custom (API-024)"),
+    ("SANDBOX_ENABLED", "whether the worker is confined (API-025)"),
+    ("MAX_CONCURRENT_OPERATIONS", "calls that may be under way at a time (API-026)"),
+    ("CONFIG_PATH", "llmspell's configuration; from medium up a name alone (API-023)"),
+    ("DATA_PATH", "where this spell may keep files"),
+    ("CACHE_PATH", "where this spell may keep files that may go"),
+    ("AVAILABLE_PROVIDERS", "names of the configured providers (API-027)"),
 )
 """Values every spell finds; `run.globals` may add more."""
 

@@ -1,9 +1,10 @@
-"""Spells within a spell: a workflow with its error strategy and bounds (API-028 … API-030)."""
+"""Spells as objects: a workflow with its error strategy, and other spells' files (API-028 … 030)."""
 
 from __future__ import annotations
 
 from llmspell.records import TYPE_CHECKING
 from llmspell.spells.api.model import Class, Function, Module, Param
+from llmspell.spells.api.nested_ import RUN_FILE
 
 if TYPE_CHECKING:
     from typing import Final
@@ -60,7 +61,7 @@ MODULES: Final = (
     Module(
         "spell",
         ("Spell",),
-        "A named recipe: workflow, error strategy and bounds.",
+        "A named recipe: workflow, error strategy and bounds; and other spells' files.",
         (
             Function(
                 "create",
@@ -81,6 +82,7 @@ MODULES: Final = (
                 spread="config",
                 unjudged=True,
             ),
+            RUN_FILE,
         ),
         classes=(SPELL,),
         construct="create",

@@ -1,4 +1,4 @@
-"""`Spell.create`, `spell:cast` and `ErrorStrategy` (API-028 … API-030), over the workflows."""
+"""`spell.*`: created spells, cast over the workflows (API-028 … API-030), and spells' files."""
 
 from __future__ import annotations
 
@@ -14,9 +14,8 @@ if TYPE_CHECKING:
     from typing import Any, Final
 
     from llmspell.spells.ports import Host
-    from llmspell.supervisor.broker import CallContext
-
-    Args = dict[str, Any]
+    from llmspell.supervisor.services.context import Args, CallContext
+    from llmspell.supervisor.services.nested import NestedRuns
 
 SPELLS_MAX: Final = 256
 """Spells that one run may create."""
@@ -41,17 +40,31 @@ class SpellService:
     def __init__(self, host: Host) -> None:
         self._host = host
         self._spells: dict[str, Made] = {}
+        self._nested: NestedRuns | None = None
         self.table: dict[str, Callable[[CallContext, Args], Any]] = {
             "spell.create": self._create,
             "spell.cast": self._cast,
             "spell.get_config": self._config,
+            "spell.run_file": self.run_file,
         }
         for kind in ("retry", "fallback", "cascade"):
             self.table[f"spell.strategy_{kind}"] = self._strategy(kind)
 
     def close(self) -> None:
-        """Forgets every spell. Idempotent."""
+        """Forgets every spell, and ends the files that are still under way. Idempotent."""
         self._spells.clear()
+        if self._nested is not None:
+            self._nested.close()
+
+    async def run_file(self, context: CallContext, args: Args) -> dict[str, Any]:
+        """Runs another spell's file in a worker of its own."""
+        if self._nested is None:
+            from llmspell.supervisor.services.nested import NestedRuns
+
+            # A nested session needs the whole desk: the plan of the run it belongs to.
+            desk: Any = self._host
+            self._nested = NestedRuns(desk)
+        return await self._nested.run_file(context, args)
 
     async def _create(self, context: CallContext, args: Args) -> dict[str, Any]:
         if len(self._spells) >= SPELLS_MAX:
