@@ -1,4 +1,4 @@
-"""Spells as objects: a workflow with its error strategy, and other spells' files (API-028 … 030)."""
+"""Spells as objects: a workflow with its error strategy; another spell's file (API-028 … 030)."""
 
 from __future__ import annotations
 

@@ -33,7 +33,8 @@ async def perform(run: Run, step: Step, component: Component, given: Any, values
     if kind == "spell":
         params = given if isinstance(given, dict) else {} if given is None else {"input": given}
         call = {"path": component.target, "params": params}
-        return await run.host.call("spell.run_file", call, origin=run.origin)
+        found = await run.host.call("spell.run_file", call, origin=run.origin)
+        return found["value"]
     raise InvalidInput(f"step {step.name} has nothing to run", code=3002)
 
 

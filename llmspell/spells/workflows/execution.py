@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from llmspell.errors import InvalidInput, LlmspellError, OperationFailed
 from llmspell.records import TYPE_CHECKING
+from llmspell.spells.events import names
 from llmspell.spells.workflows import failures
 from llmspell.spells.workflows.kinds import run_flow
 from llmspell.spells.workflows.steps import run_step
@@ -63,7 +64,7 @@ async def execute_step(run: Run, step: Step) -> Any:
 async def _before(run: Run) -> tuple[Any, bool]:
     """Hooks before it: the output they gave instead of a run, and whether they did."""
     host = run.host
-    host.events.emit("workflow_started", {"workflow_name": run.name}, run.origin)
+    run.emit(names.WORKFLOW_STARTED, type=run.flow.kind, resumed=bool(run.restored))
     if not host.hooks.any("before_workflow_execution"):
         return None, False
     context = {"workflow_name": run.name, "type": run.flow.kind, "input": run.values.input}
@@ -108,31 +109,23 @@ async def _after(run: Run, output: Any) -> Any:
 async def _tell_completed(run: Run, result: dict[str, Any]) -> None:
     metadata = result["metadata"]
     await run.tell("complete", result)
-    run.host.events.emit(
-        "workflow_complete",
-        {
-            "workflow_name": run.name,
-            "duration": metadata["execution_time_ms"] / 1000,
-            "success_rate": metadata["success_rate"],
-            "status": run.status,
-        },
-        run.origin,
+    run.emit(
+        names.WORKFLOW_COMPLETE,
+        duration=metadata["execution_time_ms"] / 1000,
+        success_rate=metadata["success_rate"],
+        status=run.status,
     )
 
 
 async def _tell_failed(run: Run, error: LlmspellError) -> None:
     shown = failures.show(error)
-    run.host.events.emit(
-        "workflow_cancelled" if run.status == "cancelled" else "workflow_error",
-        {
-            "workflow_name": run.name,
-            "step_name": run.current,
-            "error": error.message,
-            "error_type": error.kind,
-            "code": error.code,
-            "duration": round(run.host.now() - run.began, 3),
-        },
-        run.origin,
+    run.emit(
+        names.WORKFLOW_CANCELLED if run.status == "cancelled" else names.WORKFLOW_ERROR,
+        step=run.current,
+        error=error.message,
+        error_type=error.kind,
+        code=error.code,
+        duration=round(run.host.now() - run.began, 3),
     )
     if run.host.hooks.any("workflow_error"):
         context = {"workflow_name": run.name, "step_name": run.current, "error": shown}

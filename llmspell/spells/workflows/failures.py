@@ -45,7 +45,10 @@ def state_invalid(message: str, hint: str | None = None) -> LlmspellError:
 
 def of_step(workflow: str, step: str, cause: LlmspellError) -> LlmspellError:
     """A step's failure as the workflow's: 3004, but a denial or a limit keeps its own code."""
-    message = f"workflow {workflow}, step {step}: {cause.message}"
+    # A step of a phase of this very workflow: its place is said once.
+    inner = cause.message.removeprefix(f"workflow {workflow}, step ")
+    between = ": " if inner == cause.message else "/"
+    message = f"workflow {workflow}, step {step}{between}{inner}"
     if cause.code in DENIED:
         return Denied(message, code=cause.code, rule=cause.rule, hint=cause.hint)
     if cause.code in LIMITS or cause.kind == "cancelled":

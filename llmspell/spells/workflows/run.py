@@ -47,12 +47,14 @@ class Run:
         flow: Flow,
         given: Any,
         *,
+        identity: str = "",
         callbacks: Mapping[str, list[Callback]] | None = None,
         breakers: dict[str, CircuitBreaker] | None = None,
         save: Callable[[Run], Awaitable[object]] | None = None,
     ) -> None:
         self.host = host
         self.flow = flow
+        self.id = identity
         self.name = flow.name
         self.origin = f"workflow:{flow.name}"
         self.values = Values(flow.name, given)
@@ -208,6 +210,11 @@ class Run:
         return found
 
     # -- what others are told --------------------------------------------------------------------
+
+    def emit(self, event: str, **data: Any) -> None:
+        """Publishes an event of this workflow's (EVT-011, EVT-012)."""
+        about = {"workflow_name": self.name, "workflow_id": self.id, **data}
+        self.host.events.emit(event, about, self.origin)
 
     async def tell(self, name: str, *args: Any) -> None:
         """Calls the spell's callbacks of this name. A failure is a warning, never the run's."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from llmspell.channel.jsontext import Callback
 from llmspell.errors import InvalidInput, LlmspellError, OperationFailed
 from llmspell.records import TYPE_CHECKING
+from llmspell.spells.events import names
 from llmspell.spells.templating import Scope, fill
 from llmspell.spells.templating.values import MISSING
 from llmspell.spells.workflows import failures
@@ -41,6 +42,7 @@ async def run_step(run: Run, flow: Flow, step: Step, values: Values, path: str) 
         await run.progress(step, "skipped")
         return record
     began = run.host.now()
+    run.emit(names.WORKFLOW_STEP_STARTED, step_name=step.name, path=path)
     strategy = flow.strategies.get(step.name, step.strategy or flow.strategy)
     try:
         _check_dependencies(run, step, values)
@@ -162,12 +164,16 @@ async def _failed(
     about = {"name": step.name, "id": step.id or step.name, "status": "failed"}
     await run.tell("error", shown, about)
     await run.progress(step, "failed")
-    run.host.events.emit(
-        "workflow_step_failed",
-        {"workflow_name": run.name, "step_name": step.name, "error": error.message,
-         "error_type": error.kind, "code": error.code},
-        run.origin,
-    )  # fmt: skip
+    run.emit(
+        names.WORKFLOW_STEP_COMPLETED,
+        step_name=step.name,
+        status="failed",
+        duration=duration / 1000,
+        attempts=attempts,
+        error=error.message,
+        error_type=error.kind,
+        code=error.code,
+    )
     if strategy.kind != "continue" or error.code in failures.LIMITS:
         raise failures.of_step(run.name, step.name, error)
     run.warn(f"workflow {run.name} goes on without step {step.name}: {error.message}")
@@ -180,12 +186,13 @@ async def _tell_completed(run: Run, step: Step, record: Record) -> None:
     if run.callbacks.get("step_complete"):
         await run.tell("step_complete", about, record.output)
     await run.progress(step, record.status)
-    run.host.events.emit(
-        "workflow_step_complete",
-        {"workflow_name": run.name, "step_name": step.name, "status": record.status,
-         "duration": record.duration_ms / 1000, "attempts": record.attempts},
-        run.origin,
-    )  # fmt: skip
+    run.emit(
+        names.WORKFLOW_STEP_COMPLETED,
+        step_name=step.name,
+        status=record.status,
+        duration=record.duration_ms / 1000,
+        attempts=record.attempts,
+    )
     if run.host.hooks.any("workflow_step_complete"):
         context = {"workflow_name": run.name, "step": about, "output": record.output}
         await run.host.hooks.run("workflow_step_complete", context)

@@ -6,6 +6,7 @@ from llmspell.channel.jsontext import Callback
 from llmspell.errors import InvalidInput, LimitExceeded, Missing
 from llmspell.records import TYPE_CHECKING
 from llmspell.spells.api.options import handle_id, snake
+from llmspell.spells.events import names
 from llmspell.spells.workflows import checkpoints, failures
 from llmspell.spells.workflows.execution import execute, execute_step
 from llmspell.spells.workflows.model import KINDS, STEPS_MAX, Flow, count_steps, inner_steps
@@ -145,9 +146,9 @@ class WorkflowService:
         self._workflows[identity] = workflow
         self._names[flow.name] = identity
         if flow.metadata:
-            names = ", ".join(key[:60] for key in list(flow.metadata)[:10])
+            idle = ", ".join(key[:60] for key in list(flow.metadata)[:10])
             self._host.note(
-                "warn", f"workflow {flow.name}: kept as metadata, without effect: {names}"
+                "warn", f"workflow {flow.name}: kept as metadata, without effect: {idle}"
             )
         return workflow
 
@@ -217,6 +218,7 @@ class WorkflowService:
             self._host,
             overlay(workflow.flow, options, self._host.engine),
             given,
+            identity=workflow.id,
             callbacks=callbacks,
             breakers=workflow.breakers,
             save=self._save,
@@ -236,6 +238,7 @@ class WorkflowService:
         workflow = self._running(args["id"], "paused")
         for run in workflow.runs:
             run.pause()
+            run.emit(names.WORKFLOW_PAUSED)
         return self._status(context, args)
 
     async def _resume(self, context: CallContext, args: Args) -> dict[str, Any]:
@@ -243,6 +246,7 @@ class WorkflowService:
         if workflow.runs and "checkpoint" not in args:
             for run in workflow.runs:
                 run.resume()
+                run.emit(names.WORKFLOW_RESUMED)
             return self._status(context, args)
         if workflow.runs:
             raise failures.state_invalid(f"workflow {workflow.flow.name} is running")
@@ -281,6 +285,7 @@ class WorkflowService:
     async def _save(self, run: Run, label: str = checkpoints.LATEST) -> dict[str, Any]:
         checkpoint = checkpoints.make(run, self._host.mask)
         await self._host.state.set(SCOPE, checkpoints.key_of(run.name, label), checkpoint)
+        run.emit(names.CHECKPOINT_CREATED, label=label, completed=len(run.done))
         return checkpoint
 
     async def _save_checkpoint(self, context: CallContext, args: Args) -> dict[str, Any]:
