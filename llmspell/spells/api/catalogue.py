@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from llmspell.records import TYPE_CHECKING
-from llmspell.spells.api import async_, fs, http_, json_, log, os_, stdin, storage, tools
+from llmspell.spells.api import async_, fs, http_, json_, log, os_, stdin, storage, testing, tools
 from llmspell.spells.api.lookup import calls_of
 from llmspell.spells.api.model import Function, Module, Param
 
@@ -16,10 +16,11 @@ API: Final[tuple[Module, ...]] = (
     tools.MODULE,
     storage.MODULE,
     stdin.MODULE,
-    async_.MODULE,
-    log.MODULE,
+    *async_.MODULES,
+    *log.MODULES,
     json_.MODULE,
     os_.MODULE,
+    *testing.MODULES,
 )
 """Every module, in the order of the reference."""
 

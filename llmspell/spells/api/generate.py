@@ -19,7 +19,9 @@ if __name__ == "__main__":
 
 from llmspell.sandboxes.engines.safe_modules import INNER_MODULES, SAFE_MODULES  # noqa: E402
 from llmspell.spells.api.catalogue import API  # noqa: E402
+from llmspell.spells.api.class_tools import CLASS_TOOLS, OLD_NAMES  # noqa: E402
 from llmspell.spells.api.model import Function, Module, camel  # noqa: E402
+from llmspell.spells.api.requires import REQUIRES, ROOTS  # noqa: E402
 
 PARTS: Final[dict[str, tuple[str, ...]]] = {
     "lua": (
@@ -33,8 +35,12 @@ PARTS: Final[dict[str, tuple[str, ...]]] = {
         "output",
         "tasks",
         "calls",
+        "objects",
         "async",
+        "promise",
         "log",
+        "testing",
+        "class_tools",
         "clock",
         "stdin",
         "files",
@@ -52,9 +58,14 @@ PARTS: Final[dict[str, tuple[str, ...]]] = {
         "output",
         "inspect",
         "calls",
+        "stubs",
+        "objects",
         "async",
         "log",
+        "testing",
         "stdin",
+        "imports",
+        "class_tools",
         "modules",
         "environment",
         "main",
@@ -107,12 +118,22 @@ def describe(module: Module, language: str) -> dict[str, Any]:
 def table(language: str) -> str:
     """The API's table as source text of `language`."""
     modules = [describe(module, language) for module in API if language in module.languages]
+    shared = {
+        "requires": {"roots": list(ROOTS), "modules": dict(REQUIRES)},
+        "class_tools": {name: _class_tool(name) for name in CLASS_TOOLS},
+        "old_tools": dict(OLD_NAMES),
+    }
     if language == "lua":
-        return f"P.api = {_lua(modules)}\n"
+        values = {"api": modules, **shared}
+        return "".join(f"P.{name} = {_lua(value)}\n" for name, value in values.items())
     if language == "javascript":
-        return f"P.api = {_javascript(modules)};\n"
+        values = {"api": modules, **shared}
+        return "".join(f"P.{name} = {_javascript(value)};\n" for name, value in values.items())
     return (
         f"API_TABLE: list[dict[str, Any]] = {modules!r}\n"
+        f"REQUIRES: dict[str, Any] = {shared['requires']!r}\n"
+        f"CLASS_TOOLS: dict[str, Any] = {shared['class_tools']!r}\n"
+        f"OLD_TOOLS: dict[str, str] = {shared['old_tools']!r}\n"
         f"SAFE_MODULES = {SAFE_MODULES!r}\n"
         f"INNER_MODULES = {INNER_MODULES!r}\n"
     )
@@ -185,17 +206,38 @@ def _describe_function(function: Function) -> dict[str, Any]:
     }
 
 
+def _class_tool(name: str) -> dict[str, Any]:
+    described = CLASS_TOOLS[name]
+    return {
+        "tool": described.tool,
+        "actions": dict(described.actions),
+        "fixed": {action: dict(fields) for action, fields in described.fixed.items()},
+        "times": list(described.times),
+        "folder": described.folder,
+        "readonly": described.readonly,
+        "reading": list(described.reading),
+    }
+
+
 def _lua(value: Any) -> str:
     if isinstance(value, dict):
-        return "{" + ",".join(f"{key}={_lua(item)}" for key, item in value.items()) + "}"
+        return "{" + ",".join(f"{_lua_key(key)}={_lua(item)}" for key, item in value.items()) + "}"
     if isinstance(value, list):
         return "{" + ",".join(map(_lua, value)) + "}"
     return _scalar(value)
 
 
+def _lua_key(name: str) -> str:
+    return name if name.isidentifier() else f"[{_scalar(name)}]"
+
+
 def _javascript(value: Any) -> str:
     if isinstance(value, dict):
-        return "{" + ",".join(f"{key}:{_javascript(item)}" for key, item in value.items()) + "}"
+        items = (
+            f"{key if key.isidentifier() else _scalar(key)}:{_javascript(item)}"
+            for key, item in value.items()
+        )
+        return "{" + ",".join(items) + "}"
     if isinstance(value, list):
         return "[" + ",".join(map(_javascript, value)) + "]"
     return _scalar(value)

@@ -27,6 +27,9 @@ const verdict = (main) => {
   if (main.done) {
     if (busy || P.timersHold()) return null;
     const unheard = P.unheardFailure();
+    if (unheard === null && P.failedTests > 0) {
+      return { __proto__: null, failed: true, error: new P.LLMSpellError({ __proto__: null, code: 4002, kind: "test_failed", message: P.failedTests + " tests failed" }) };
+    }
     return unheard === null ? main : { __proto__: null, failed: true, error: unheard.error };
   }
   if (busy || P.timersWait() || P.hasCallbacks()) return null;
@@ -65,7 +68,7 @@ const drive = () => {
     return { __proto__: null, failed: true, error: P.syntaxError(error, source, "") };
   }
   const main = { __proto__: null, done: false, failed: false, value: undefined, error: undefined };
-  then(applyFunction(body, undefined, []), (value) => {
+  then(applyFunction(body, undefined, [P.importModule]), (value) => {
     main.done = true;
     main.value = value;
   }, (error) => {

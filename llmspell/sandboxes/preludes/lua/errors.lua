@@ -124,3 +124,9 @@ local upper = string.upper
 function P.pascal(name)
   return (gsub(gsub(name, "^%l", upper), "_(%l)", upper))
 end
+
+-- A message handler that leaves the value as it is, with the stack where the value can hold one.
+function P.keep_stack(value)
+  if P.is_error(value) and not rawget(value, "stack") then value.stack = P.caught(value).stack end
+  return value
+end

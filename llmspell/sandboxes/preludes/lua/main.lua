@@ -50,7 +50,9 @@ local function drive()
   end
   local main = P.run_until_done(P.spawn(chunk, unpack(run.args or EMPTY)))
   if P.ending or not main then return end
-  P.ending = main.ok and { value = main.value } or { failure = main.value }
+  local failure = P.failed_tests()
+  if not main.ok then failure = main.value end
+  P.ending = failure and { failure = failure } or { value = main.value }
 end
 
 local function main()

@@ -1,0 +1,10 @@
+"""Every case, by the name of its script."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from tests.seeds import cases_fixtures
+from tests.seeds.case import Case
+
+CASES: Final[dict[str, Case]] = {case.name: case for case in (*cases_fixtures.CASES,)}
