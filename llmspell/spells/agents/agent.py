@@ -15,6 +15,7 @@ from llmspell.spells.agents.toolbox import Toolbox
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from llmspell.channel.jsontext import Callback
     from llmspell.spells.agents.handoff import Specialist
     from llmspell.spells.agents.settings import Settings
 
@@ -36,6 +37,9 @@ class Agent:
         self.toolbox = Toolbox()
         self.missing_tools: list[str] = []
         self.specialists: list[Specialist] = []
+        self.hooks: dict[str, Any] = {}
+        self.given_hooks: dict[str, list[Any]] = {}
+        self.error_handlers: list[Callback] = []
         self.memory = Conversation(settings.memory)
         self.facts = Facts()
         self.state: dict[str, Any] = dict(settings.state)

@@ -103,6 +103,7 @@ class AgentBook:
         agent = Agent(f"agent-{number}", self.host.session, read, self.host.now())
         agent.template = template
         self._made = number
+        self.set_hooks(agent, read.hooks)
         await self._equip(agent, read, missing_ok)
         if read.memory.persistence:
             await self.load(agent)
@@ -111,16 +112,29 @@ class AgentBook:
 
     async def update(self, agent: Agent, changes: Mapping[str, Any]) -> None:
         """Changes settings; limits can only become tighter. Raises as `create`, and `Denied`."""
-        raw = {**agent.settings.raw, **settings.merged(changes)}
+        changed = settings.merged(changes)
+        raw = {**agent.settings.raw, **changed}
         read = settings.read(raw, agent.name, self.host.engine, free=True)
         settings.check_tighter(agent.settings.limits, read.limits)
         before = agent.settings
-        if "tools" in settings.merged(changes) or "handoffs" in settings.merged(changes):
+        if "tools" in changed or "handoffs" in changed:
             await self._equip(agent, read, missing_ok=False)
+        if "hooks" in changed:
+            self.set_hooks(agent, read.hooks)
         agent.settings = read
         agent.memory.configure(read.memory)
         if read.limits != before.limits or read.strategy.breaker != before.strategy.breaker:
             agent.limit(self.host.now())
+
+    def set_hooks(self, agent: Agent, given: Mapping[str, list[Any]]) -> None:
+        """Makes these the agent's own hooks, checked. Raises `InvalidInput`."""
+        prepared = {
+            point: self.host.hooks.prepare(hooks, f"Agent hooks.{point}")
+            for point, hooks in given.items()
+            if hooks and point != "on_error"
+        }
+        agent.error_handlers = settings.error_handlers(given.get("on_error", []))
+        agent.hooks, agent.given_hooks = prepared, {key: list(one) for key, one in given.items()}
 
     def shut_down(self, agent: Agent) -> None:
         """Ends an agent; its place is free."""

@@ -23,7 +23,6 @@ PROMPT_MAX: Final = 262_144
 DESCRIPTION_MAX: Final = 4_096
 TOOLS_MAX: Final = 128
 SPECIALISTS_MAX: Final = 64
-HOOKS_A_POINT_MAX: Final = 10
 KEYS_MAX: Final = 256
 TIMEOUT_DEFAULT: Final = 300.0
 """Seconds of one request to an agent unless it says otherwise."""
@@ -121,7 +120,7 @@ class Settings:
     memory: MemorySettings = MemorySettings()
     strategy: Strategy = Strategy()
     tools: list[Any] = field(default_factory=list)
-    hooks: dict[str, list[Callback]] = field(default_factory=dict)
+    hooks: dict[str, list[Any]] = field(default_factory=dict)
     handoffs: list[Any] = field(default_factory=list)
     handoff_filter: Any = None
     capabilities: tuple[str, ...] = ()
@@ -271,12 +270,10 @@ def _memory(given: Any) -> MemorySettings:
     )
 
 
-def _hooks(given: Any) -> dict[str, list[Callback]]:
-    found: dict[str, list[Callback]] = {}
+def _hooks(given: Any) -> dict[str, list[Any]]:
+    found: dict[str, list[Any]] = {}
     for key, value in values.table(given, "hooks").items():
-        found.setdefault(hook_point(key), []).extend(hook_functions(value, key))
-    if any(len(functions) > HOOKS_A_POINT_MAX for functions in found.values()):
-        raise InvalidInput(f"an agent takes {HOOKS_A_POINT_MAX} hooks a point", code=1004)
+        found.setdefault(hook_point(key), []).extend(value if isinstance(value, list) else [value])
     return found
 
 
@@ -293,17 +290,16 @@ def hook_point(name: str) -> str:
     return point
 
 
-def hook_functions(given: Any, what: str) -> list[Callback]:
-    """The functions of a hook as it was given: one, a list, or {execute|handler = function}."""
-    if isinstance(given, Callback):
-        return [given]
-    if isinstance(given, dict):
-        inner = given.get("execute", given.get("handler"))
-        if isinstance(inner, Callback):
-            return [inner]
-    if isinstance(given, list) and given:
-        return [function for item in given for function in hook_functions(item, what)]
-    raise InvalidInput(f"the hook {what[:60]} must be a function", code=1004)
+def error_handlers(given: list[Any]) -> list[Callback]:
+    """The functions among the hooks of `on_error`: each a function or {execute|handler}."""
+    found = []
+    for item in given:
+        if isinstance(item, dict):
+            item = item.get("execute", item.get("handler"))
+        if not isinstance(item, Callback):
+            raise InvalidInput("the hook on_error must be a function", code=1004)
+        found.append(item)
+    return found
 
 
 def _specialists(given: Any) -> list[Any]:
