@@ -14,7 +14,16 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Final
 
-SPENT: Final = ("calls", "transfer", "output", "scratch", "model_tokens", "model_cost", "cpu")
+SPENT: Final = (
+    "calls",
+    "transfer",
+    "output",
+    "scratch",
+    "events",
+    "model_tokens",
+    "model_cost",
+    "cpu",
+)
 """Kinds that only add up over a run (`scratch` is given back when files go)."""
 
 HELD: Final = ("requests_at_once", "processes", "open_files", "memory")
