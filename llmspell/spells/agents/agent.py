@@ -110,9 +110,11 @@ class Agent:
         self.active += 1
         self.requests += 1
 
-    def leave(self, now: float, error: LlmspellError | None) -> None:
-        """Counts a request that ended."""
+    def leave(self, now: float, error: LlmspellError | None, ended: bool) -> None:
+        """Counts a request that is over; one that was taken back (not `ended`) says nothing."""
         self.active -= 1
+        if not ended:
+            return
         self.last_error = error
         if self._breaker is None:
             return

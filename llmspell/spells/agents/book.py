@@ -97,6 +97,7 @@ class AgentBook:
         raw = settings.merged(given)
         number = self._made + 1
         read = settings.read(raw, f"agent_{number}", self.host.engine, free=template is not None)
+        self._add_template(read)
         if read.unknown:
             listed = ", ".join(read.unknown[:20])
             self.host.note("warn", f"Agent.create: {listed}: kept, but nothing uses it")
@@ -115,6 +116,7 @@ class AgentBook:
         changed = settings.merged(changes)
         raw = {**agent.settings.raw, **changed}
         read = settings.read(raw, agent.name, self.host.engine, free=True)
+        self._add_template(read)
         settings.check_tighter(agent.settings.limits, read.limits)
         before = agent.settings
         if "tools" in changed or "handoffs" in changed:
@@ -125,6 +127,14 @@ class AgentBook:
         agent.memory.configure(read.memory)
         if read.limits != before.limits or read.strategy.breaker != before.strategy.breaker:
             agent.limit(self.host.now())
+
+    def _add_template(self, read: Settings) -> None:
+        """A `prompt_template` of an agent's own becomes part of its prompt (X17)."""
+        if read.prompt_template is not None:
+            from llmspell.spells.agents.prompts import rendered
+
+            text = rendered(self.host, read.prompt_template, read.raw)
+            read.system_prompt = "\n\n".join(part for part in (read.system_prompt, text) if part)
 
     def set_hooks(self, agent: Agent, given: Mapping[str, list[Any]]) -> None:
         """Makes these the agent's own hooks, checked. Raises `InvalidInput`."""

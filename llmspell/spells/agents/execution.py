@@ -104,9 +104,12 @@ class Runner:
         agent.enter(self._host.now())
         token = _chain.set((*chain, (agent.key, agent.name)))
         failed: LlmspellError | None = None
+        ended = False
         try:
             async with asyncio.timeout(agent.settings.limits.timeout):
-                return await _Request(self, self._host, self._book, agent, way).answer(asked)
+                answer = await _Request(self, self._host, self._book, agent, way).answer(asked)
+            ended = True
+            return answer
         except TimeoutError:
             failed = timed_out(agent)
             raise failed from None
@@ -115,7 +118,7 @@ class Runner:
             raise
         finally:
             _chain.reset(token)
-            agent.leave(self._host.now(), failed)
+            agent.leave(self._host.now(), failed, ended or failed is not None)
 
 
 class _Request:
@@ -383,8 +386,7 @@ class _Request:
                 "events_emitted": self._events,
             }
             return output
-        for point in ("after_agent_execution",):
-            await self._hooked(point, "after_execution", {**context, "output": None})
+        await self._hooked("after_agent_execution", "after_execution", {**context, "output": None})
         self._emit(
             names.AGENT_EXECUTION_COMPLETED,
             {"success": False, "execution_time_ms": self._elapsed()},

@@ -70,6 +70,7 @@ KNOWN: Final = frozenset(
         "circuit_breaker", "max_total_tokens", "max_cost", "memory", "tools", "hooks",
         "error_strategy", "retry_count", "retry_delay", "handoffs", "handoff_filter",
         "capabilities", "fallback", "output_schema", "metadata", "state", "top_p",
+        "tool_overrides",
     }
 )  # fmt: skip
 """Options that do something. Any other is kept, shown by get_config, and warned of once."""
@@ -125,6 +126,7 @@ class Settings:
     handoff_filter: Any = None
     capabilities: tuple[str, ...] = ()
     state: dict[str, Any] = field(default_factory=dict)
+    tool_overrides: dict[str, dict[str, Any]] = field(default_factory=dict)
     unknown: tuple[str, ...] = ()
 
 
@@ -191,6 +193,8 @@ def read(raw: dict[str, Any], name: str, engine: str, *, free: bool = False) -> 
     settings.handoff_filter = raw.get("handoff_filter")
     state = values.table(raw.get("state"), "state")
     settings.state = values.plain(state, "state", PROMPT_MAX)
+    for name, fixed in values.table(raw.get("tool_overrides"), "tool_overrides").items():
+        settings.tool_overrides[name] = values.table(fixed, f"tool_overrides.{name[:60]}")
     if not free:
         settings.unknown = tuple(key[:60] for key in raw if key not in KNOWN)
     return settings

@@ -343,7 +343,14 @@ class Turn:
 
 
 async def use(host: Host, agent: Agent, tool: AgentTool, given: Mapping[str, Any]) -> Any:
-    """Runs one of an agent's tools with the agent's origin, through the broker."""
+    """Runs one of an agent's tools with the agent's origin, through the broker.
+
+    `tool_overrides` of the agent stand over what the model wrote, where the tool takes them.
+    """
+    fixed = agent.settings.tool_overrides.get(tool.name)
+    if fixed:
+        takes = tool.parameters.get("properties") or {}
+        given = {**given, **{key: value for key, value in fixed.items() if key in takes}}
     if tool.kind == "tool":
         return await host.tools.execute(tool.target, given, origin=agent.origin)
     return await host.call(

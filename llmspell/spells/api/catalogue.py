@@ -3,7 +3,19 @@
 from __future__ import annotations
 
 from llmspell.records import TYPE_CHECKING
-from llmspell.spells.api import async_, fs, http_, json_, log, os_, stdin, storage, testing, tools
+from llmspell.spells.api import (
+    agents,
+    async_,
+    fs,
+    http_,
+    json_,
+    log,
+    os_,
+    stdin,
+    storage,
+    testing,
+    tools,
+)
 from llmspell.spells.api.lookup import calls_of
 from llmspell.spells.api.model import Function, Module, Param
 
@@ -15,6 +27,7 @@ API: Final[tuple[Module, ...]] = (
     http_.MODULE,
     tools.MODULE,
     storage.MODULE,
+    *agents.MODULES,
     stdin.MODULE,
     *async_.MODULES,
     *log.MODULES,
