@@ -246,7 +246,14 @@ class Denied(LlmspellError):
     default_kind = "denied"
 
 
-LIMIT_CODES: Final[Mapping[str, int]] = {"wall": 4004, "cpu": 4004, "memory": 4005}
+LIMIT_CODES: Final[Mapping[str, int]] = {
+    "wall": 4004,
+    "cpu": 4004,
+    "memory": 4005,
+    "model_tokens": 6007,
+    "model_cost": 6007,
+    "model_rate": 6006,
+}
 """Codes of the limits that have one of their own; every other limit is 4009."""
 
 

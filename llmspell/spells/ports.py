@@ -93,6 +93,22 @@ class Models(Protocol):
     async def embed(self, request: Mapping[str, Any], *, origin: str) -> dict[str, Any]:
         """`{model?, provider?, texts}` → `{vectors, usage, cost, provider, model}`."""
 
+    def names(self) -> Sequence[str]:
+        """Every provider this run may name, sorted."""
+
+    def settings(self, provider: str) -> dict[str, Any]:
+        """A provider's settings in this run, without key, header or anything else secret.
+
+        Raises `Missing` (6001) for a provider that is not there.
+        """
+
+    def narrow(self, provider: str, options: Mapping[str, Any]) -> None:
+        """Narrows a provider for the rest of this run: `model`, `temperature` as the spell likes,
+        limits, time-outs and rates only downwards, `base_url` of a host that was judged before.
+
+        Raises `InvalidInput` for an unknown option, `Denied` for one that would loosen.
+        """
+
 
 class Tools(Protocol):
     """Built-in tools and the spell's own (TOOL-067 …, API-060 … 069)."""

@@ -11,6 +11,21 @@ if TYPE_CHECKING:
     from llmspell.supervisor.plan import SessionPlan
 
 
+def usage(plan: SessionPlan, *, wall: float, cpu: float, peak_memory: int, output: int) -> Usage:
+    """What a run used: what its processes took, and what its budget and broker counted."""
+    spent = plan.budget.usage()
+    return Usage(
+        wall=round(wall, 4),
+        cpu=round(cpu, 4),
+        peak_memory=peak_memory,
+        calls=plan.broker.calls,
+        transfer=int(spent.get("transfer", 0)),
+        output=output,
+        model_tokens=int(spent.get("model_tokens", 0)),
+        model_cost=round(spent.get("model_cost", 0), 6),
+    )
+
+
 def result(
     plan: SessionPlan, end: Ending, usage: Usage, isolation: Isolation, output: str
 ) -> Result:

@@ -56,6 +56,11 @@ class Desk:
         return self.plan.session
 
     @property
+    def running(self) -> Session:
+        """The session itself: for the services that tighten it or run others under it."""
+        return self._session
+
+    @property
     def engine(self) -> str:
         """The spell's language."""
         return self.plan.spell.engine
@@ -78,7 +83,7 @@ class Desk:
     @property
     def policy(self) -> Policy:
         """The run's policy."""
-        return self.plan.policy
+        return self.plan.broker.policy
 
     @property
     def budget(self) -> Budget:

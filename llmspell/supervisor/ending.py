@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from llmspell.platform import ExitStatus
     from llmspell.policies.limits import Limits
+    from llmspell.supervisor.services import Services
 
 MEMORY_CODES: Final = frozenset({4005, 1006})
 LIMIT_VIOLATIONS: Final = {
@@ -63,8 +64,11 @@ def deadline(now: float, seconds: object) -> float | None:
     return None if number is None else now + number
 
 
-def done(value: Any) -> Ending:
-    """The spell ended well."""
+def done(value: Any, services: Services | None = None) -> Ending:
+    """The spell ended well, unless a service objects: a script of the fake model's is not over."""
+    problem = None if services is None else services.objection()
+    if problem is not None:
+        return Ending(Status.SPELL_ERROR, problem.kind, value, problem)
     return Ending(Status.DONE, "done", value)
 
 

@@ -43,7 +43,8 @@ EXIT_UNUSABLE: Final = 2
 
 
 class Usage(NamedTuple):
-    """What a run used. Seconds and bytes; `calls` counts brokered calls, also of its tools."""
+    """What a run used. Seconds and bytes; `calls` counts brokered calls, also of its tools;
+    `model_cost` in US dollars."""
 
     wall: float = 0.0
     cpu: float = 0.0
@@ -51,6 +52,8 @@ class Usage(NamedTuple):
     calls: int = 0
     transfer: int = 0
     output: int = 0
+    model_tokens: int = 0
+    model_cost: float = 0.0
 
 
 class Isolation(NamedTuple):

@@ -34,7 +34,7 @@ from llmspell.supervisor.effects import (
 )
 from llmspell.supervisor.peers import MAIN, OnReturn, Peer, Pending, asleep, unheard
 from llmspell.supervisor.printed import Printed
-from llmspell.supervisor.result import Isolation, Result, Usage
+from llmspell.supervisor.result import Isolation, Result
 from llmspell.supervisor.toolbench import Toolbench
 
 if TYPE_CHECKING:
@@ -72,18 +72,18 @@ class Session:
         self.wake: Callable[[], None] = asleep
         self._deadline: float | None = None
         self._deadline_known = False
-        self._begun = now
+        self.begun = now
         self.now = now
         self._peers: dict[int, Peer] = {MAIN: Peer(MAIN, Role.SPELL, now + START_SECONDS)}
         self._performing: dict[int, Pending] = {}
         self._next_token = 1
-        self._printed = Printed(plan)
+        self.printed = Printed(plan)
         self._cpu = 0.0
         self._peak = 0
         self._end: ending.Ending | None = None
         self._isolation = Isolation(self.policy.profile, "none")
         self._isolation_known = False
-        self._wall_deadline = ending.deadline(now, self.policy.limits.wall)
+        self.wall_deadline = ending.deadline(now, self.policy.limits.wall)
         self._tools = Toolbench(self)
         if plan.services is not None:
             plan.services.session = self
@@ -191,7 +191,7 @@ class Session:
         self.now = now
         if self._end is not None:
             return
-        if self._wall_deadline is not None and now >= self._wall_deadline:
+        if self.wall_deadline is not None and now >= self.wall_deadline:
             self.stop(ending.limit("wall", self.policy.limits.wall))
             return
         for peer in list(self._peers.values()):
@@ -215,7 +215,7 @@ class Session:
         """The earliest moment at which `tick` has something to do."""
         if self._deadline_known:
             return self._deadline
-        earliest = self._wall_deadline
+        earliest = self.wall_deadline
         for peer in self._peers.values():
             if not peer.exited and not peer.ending:
                 moment = peer.next_deadline()
@@ -259,7 +259,7 @@ class Session:
 
     def remark(self, record: messages.Log) -> None:
         """A log record of a service's, counted and masked like the spell's own."""
-        self._show(self._printed.note(record))
+        self._show(self.printed.note(record))
 
     def take_effects(self) -> list[Effect]:
         """The effects since the last call, in the order in which they must happen."""
@@ -326,9 +326,9 @@ class Session:
             assert isinstance(message, messages.Call)
             self._call(peer, message)
         elif isinstance(message, messages.Output):
-            self._show(self._printed.print(message))
+            self._show(self.printed.print(message))
         elif isinstance(message, messages.Log):
-            self._show(self._printed.note(message))
+            self._show(self.printed.note(message))
         elif isinstance(message, messages.Returned):
             done = peer.invokes.pop(message.id, None)
             if done is None:
@@ -339,7 +339,7 @@ class Session:
         elif isinstance(message, messages.Hello):
             self._hello(peer, message)
         elif isinstance(message, messages.Done):
-            self.stop(ending.done(message.value))
+            self.stop(ending.done(message.value, self.plan.services))
         elif isinstance(message, messages.Failed):
             error = from_wire(message.error)
             self.stop(ending.failed(error, self.broker.denials, self.policy.limits))
@@ -418,7 +418,7 @@ class Session:
     def _show(self, effect: Effect | None) -> None:
         if effect is not None:
             self.effects.append(effect)
-        if self._printed.over:
+        if self.printed.over:
             self.stop(ending.limit("output", self.policy.limits.output))
 
     # -- answers -------------------------------------------------------------------------------
@@ -486,14 +486,13 @@ class Session:
             return
         if any(not peer.exited for peer in self._peers.values()):
             return
-        usage = Usage(
-            wall=round(self.now - self._begun, 4),
-            cpu=round(self._cpu, 4),
+        usage = conclusion.usage(
+            self.plan,
+            wall=self.now - self.begun,
+            cpu=self._cpu,
             peak_memory=self._peak,
-            calls=self.broker.calls,
-            transfer=int(self.plan.budget.usage().get("transfer", 0)),
-            output=self._printed.size,
+            output=self.printed.size,
         )
-        output = self._printed.kept()
+        output = self.printed.kept()
         self.result = conclusion.result(self.plan, self._end, usage, self._isolation, output)
         self.effects.append(Finish())

@@ -6,7 +6,7 @@ import pytest
 
 from llmspell.policies.globs import compile_glob, matches
 from llmspell.policies.modules import ModuleRules
-from llmspell.policies.names import SCOPES, NameRules, StateRules, runs_code
+from llmspell.policies.names import SCOPES, NameRules, StateRules
 from llmspell.policies.tools import NEEDS, ToolRules
 from llmspell.policies.verdict import Verdict, allow, allows, deny, shell_word
 

@@ -129,11 +129,21 @@ MODULE: Final = Module(
             'Work that goes on by itself. In Lua it is a promise too: `then` (as `task["then"]`'
             " or `and_then`), `catch`, `finally`; JavaScript gives a real promise.",
             (
-                _local("await", "Waits for its result, or raises its error.", (), "any"),
                 _local(
-                    "cancel", "Ends it; who waits for it gets the error cancelled.", (), "nothing"
+                    "await",
+                    "Waits for its result, or raises its error.",
+                    (),
+                    "any",
+                    languages=("lua",),
                 ),
-                _local("done", "Whether it has ended.", (), "boolean"),
+                _local(
+                    "cancel",
+                    "Ends it; who waits for it gets the error cancelled.",
+                    (),
+                    "nothing",
+                    languages=("lua", "python"),
+                ),
+                _local("done", "Whether it has ended.", (), "boolean", languages=("lua", "python")),
                 *(
                     _local(
                         name,

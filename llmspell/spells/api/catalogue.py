@@ -6,9 +6,12 @@ from llmspell.records import TYPE_CHECKING
 from llmspell.spells.api import (
     agents,
     async_,
+    config_,
+    errors_,
     fs,
     http_,
     json_,
+    llm_,
     log,
     os_,
     stdin,
@@ -31,9 +34,12 @@ API: Final[tuple[Module, ...]] = (
     stdin.MODULE,
     *async_.MODULES,
     *log.MODULES,
+    llm_.MODULE,
     json_.MODULE,
     os_.MODULE,
     *testing.MODULES,
+    errors_.MODULE,
+    config_.MODULE,
 )
 """Every module, in the order of the reference."""
 

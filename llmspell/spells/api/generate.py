@@ -115,9 +115,9 @@ def describe(module: Module, language: str) -> dict[str, Any]:
     }
 
 
-def table(language: str) -> str:
+def table(language: str, api: tuple[Module, ...] = API) -> str:
     """The API's table as source text of `language`."""
-    modules = [describe(module, language) for module in API if language in module.languages]
+    modules = [describe(module, language) for module in api if language in module.languages]
     shared = {
         "requires": {"roots": list(ROOTS), "modules": dict(REQUIRES)},
         "class_tools": {name: _class_tool(name) for name in CLASS_TOOLS},
@@ -139,13 +139,13 @@ def table(language: str) -> str:
     )
 
 
-def prelude(language: str) -> str:
+def prelude(language: str, api: tuple[Module, ...] = API) -> str:
     """The whole prelude of `language`."""
     suffix = SUFFIXES[language]
     pieces = []
     for name in PARTS[language]:
         if name == "*api":
-            text = table(language)
+            text = table(language, api)
         else:
             text = (SOURCES / language / f"{name}.{suffix}").read_text("utf-8")
             if language == "python":
@@ -203,6 +203,7 @@ def _describe_function(function: Function) -> dict[str, Any]:
         "fixed": dict(function.fixed),
         "aliases": list(function.aliases),
         "spread": function.spread,
+        "sync": function.sync,
     }
 
 

@@ -46,7 +46,7 @@ class BuiltIn(Protocol):
 
     def act(
         self, point: str, context: Mapping[str, Any]
-    ) -> HookOutcome | None | Awaitable[HookOutcome | None]:
+    ) -> HookOutcome | Awaitable[HookOutcome | None] | None:
         """Its decision; None goes on."""
 
     def report(self) -> dict[str, Any]:

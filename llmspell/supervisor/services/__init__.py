@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any, Final
 
+    from llmspell.errors import LlmspellError
     from llmspell.policies.policy import Policy
     from llmspell.supervisor.services.web import Resolve, Web
     from llmspell.supervisor.session import Session
@@ -133,6 +134,12 @@ class Services:
     def made(self, prefix: str) -> Any:
         """The service of some wire names if it is in use, else None."""
         return self._made.get(LATER[prefix])
+
+    def objection(self) -> LlmspellError | None:
+        """What is wrong with a run that says it is done; only the models' service can object."""
+        models = self.made("llm")
+        found: LlmspellError | None = None if models is None else models.objection()
+        return found
 
     def intercepts(self, tool: str) -> bool:
         """Whether the tools' service or the hooks', where in use, want to see a tool's call."""

@@ -103,6 +103,37 @@ P.call = (method, args, finish) => {
   return promise;
 };
 
+// What arrived while a synchronous call waited for its own reply.
+let held = [], heldAt = 0;
+P.next = (timeout) => {
+  if (heldAt < held.length) return held[heldAt++];
+  if (heldAt > 0) {
+    held = [];
+    heldAt = 0;
+  }
+  return P.receive(timeout);
+};
+
+// A call whose value is there when it returns. Nothing else of the spell runs meanwhile, so it is
+// only for what the supervisor answers at once.
+P.callNow = (method, args, finish) => {
+  const text = P.encode(args, "call");
+  P.flush();
+  const id = lastCall + 1;
+  P.send('{"type":"call","id":' + id + ',"method":' + stringify(method) + ',"args":' + text + "}");
+  lastCall = id;
+  for (;;) {
+    const message = P.receive(null);
+    if (message === null) continue;
+    if (message.type !== "reply" || message.id !== id) {
+      push(held, message);
+      continue;
+    }
+    if (message.ok !== true) throw P.errorFrom(message.error ?? create(null));
+    return finish === undefined ? message.value : finish(message.value);
+  }
+};
+
 // Takes back a call that lost a race; nothing happens for any other promise.
 P.cancel = (promise) => {
   const id = typeof promise === "object" && promise !== null && weakMapHas(settlers, promise) ? weakGet(settlers, promise) : 0;

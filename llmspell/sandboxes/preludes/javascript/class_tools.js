@@ -1,29 +1,39 @@
 // Tools as properties and as classes: Tools.fileReader, new HttpTool({…}).call({…}) (API-059, API-066).
 const Tool = P.prototypeOf("tool");
-const schemas = new NativeMap();
-const WORD_START = /[A-Z]+(?![a-z])|[A-Z]/g, CLASS = /\bnew\s+([A-Z]\w*Tool)\b/g;
+const described = new NativeMap();
+const CLASS = /\bnew\s+([A-Z]\w*Tool)\b/g;
 const replaceText = uncurry(String.prototype.replace), lower = uncurry(String.prototype.toLowerCase);
 const scanText = uncurry(RegExp.prototype.exec);
 
-const snake = (name) => replaceText(name, WORD_START, (capital, at) => (at === 0 ? "" : "_") + lower(capital));
+const ACRONYM = /([A-Z]+)([A-Z][a-z])/g, HUMP = /([a-z\d])([A-Z])/g;
+const snake = (name) => lower(replaceText(replaceText(name, ACRONYM, "$1_$2"), HUMP, "$1_$2"));
 
-const parametersOf = (name) => {
-  if (!mapHas(schemas, name)) {
-    mapSet(schemas, name, then(P.call("tools.get", { __proto__: null, name }), (tool) => keys((tool?.schema ?? tool?.input_schema)?.properties ?? create(null))));
-  }
-  return mapGet(schemas, name);
+const describe = (name) => P.call("tools.get", { __proto__: null, name }, P.after.tool);
+const schemaOf = async (name) => {
+  if (!mapHas(described, name)) mapSet(described, name, describe(name));
+  const tool = await mapGet(described, name);
+  return tool?.schema ?? tool?.parameters ?? create(null);
 };
 
 const execute = (name, input) => P.call("tools.execute", { __proto__: null, name, input });
 
-// By position the arguments are the tool's parameters in the order of its schema.
+// By position come the required parameters in their order, then an object of further ones.
 const callTool = async (name, given) => {
   if (given.length === 0) return execute(name, create(null));
   if (given.length === 1 && P.isOptions(given[0])) return execute(name, given[0]);
-  const names = await parametersOf(name), input = create(null);
-  if (given.length > names.length) P.fail(2002, "validation", name + " takes " + names.length + " parameters");
-  for (let index = 0; index < given.length; index++) if (given[index] !== undefined) input[names[index]] = given[index];
+  const required = (await schemaOf(name)).required ?? [], input = create(null);
+  for (let index = 0; index < given.length; index++) {
+    const value = given[index];
+    if (typeof required[index] === "string") input[required[index]] = value;
+    else if (index === given.length - 1 && P.isOptions(value)) addFields(input, value);
+    else P.fail(2002, "validation", "the tool " + name + " takes " + required.length + " values by position; give the others in an object by name");
+  }
   return execute(name, input);
+};
+
+const addFields = (target, source) => {
+  const names = keys(source);
+  for (let index = 0; index < names.length; index++) target[names[index]] = source[names[index]];
 };
 
 const field = (object, name, value, enumerable) => defineProperty(object, name, {
@@ -36,7 +46,7 @@ const functions = new WeakSet();
 P.isTool = (value) => weakHas(functions, value);
 
 const toolProperty = (name) => {
-  const tool = P.old_tools?.[name] ?? snake(name);
+  const plain = snake(name), tool = P.old_tools[plain] ?? plain;
   const action = (...given) => callTool(tool, given);
   setPrototypeOf(action, Tool);
   field(action, "name", tool, true);
@@ -44,57 +54,67 @@ const toolProperty = (name) => {
   return freeze(action);
 };
 
+// What asks whether an object is a promise, or has a form of its own, finds nothing.
+const PROPERTY = /^(?!then$|toJSON$)[A-Za-z]\w*$/, test = uncurry(RegExp.prototype.test);
 P.withToolProperties = (content) => new Proxy(content, {
   __proto__: null,
   get(target, name) {
-    if (typeof name !== "string" || name in target || name === "then" || name === "toJSON") return target[name];
+    if (typeof name !== "string" || name in target || !test(PROPERTY, name)) return target[name];
     return properties[name] ??= toolProperty(name);
   },
 });
 
-const fold = (options, input, described, names) => {
-  const merged = create(null), defaults = keys(options), given = keys(input);
+const option = (options, name) => (name === "" ? undefined : options[name] ?? options[P.camel(name)]);
+
+// The input of one call: the object's options where the tool has such a parameter, then the call's.
+const inputOf = (map, options, schema, given) => {
+  const input = create(null), parameters = schema.properties ?? create(null);
+  const defaults = keys(options), names = keys(given);
   for (let index = 0; index < defaults.length; index++) {
-    const name = snake(defaults[index]);
-    for (let at = 0; at < names.length; at++) if (names[at] === name) merged[name] = options[defaults[index]];
+    const name = hasOwn(parameters, defaults[index]) ? defaults[index] : snake(defaults[index]);
+    if (hasOwn(parameters, name)) input[name] = options[defaults[index]];
   }
-  for (let index = 0; index < given.length; index++) if (given[index] !== "action" || !described.hasActions) merged[given[index]] = input[given[index]];
-  return merged;
-};
-
-const inFolder = (folder, path) => {
-  if (typeof folder !== "string" || typeof path !== "string" || path[0] === "/") return path;
-  return folder[folder.length - 1] === "/" ? folder + path : folder + "/" + path;
-};
-
-const option = (options, name) => options[name] ?? options[P.camel(name)];
-
-const callClass = async (described, options, input) => {
-  const { action } = input;
-  described.hasActions = keys(described.actions).length > 0;
-  const tool = described.hasActions && action !== undefined ? described.actions[action] : described.tool;
-  if (tool === undefined) P.fail(2002, "validation", described.label + " has no action " + P.show(action));
-  if (described.readonly !== "" && option(options, described.readonly) === true && indexOf("," + join(described.reading, ",") + ",", "," + (action ?? described.reading[0]) + ",") < 0) {
-    P.fail(2006, "denied", described.label + " was made readonly: the action " + P.show(action) + " writes", "tool.readonly");
+  for (let index = 0; index < names.length; index++) if (names[index] !== "action") input[names[index]] = given[names[index]];
+  const fixed = map.fixed[given.action] ?? create(null), more = keys(fixed);
+  for (let index = 0; index < more.length; index++) input[more[index]] ??= fixed[more[index]];
+  const folder = option(options, map.folder);
+  if (typeof folder === "string" && typeof input.path === "string") {
+    if (startsWith(input.path, "/") || indexOf("/" + input.path + "/", "/../") >= 0) {
+      P.fail(2002, "validation", map.folder + " is set, so a path begins there: no leading / and no ..");
+    }
+    input.path = replaceText(folder, /\/+$/, "") + "/" + input.path;
   }
-  const merged = fold(options, input, described, await parametersOf(tool));
-  const fixed = described.fixed[action] ?? create(null), names = keys(fixed);
-  for (let index = 0; index < names.length; index++) merged[names[index]] = fixed[names[index]];
-  if (described.folder !== "") merged.path = inFolder(option(options, described.folder), merged.path);
-  return execute(tool, merged);
+  return input;
 };
 
-const classOf = (label, described) => {
+const checkedAction = (label, map, options, { action }) => {
+  if (action === undefined || action === null) return map.tool;
+  if (keys(map.actions).length === 0) return map.tool;
+  const shown = P.printable(makeText(action));
+  if (!hasOwn(map.actions, shown)) P.fail(2002, "validation", label + " has no action " + shown);
+  if (option(options, map.readonly) === true) {
+    for (let index = 0; index < map.reading.length; index++) if (map.reading[index] === shown) return map.actions[shown];
+    P.fail(2002, "validation", label + " was made readonly: it does not " + shown);
+  }
+  return map.actions[shown];
+};
+
+const callClass = async (label, map, options, given) => {
+  if (!P.isOptions(given)) P.fail(2002, "validation", label + " is called with an object");
+  const tool = checkedAction(label, map, options, given);
+  return execute(tool, inputOf(map, options, await schemaOf(tool), given));
+};
+
+const classOf = (label, map) => {
   const Made = function (options) {
     const chosen = new.target?.prototype ?? Made.prototype;
     const object = create(chosen), given = P.isOptions(options) ? options : create(null);
-    field(object, "name", described.tool, true);
-    const call = (input) => callClass(described, given, input ?? create(null));
+    addFields(object, { handle: "tool", id: map.tool, name: map.tool });
+    const call = (input) => callClass(label, map, given, input ?? create(null));
     field(object, "call", call, false);
     field(object, "execute", call, false);
     return object;
   };
-  described.label = label;
   Made.prototype = create(Tool);
   field(Made, "name", label, false);
   Made.new = (options) => new Made(options);
@@ -103,19 +123,21 @@ const classOf = (label, described) => {
 
 // A class that is not listed is the tool of its name, built in or the spell's own.
 const lookUp = async (label) => {
-  const names = [label, snake(label), slice(snake(label), 0, -5)];
+  const plain = snake(slice(label, 0, -4)), names = [label, plain + "_tool", plain];
+  let missing;
   for (let index = 0; index < names.length; index++) {
     try {
-      return await P.call("tools.get", { __proto__: null, name: names[index] });
+      return await describe(names[index]);
     } catch (error) {
-      if (error.code !== 2001) throw error;
+      if (error.code !== 2001 && error.kind !== "not_found") throw error;
+      missing = error;
     }
   }
-  return P.fail(2001, "not_found", "there is no tool " + label);
+  return P.fail(2001, "not_found", "there is no tool for " + label, missing.rule, "Tools.list() names the tools this run has; Tools.create makes one");
 };
 
 P.addClassTools = (setGlobal, source) => {
-  const labels = keys(P.class_tools ?? create(null));
+  const labels = keys(P.class_tools);
   for (let index = 0; index < labels.length; index++) {
     if (indexOf(source, labels[index]) >= 0) setGlobal(labels[index], classOf(labels[index], P.class_tools[labels[index]]));
   }

@@ -74,7 +74,7 @@ const addApi = () => {
   for (const level of ["trace", "debug", "info", "warn", "error"]) setGlobal(level, P.modules.log[level]);
   const more = {
     LLMSpellError: P.LLMSpellError, RateLimitError: P.RateLimitError, ValidationError: P.ValidationError,
-    json: JSON, util: freeze({ sleep: P.modules.async.sleep }), JSTest: P.JSTest,
+    json: JSON, util: freeze({ sleep: P.modules.async.sleep }),
   };
   for (const name of keys(more)) {
     setGlobal(name, more[name]);

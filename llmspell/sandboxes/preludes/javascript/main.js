@@ -28,7 +28,7 @@ const verdict = (main) => {
     if (busy || P.timersHold()) return null;
     const unheard = P.unheardFailure();
     if (unheard === null && P.failedTests > 0) {
-      return { __proto__: null, failed: true, error: new P.LLMSpellError({ __proto__: null, code: 4002, kind: "test_failed", message: P.failedTests + " tests failed" }) };
+      return { __proto__: null, failed: true, error: new P.LLMSpellError({ __proto__: null, code: 4002, kind: "test_failed", message: P.failedTests + (P.failedTests === 1 ? " test failed" : " tests failed") }) };
     }
     return unheard === null ? main : { __proto__: null, failed: true, error: unheard.error };
   }
@@ -43,7 +43,7 @@ const loop = (main) => {
     const ending = verdict(main);
     if (ending !== null) return ending;
     P.flush();
-    const message = P.receive(pause);
+    const message = P.next(pause);
     if (message !== null) P.dispatch(message);
   }
 };

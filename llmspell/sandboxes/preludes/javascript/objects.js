@@ -201,13 +201,21 @@ const toolMethods = {
   get_name() { return this.name; },
   get_description() { return this.description; },
   get_category() { return this.category; },
-  get_input_schema() { return this.schema; },
+  get_input_schema() { return this.schema ?? this.parameters; },
 };
 for (const name of keys(toolMethods)) {
   addMethod(Tool, name, toolMethods[name]);
   addMethod(Tool, P.camel(name), toolMethods[name]);
 }
-P.after.tool = (tool) => (P.isOptions(tool) ? setPrototypeOf(tool, Tool) : tool);
+// A described tool without an id is told by its name.
+P.after.tool = (tool) => {
+  if (!P.isOptions(tool)) return tool;
+  if (tool.handle === undefined) {
+    tool.handle = "tool";
+    tool.id = tool.name;
+  }
+  return setPrototypeOf(tool, prototypes[tool.handle] ?? Tool);
+};
 P.after.tools = (tools) => {
   if (isArray(tools)) for (let index = 0; index < tools.length; index++) tools[index] = P.after.tool(tools[index]);
   return tools;

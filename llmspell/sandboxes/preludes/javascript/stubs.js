@@ -111,6 +111,7 @@ P.stub = (spec) => {
   const finish = P.finishOf(spec);
   return { [spec.camel](...given) {
     const args = collect(spec, given);
+    if (spec.sync) return P.callNow(spec.wire, args, finish && ((value) => finish(value, args)));
     return P.promiseObjects(P.call(spec.wire, args, finish && ((value) => finish(value, args))), spec);
   } }[spec.camel];
 };

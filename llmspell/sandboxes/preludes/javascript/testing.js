@@ -44,18 +44,18 @@ const holds = (value, part) => {
 };
 
 const asserts = {
-  assert_not_nil: (value, message) => hold(value !== null && value !== undefined, message, "the value is not there"),
-  assert_nil: (value, message) => hold(value === null || value === undefined, message, "expected nothing, got " + shown(value)),
+  assert_not_nil: (value, message) => hold(value !== null && value !== undefined, message, "expected a value, got nil"),
+  assert_nil: (value, message) => hold(value === null || value === undefined, message, "expected nil, got " + shown(value)),
   assert_true: (value, message) => hold(value === true, message, "expected true, got " + shown(value)),
   assert_false: (value, message) => hold(value === false, message, "expected false, got " + shown(value)),
   assert_equals: (value, expected, message) => hold(isEqual(value, expected, 0), message, "expected " + shown(expected) + ", got " + shown(value)),
-  assert_type: (value, type, message) => hold(isType(value, type), message, "expected a " + type + ", got a " + typeOf(value)),
+  assert_type: (value, type, message) => hold(isType(value, type), message, "expected a value of type " + type + ", got " + typeOf(value)),
   assert_greater_than: (value, limit, message) => hold(value > limit, message, "expected more than " + shown(limit) + ", got " + shown(value)),
-  assert_contains: (value, part, message) => hold(holds(value, part), message, shown(value) + " does not hold " + shown(part)),
+  assert_contains: (value, part, message) => hold(holds(value, part), message, shown(value) + " does not contain " + shown(part)),
   assert_error: (action, part, message) => {
     const check = (error) => {
       const text = makeText(error?.message ?? error);
-      hold(part === undefined || part === null || indexOf(text, makeText(part)) >= 0, message, "the error " + shown(text) + " does not hold " + shown(part));
+      hold(part === undefined || part === null || indexOf(text, makeText(part)) >= 0, message, "the error " + shown(text) + " does not contain " + shown(part));
       return error;
     };
     const missed = () => hold(false, message, "expected an error");
@@ -75,7 +75,7 @@ Testing.suite = (suite) => {
   if (typeof suite !== "string" || suite === "") P.fail(2002, "validation", "suite: a name is needed");
   return freeze({ name: suite, test(name, body) {
     if (typeof body !== "function") P.fail(2002, "validation", "test: a name and a function are needed");
-    if (tests.length >= TESTS_MAX) P.fail(4009, "limit", "over " + TESTS_MAX + " tests in a run", "limit.tests");
+    if (tests.length >= TESTS_MAX) P.fail(4009, "limit", "a run has at most " + TESTS_MAX + " tests", "limit.tests");
     push(tests, { __proto__: null, suite, name: makeText(name), body });
   } });
 };
@@ -88,7 +88,7 @@ const runOne = async ({ suite, name, body }) => {
     outcome.passed = false;
     outcome.error = makeText(error?.message ?? error);
   }
-  P.write("stdout", (outcome.passed ? "ok   " : "FAIL ") + suite + ": " + name + (outcome.passed ? "" : ": " + outcome.error) + "\n");
+  P.write("stdout", (outcome.passed ? "ok   " : "FAIL ") + suite + ": " + name + (outcome.passed ? "" : " — " + outcome.error) + "\n");
   return outcome;
 };
 

@@ -58,6 +58,10 @@ def encode_plain(value: Any) -> str:
     return "".join(_chunks(value, 0))
 
 
+def _is_plain(value: object) -> bool:
+    return isinstance(value, (str, int, float, dict, list, tuple))
+
+
 class Plainer:
     """Turns a value into what JSON holds, each part read once."""
 
@@ -88,6 +92,10 @@ class Plainer:
             return {"$bytes": binascii.b2a_base64(value, newline=False).decode("ascii")}
         if isinstance(value, (dict, list, tuple)):
             return self._container(value, depth)
+        if isinstance(value, BaseException):
+            # What a spell caught and hands on: ErrorHandler.parse_error(error).
+            fields = {**describe(value), **vars(value), "name": type(value).__name__}
+            return self._container({key: item for key, item in fields.items() if _is_plain(item)}, depth)
         if isinstance(value, Future):
             raise invalid("a call that was not awaited can't be carried: await it first")
         if self._calls and callable(value):
