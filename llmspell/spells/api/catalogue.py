@@ -9,6 +9,7 @@ from llmspell.spells.api import (
     config_,
     errors_,
     fs,
+    hooks,
     http_,
     json_,
     llm_,
@@ -28,7 +29,8 @@ if TYPE_CHECKING:
 API: Final[tuple[Module, ...]] = (
     fs.MODULE,
     http_.MODULE,
-    tools.MODULE,
+    *tools.MODULES,
+    *hooks.MODULES,
     storage.MODULE,
     *agents.MODULES,
     stdin.MODULE,

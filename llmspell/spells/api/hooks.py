@@ -126,9 +126,7 @@ _MANAGER_CLASS: Final = Class(
         _UNREGISTER._replace(
             name="unregister_hook", wire="hooks.manager_unregister", aliases=("unregister",)
         ),
-        _EXECUTE._replace(
-            name="execute_hooks", wire="hooks.manager_execute", aliases=("execute",)
-        ),
+        _EXECUTE._replace(name="execute_hooks", wire="hooks.manager_execute", aliases=("execute",)),
     ),
 )
 
@@ -231,7 +229,7 @@ MANAGER: Final = Module(
             "get_instance",
             "The run's hooks.",
             returns="hook_manager",
-            wire="hooks.manager",
+            wire="hook_manager.get_instance",
             after="handle",
             unjudged=True,
         ),

@@ -39,6 +39,7 @@ LATER: Final[Mapping[str, tuple[str, str]]] = {
     "tools": ("tools", "ToolService"),
     "storage": ("state", "StateService"),
     "hooks": ("hooks", "HookService"),
+    "hook_manager": ("hooks", "HookService"),
     "events": ("events", "EventService"),
     "workflow": ("workflows", "WorkflowService"),
     "spell": ("spells", "SpellService"),
@@ -51,6 +52,10 @@ LATER: Final[Mapping[str, tuple[str, str]]] = {
 
 Each is made with the `Host`, has `table` (wire name → function) and `close()`.
 """
+
+
+TOOL_POINTS: Final = ("before_tool_execution", "after_tool_execution", "tool_error")
+"""Where a hook sees tool calls."""
 
 
 class Services:
@@ -147,7 +152,7 @@ class Services:
             return False
         tools, hooks = self.made("tools"), self.made("hooks")
         return (tools is not None and tools.intercepts(tool) is True) or (
-            hooks is not None and hooks.any("before_tool_execution", "after_tool_execution") is True
+            hooks is not None and hooks.any(*TOOL_POINTS) is True
         )
 
     def close(self) -> None:
