@@ -160,11 +160,10 @@ class AgentBook:
         for item in read.tools:
             try:
                 await self.add_tool(agent, toolbox, item)
-            except Missing as error:
+            except Missing:
                 if not missing_ok:
                     raise
                 missing.append(_name_of(item))
-                del error
         if missing:
             self.host.note(
                 "warn", f"the agent {read.name} goes without {', '.join(missing)}: no such tool"
@@ -192,13 +191,11 @@ class AgentBook:
         if workflow is not None:
             name = values.text(item.get("name") or workflow, "a workflow's name", 128)
             about = f"Runs the workflow {name}."
-            return AgentTool(
-                "workflow", name, workflow, shown_name(name), about, WORKFLOW_SCHEMA
-            )
+            return AgentTool("workflow", name, workflow, shown_name(name), about, WORKFLOW_SCHEMA)
         name = _name_of(item)
-        if isinstance(item, dict) and isinstance(item.get("execute"), Callback):
-            if name not in self.host.tools.names():
-                return await self._inline_tool(agent, item)
+        own = isinstance(item, dict) and isinstance(item.get("execute"), Callback)
+        if own and name not in self.host.tools.names():
+            return await self._inline_tool(agent, item)
         return self._described(name)
 
     def _described(self, name: str) -> AgentTool:
@@ -218,7 +215,7 @@ class AgentBook:
         """A function given in the settings becomes a tool of the run, judged like all."""
         given = normalise(item)
         name = values.text(given.pop("name"), "a tool's name", 128)
-        await self.host.call("tools.create", {"name": name, "settings": given}, origin=agent.origin)
+        await self.host.call("tools.create", {"name": name, "config": given}, origin=agent.origin)
         return self._described(name)
 
     def _agent_tool(self, owner: Agent, inner: Agent, named: Mapping[str, Any]) -> AgentTool:

@@ -17,6 +17,7 @@ from llmspell.spells.agents import handoff, inputs, values
 from llmspell.spells.agents.book import recursion
 from llmspell.spells.agents.memory import FACT_CHARACTERS_MAX
 from llmspell.spells.agents.recovery import decide
+from llmspell.spells.agents.request_hooks import RequestHooks
 from llmspell.spells.agents.turns import Told, Turn, Wanted
 from llmspell.spells.events import names
 from llmspell.spells.ports import DEPTH_MAX
@@ -124,24 +125,19 @@ class Runner:
 class _Request:
     """One request at one agent."""
 
-    def __init__(
-        self, runner: Runner, host: Host, book: AgentBook, agent: Agent, way: Way
-    ) -> None:
+    def __init__(self, runner: Runner, host: Host, book: AgentBook, agent: Agent, way: Way) -> None:
         self._runner = runner
         self._host = host
         self._book = book
         self._agent = agent
         self._way = way
-        self._began = host.now()
-        self._hooks = 0
+        self._around = RequestHooks(host, agent)
         self._events = 0
 
-    async def answer(
-        self, asked: Asked
-    ) -> tuple[dict[str, Any], handoff.HandoffRequest | None]:
+    async def answer(self, asked: Asked) -> tuple[dict[str, Any], handoff.HandoffRequest | None]:
         """Output and, if there is one, the request to hand over."""
         agent = self._agent
-        outcome, asked = await self._before(asked)
+        outcome, asked = await self._around.before(asked)
         if outcome is not None:
             if outcome.action == "skip":
                 return self._finish(inputs.replacement(outcome.value), Told()), None
@@ -157,23 +153,23 @@ class _Request:
             except LlmspellError as error:
                 return await self._failed(asked, error), None
             output = self._finish(output, told)
-            again, output = await self._after(asked, output)
+            again, output = await self._around.after(asked, output)
             if not again:
                 break
         self._emit(
             names.AGENT_EXECUTION_COMPLETED,
-            {"success": True, "execution_time_ms": self._elapsed()},
+            {"success": True, "execution_time_ms": self._around.elapsed()},
         )
         self._emit(
             names.AGENT_COMPLETED,
             {
                 "success": True,
-                "duration": self._elapsed() / 1000,
+                "duration": self._around.elapsed() / 1000,
                 "result": output["content"][:SHOWN_INPUT_MAX],
             },
         )
         output["metadata"] |= {
-            "hook_point_executions": self._hooks + told.hooks,
+            "hook_point_executions": self._around.count + told.hooks,
             "events_emitted": self._events + told.events,
         }
         if agent.settings.memory.persistence:
@@ -184,12 +180,11 @@ class _Request:
         """The answer, by as many tries as the error strategy makes."""
         agent, strategy = self._agent, self._agent.settings.strategy
         wanted = Wanted(self._way.schema, self._way.toolbox, self._way.on_chunk)
-        failures = 0
+        told, failures = Told(), 0
+        turn = Turn(self._host, self._book, agent, asked, wanted, told)
+        await self._summarise()
         while True:
-            told = Told()
             try:
-                await self._summarise()
-                turn = Turn(self._host, self._book, agent, asked, wanted, told)
                 messages = await turn.take()
             except LlmspellError as error:
                 failures += 1
@@ -210,19 +205,13 @@ class _Request:
                 continue
             agent.memory.add(messages)
             output = inputs.answer(told.content, told.structured)
-            data = output["data"]
-            if isinstance(data, dict) and isinstance(data.get("state_updates"), dict):
-                agent.update_state(data["state_updates"])
-                told.state_updates |= data["state_updates"]
             if failures:
                 output["metadata"] = {"attempts": failures + 1}
             if told.handoff is None:
                 agent.keep_answer(asked.message, output)
             return output, told
 
-    async def _instead(
-        self, action: str, asked: Asked, error: LlmspellError
-    ) -> dict[str, Any]:
+    async def _instead(self, action: str, asked: Asked, error: LlmspellError) -> dict[str, Any]:
         """What the strategy puts in the place of an answer: of another agent, a tool, the past."""
         agent, strategy = self._agent, self._agent.settings.strategy
         if action == "agent":
@@ -276,54 +265,6 @@ class _Request:
         agent.spend(reply)
         agent.memory.fold(str(reply.get("content") or "")[:FACT_CHARACTERS_MAX])
 
-    # -- hooks ---------------------------------------------------------------------------------
-
-    def _context(self, asked: Asked, **more: Any) -> dict[str, Any]:
-        agent = self._agent
-        return {
-            "agent": {**agent.to_wire(), "tools": agent.toolbox.names()},
-            "agent_id": agent.id,
-            "agent_name": agent.name,
-            "input": values.without_functions(asked.input),
-            "message": asked.message,
-            "context": asked.context,
-            "metadata": asked.metadata,
-            **more,
-        }
-
-    async def _hooked(
-        self, point: str, inline: str, context: dict[str, Any]
-    ) -> HookOutcome | None:
-        """The outcome of a point's hooks, the agent's own after the registered; None: none."""
-        hooks, own = self._host.hooks, self._agent.hooks.get(inline)
-        outcome: HookOutcome | None = None
-        if hooks.any(point):
-            self._hooks += 1
-            outcome = await hooks.run(point, context)
-            if outcome.action != "continue":
-                return outcome
-        if own:
-            self._hooks += 1
-            start = context if outcome is None else (outcome.context or context)
-            inner = await hooks.run_inline(inline, start, own)
-            modified = inner.modified or (outcome is not None and outcome.modified)
-            outcome = inner._replace(modified=modified)
-        return outcome
-
-    async def _before(self, asked: Asked) -> tuple[HookOutcome | None, Asked]:
-        """The hooks before: an outcome that ends the matter, or the request to work on."""
-        context = self._context(asked)
-        outcome = await self._hooked("before_agent_execution", "before_execution", context)
-        if outcome is None:
-            return None, asked
-        if outcome.action == "cancel":
-            raise _cancelled(outcome, self._agent.name)
-        if outcome.modified and outcome.context is not None:
-            asked = inputs.changed(asked, {**context, **outcome.context})
-        if outcome.action in ("skip", "redirect"):
-            return outcome, asked
-        return None, asked
-
     async def _redirected(self, outcome: HookOutcome, asked: Asked) -> dict[str, Any]:
         context = outcome.context or {}
         target = context.get("target") or context.get("agent")
@@ -334,38 +275,6 @@ class _Request:
         output["metadata"]["redirected_from"] = self._agent.name
         return output
 
-    async def _after(
-        self, asked: Asked, output: dict[str, Any]
-    ) -> tuple[bool, dict[str, Any]]:
-        """The hooks after: whether to do it again, and the output as they left it."""
-        shown = {**output, "result": output["content"]}
-        context = self._context(asked, output=shown, success=True, timing=self._timing())
-        outcome = await self._hooked("after_agent_execution", "after_execution", context)
-        if outcome is None:
-            return False, output
-        if outcome.action == "retry":
-            return True, output
-        if outcome.action == "cancel":
-            raise _cancelled(outcome, self._agent.name)
-        if outcome.action == "skip":
-            return False, {**output, **inputs.replacement(outcome.value)}
-        changed = (outcome.context or {}).get("output")
-        if not outcome.modified or changed == shown or changed is None:
-            return False, output
-        if isinstance(changed, dict):
-            text = changed.get("content")
-            if text == output["content"] and changed.get("output") != output["output"]:
-                text = changed.get("output")
-            fresh = {
-                key: value
-                for key, value in changed.items()
-                if key not in ("metadata", "tool_calls", "success", "result")
-            }
-            values.plain(fresh, "a hook's output", inputs.MESSAGE_MAX)
-            text = text if isinstance(text, str) else values.as_json(text)
-            return False, {**output, **fresh, "content": text, "output": text}
-        return False, {**output, **inputs.replacement(changed)}
-
     async def _failed(self, asked: Asked, error: LlmspellError) -> dict[str, Any]:
         """Hooks and events of a failure; gives a replacement or raises the error."""
         told = {"message": error.message, "code": error.code, "kind": error.kind}
@@ -373,53 +282,28 @@ class _Request:
             told["rule"] = error.rule
         self._emit(
             names.AGENT_EXECUTION_ERROR,
-            {"error": error.message, "execution_time_ms": self._elapsed()},
+            {"error": error.message, "execution_time_ms": self._around.elapsed()},
         )
         self._emit(names.AGENT_ERROR, {"error_type": error.kind, "message": error.message})
-        context = self._context(asked, error=told, success=False, timing=self._timing())
-        replaced = await self._on_error(context)
+        context = self._around.failure(asked, told)
+        replaced = await self._around.on_error(context)
         if replaced is not None:
             output = self._finish(replaced, Told())
             output["metadata"] |= {
                 "replaced_error": told,
-                "hook_point_executions": self._hooks,
+                "hook_point_executions": self._around.count,
                 "events_emitted": self._events,
             }
             return output
-        await self._hooked("after_agent_execution", "after_execution", {**context, "output": None})
+        await self._around.after_failure(context)
         self._emit(
             names.AGENT_EXECUTION_COMPLETED,
-            {"success": False, "execution_time_ms": self._elapsed()},
+            {"success": False, "execution_time_ms": self._around.elapsed()},
         )
         self._emit(
-            names.AGENT_COMPLETED, {"success": False, "duration": self._elapsed() / 1000}
+            names.AGENT_COMPLETED, {"success": False, "duration": self._around.elapsed() / 1000}
         )
         raise error
-
-    async def _on_error(self, context: dict[str, Any]) -> dict[str, Any] | None:
-        host = self._host
-        if host.hooks.any("agent_error"):
-            self._hooks += 1
-            outcome = await host.hooks.run("agent_error", context)
-            if outcome.action == "skip":
-                return inputs.replacement(outcome.value)
-        for function in self._agent.error_handlers:
-            self._hooks += 1
-            try:
-                answer = await host.invoke(
-                    function, [{**context, "hook_point": "on_error"}], seconds=HOOK_SECONDS
-                )
-            except LimitExceeded:
-                raise
-            except LlmspellError as error:
-                host.note("warn", f"the agent's hook on_error failed: {error.message}")
-                continue
-            if answer is None or answer is True or answer is False:
-                continue
-            if isinstance(answer, dict) and answer.get("action") == "skip":
-                answer = answer.get("value", answer.get("result"))
-            return inputs.replacement(answer)
-        return None
 
     # -- what is told --------------------------------------------------------------------------
 
@@ -428,14 +312,14 @@ class _Request:
         metadata: dict[str, Any] = {
             "agent_id": agent.id,
             "agent_name": agent.name,
-            "execution_time_ms": self._elapsed(),
+            "execution_time_ms": self._around.elapsed(),
             "iterations": told.iterations,
             "tools_used": told.tools_used(),
             "token_usage": dict(told.tokens),
             "cost": told.cost,
             "provider": told.provider,
             "model": told.model,
-            "hook_point_executions": self._hooks + told.hooks,
+            "hook_point_executions": self._around.count + told.hooks,
             "events_emitted": self._events + told.events,
         }
         finished = {
@@ -455,15 +339,7 @@ class _Request:
             name, {"agent_id": agent.id, "agent": agent.name, **data}, agent.origin
         )
 
-    def _elapsed(self) -> int:
-        return round((self._host.now() - self._began) * 1000)
 
-    def _timing(self) -> dict[str, Any]:
-        elapsed = self._host.now() - self._began
-        return {"duration": round(elapsed, 6), "duration_ms": round(elapsed * 1000)}
-
-
-HOOK_SECONDS: Final = 5.0
 _WORDS: Final = {
     "retry": "it is tried again",
     "agent": "another agent answers",
@@ -480,12 +356,6 @@ def timed_out(agent: Agent) -> OperationFailed:
         kind="timeout",
         recoverable=True,
     )
-
-
-def _cancelled(outcome: HookOutcome, name: str) -> LlmspellError:
-    from llmspell.spells.hooks.outcomes import cancelled
-
-    return cancelled(outcome, f"the request to {name}")
 
 
 def passed_on(

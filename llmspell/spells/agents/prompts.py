@@ -33,9 +33,7 @@ _FUNCTIONS: Final = {"toUpperCase": "upper", "toLowerCase": "lower", "trim": "tr
 def rendered(host: Host, template: str, values: Mapping[str, Any]) -> str:
     """The prompt of a template. Raises `InvalidInput` 1010 for one that can't be used."""
     if len(template) > TEMPLATE_MAX:
-        raise InvalidInput(
-            f"a prompt template has at most {TEMPLATE_MAX} characters", code=1010
-        )
+        raise InvalidInput(f"a prompt template has at most {TEMPLATE_MAX} characters", code=1010)
     if "{{" not in template:
         return template.strip()
     odd: list[str] = []

@@ -117,9 +117,9 @@ class Settings:
     stop: tuple[str, ...] = ()
     fallback: tuple[str, ...] = ()
     output_schema: dict[str, Any] | None = None
-    limits: AgentLimits = AgentLimits()
-    memory: MemorySettings = MemorySettings()
-    strategy: Strategy = Strategy()
+    limits: AgentLimits = field(default_factory=AgentLimits)
+    memory: MemorySettings = field(default_factory=MemorySettings)
+    strategy: Strategy = field(default_factory=Strategy)
     tools: list[Any] = field(default_factory=list)
     hooks: dict[str, list[Any]] = field(default_factory=dict)
     handoffs: list[Any] = field(default_factory=list)

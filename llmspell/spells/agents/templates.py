@@ -206,7 +206,9 @@ class TemplateBook:
         return result
 
 
-def _laid(base: Mapping[str, Any], over: Mapping[str, Any], depth: int = DEPTH_MAX) -> dict[str, Any]:
+def _laid(
+    base: Mapping[str, Any], over: Mapping[str, Any], depth: int = DEPTH_MAX
+) -> dict[str, Any]:
     """`over` laid on `base`: tables deeply, the rest replaced; tools and prompts as they add."""
     result = {**base}
     for key, value in over.items():

@@ -85,23 +85,19 @@ class Turn:
         self._wanted = wanted
         self._told = told
         self._toolbox = agent.toolbox if wanted.toolbox is None else wanted.toolbox
-        self._offered: list[dict[str, Any]] = []
-        self._messages: list[dict[str, Any]] = []
+        self._offered: list[dict[str, Any]] | None = None
+        self._messages = [asked.user_message()]
 
     async def take(self) -> list[dict[str, Any]]:
         """Asks the model until it answers without tools; the turn's messages, to be kept.
 
-        Raises the model's error, `OperationFailed` 1003 after `max_iterations`, 6007 over the
-        agent's own budget.
+        After an error it may be called again: it goes on where it was, so that no tool is used
+        twice. Raises the model's error, `OperationFailed` 1003 after `max_iterations`, 6007 over
+        the agent's own budget.
         """
         agent, told = self._agent, self._told
-        self._offered = await self._tools()
-        self._messages = [
-            *self._system(),
-            *agent.memory.messages(shorter=self._wanted.shorter),
-            self._asked.user_message(),
-        ]
-        begins = len(self._messages) - 1
+        if self._offered is None:
+            self._offered = await self._tools()
         most = agent.settings.limits.max_iterations
         while True:
             if told.iterations >= most:
@@ -120,6 +116,7 @@ class Turn:
                 if self._may_hand_over() and told.structured is None:
                     told.handoff = self._allowed(handoff.in_answer(content, self._asked.message))
                 self._messages.append({"role": "assistant", "content": content})
+                self._update_state(told.structured or values.json_answer(content))
                 break
             self._messages.append(
                 {
@@ -135,7 +132,7 @@ class Turn:
             if told.handoff is not None:
                 told.content = content
                 break
-        return self._messages[begins:]
+        return self._messages
 
     # -- the model -----------------------------------------------------------------------------
 
@@ -153,7 +150,13 @@ class Turn:
         agent, told, wanted = self._agent, self._told, self._wanted
         agent.check_budget()
         settings = agent.settings
-        request: dict[str, Any] = {"messages": list(self._messages)}
+        request: dict[str, Any] = {
+            "messages": [
+                *self._system(),
+                *agent.memory.messages(shorter=wanted.shorter),
+                *self._messages,
+            ]
+        }
         if self._offered:
             request["tools"] = self._offered
         schema = wanted.schema or settings.output_schema
@@ -260,10 +263,9 @@ class Turn:
         except LlmspellError as error:
             if self._agent.settings.strategy.skip_failed_tools:
                 self._wanted.without.add(call["name"])
-                self._offered = [one for one in self._offered if one["name"] != call["name"]]
+                self._offered = [one for one in self._offers() if one["name"] != call["name"]]
             return _failed(call, error)
-        if isinstance(result, dict) and isinstance(result.get("state_updates"), dict):
-            self._update_state(result["state_updates"])
+        self._update_state(result)
         said = values.as_json(result)
         record: dict[str, Any] = {
             "id": call["id"],
@@ -279,7 +281,14 @@ class Turn:
         record["said"] = said
         return record
 
-    def _update_state(self, updates: dict[str, Any]) -> None:
+    def _offers(self) -> list[dict[str, Any]]:
+        return self._offered or []
+
+    def _update_state(self, given: Any) -> None:
+        """Takes over the `state_updates` of a tool's result or of the answer (TRT-021)."""
+        updates = given.get("state_updates") if isinstance(given, dict) else None
+        if not isinstance(updates, dict):
+            return
         try:
             self._agent.update_state(updates)
         except LlmspellError as error:
@@ -291,7 +300,7 @@ class Turn:
         name, arguments = call["name"], call["arguments"]
         if arguments is None:
             raise InvalidInput(f"the arguments for {name} are no object")
-        if not any(one["name"] == name for one in self._offered):
+        if not any(one["name"] == name for one in self._offers()):
             raise Missing(f"there is no tool {name[:60]!r} here", code=1008)
         if name == handoff.TOOL and self._may_hand_over():
             return self._hand_over(arguments)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any, Final
 
 from llmspell.channel.jsontext import Callback
@@ -38,9 +39,9 @@ def is_plain(value: Any, depth: int = DEPTH_MAX) -> bool:
     if kind is str or kind is bool or value is None:
         return True
     if kind is int:
-        return -INTEGER_MAX <= value <= INTEGER_MAX
+        return bool(-INTEGER_MAX <= value <= INTEGER_MAX)
     if kind is float:
-        return bool(value - value == 0)
+        return bool(math.isfinite(value))
     if depth == 0:
         return False
     if kind is list:

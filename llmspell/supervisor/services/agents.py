@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
     from llmspell.spells.agents.agent import Agent
     from llmspell.spells.ports import Host
-    from llmspell.supervisor.broker import CallContext
     from llmspell.supervisor.services import Service
+    from llmspell.supervisor.services.context import CallContext
 
     Args = dict[str, Any]
 
@@ -146,7 +146,8 @@ class AgentService:
         return self.templates.extend(args["template"], None, args["settings"]).to_wire()
 
     def _extend_template(self, ctx: CallContext, args: Args) -> dict[str, Any]:
-        name, given = args.get("name"), args["settings"]
+        name: Any = args.get("name")
+        given: dict[str, Any] = args["settings"]
         if isinstance(name, dict):
             name, given = None, {**name, **given}
         base = args.get("template", args.get("id"))
@@ -204,9 +205,9 @@ class AgentService:
     async def _structured_output(self, ctx: CallContext, args: Args) -> Any:
         return await self._structured(args, args["prompt"], args["schema"])
 
-    async def _structured(self, args: Args, prompt: Any, schema: dict[str, Any]) -> Any:
-        values.plain(schema, "a schema", SCHEMA_MAX)
-        output = await self._run(args, prompt, {}, Way(schema=schema))
+    async def _structured(self, args: Args, prompt: Any, schema: Mapping[str, Any]) -> Any:
+        wanted = values.plain(dict(schema), "a schema", SCHEMA_MAX)
+        output = await self._run(args, prompt, {}, Way(schema=wanted))
         structured = output.get("structured")
         if structured is None:
             raise LlmspellError(
