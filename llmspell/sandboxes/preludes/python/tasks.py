@@ -19,7 +19,6 @@ class Future:
         self._observed = False
         self._waiters: list[Callable[[Future], None]] = []
 
-    @property
     def done(self) -> bool:
         """Whether it has ended."""
         return self._done
