@@ -42,6 +42,8 @@ PARTS: Final[dict[str, tuple[str, ...]]] = {
         "log",
         "testing",
         "class_tools",
+        "events",
+        "storage",
         "clock",
         "stdin",
         "files",
@@ -63,6 +65,8 @@ PARTS: Final[dict[str, tuple[str, ...]]] = {
         "objects",
         "async",
         "log",
+        "events",
+        "storage",
         "testing",
         "stdin",
         "imports",
@@ -86,6 +90,8 @@ PARTS: Final[dict[str, tuple[str, ...]]] = {
         "log",
         "testing",
         "class_tools",
+        "events",
+        "storage",
         "stdin",
         "files",
         "modules",
@@ -129,7 +135,7 @@ def table(language: str, api: tuple[Module, ...] = API) -> str:
         "old_tools": dict(OLD_NAMES),
     }
     if language == "lua":
-        values = {"api": modules, **shared}
+        values = {"api": _slim(modules), **shared}
         return "".join(f"P.{name} = {_lua(value)}\n" for name, value in values.items())
     late = [_late(module) for module in modules]
     if language == "javascript":
@@ -238,6 +244,20 @@ def _describe_function(function: Function) -> dict[str, Any]:
         "aliases": list(function.aliases),
         "spread": function.spread,
         "sync": function.sync,
+    }
+
+
+def _slim(value: Any) -> Any:
+    """Without what is empty, false or said by another field: it is read at every cold start."""
+    if isinstance(value, list):
+        return [_slim(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    same = {"camel": value.get("name"), "camels": value.get("params")}
+    return {
+        key: _slim(item)
+        for key, item in value.items()
+        if (item and same.get(key) != item) or (key == "wire" and "params" in value)
     }
 
 

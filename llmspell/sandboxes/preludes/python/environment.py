@@ -116,6 +116,8 @@ for _name in ("breakpoint", "help", "copyright", "credits", "license"):
 LOCAL_FUNCTIONS: dict[str, dict[str, Any]] = {
     "async": {name: getattr(Async, name) for name in dir(Async) if name[0] != "_"},
     "log": {**LOG_FUNCTIONS, "set_level": set_level, "level": least_level},
+    "events": EVENT_FUNCTIONS,
+    "storage": STORAGE_FUNCTIONS,
     "json": {
         "encode": json_encode,
         "decode": json_decode,
