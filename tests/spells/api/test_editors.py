@@ -48,7 +48,8 @@ def test_lua_reads_its_file_and_finds_every_name() -> None:
     text = re.sub(r"^local (\w+) = \{\}$", r"\1 = {}", editors.render("lua"), flags=re.MULTILINE)
     runtime.execute(text)
     found = runtime.globals()
-    for owner, name in (*functions_of("lua"), *methods_of("lua")):
+    methods = [(lua.local_name(owner), name) for owner, name in methods_of("lua")]
+    for owner, name in (*functions_of("lua"), *methods):
         assert found[owner][name] is not None, f"{owner}.{name}"
     for module in shapes.modules("lua"):
         assert all(found[name] is not None for name in module.names)

@@ -65,11 +65,18 @@ def _class(described: Class) -> list[str]:
         lines += ["---@field handle string", "---@field id string"]
     for field in described.fields:
         lines.append(f"---@field {field.name}{_optional(field)} {_type(field)} {field.doc}")
-    lines.append(f"local {described.name} = {{}}\n")
+    local = local_name(described.name)
+    lines.append(f"local {local} = {{}}\n")
     for method in shapes.methods(described, "lua"):
         for spelled in (method.name, *method.aliases):
-            lines += _function(described.name, ":", spelled, method)
+            lines += _function(local, ":", spelled, method)
     return lines
+
+
+def local_name(name: str) -> str:
+    """The local that a class is written as; a module's global of this name stays its own."""
+    is_global = any(name in module.names for module in shapes.modules("lua"))
+    return f"{name}_object" if is_global else name
 
 
 def _module(module: Module) -> list[str]:
