@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from llmspell.records import TYPE_CHECKING
 from llmspell.spells.api import (
+    agents,
     async_,
     config_,
     errors_,
@@ -34,6 +35,7 @@ API: Final[tuple[Module, ...]] = (
     *tools.MODULES,
     *hooks.MODULES,
     storage.MODULE,
+    *agents.MODULES,
     events.MODULE,
     stdin.MODULE,
     *async_.MODULES,
