@@ -6,7 +6,7 @@ import json
 
 from docs.pages.tables import table
 from llmspell.spells.api.catalogue import API, GLOBALS
-from llmspell.spells.api.model import Function, Module, Param, camel
+from llmspell.spells.api.model import Class, Function, Module, Param, camel
 
 LANGUAGES = {"lua": "Lua", "javascript": "JavaScript", "python": "Python"}
 
@@ -41,21 +41,57 @@ def render() -> str:
 def _module(module: Module) -> list[str]:
     names = " or ".join(f"`{name}`" for name in module.names)
     parts = [f"## {module.name}\n", f"Global {names}{_only(module.languages)}. {module.doc}\n"]
+    if module.construct:
+        parts.append(_constructors(module) + "\n")
     for function in module.functions:
-        parts += _function(module, function)
+        parts += _function(module.names[0], function, module.languages)
+    for described in module.classes:
+        parts += _class(described, module.languages)
     return parts
 
 
-def _function(module: Module, function: Function) -> list[str]:
+def _constructors(module: Module) -> str:
+    made, name = module.construct, module.names[0]
+    forms = {
+        "lua": f"`{name}.new{{…}}` or `{name}{{…}}` in Lua",
+        "javascript": f"`new {name}({{…}})` in JavaScript",
+        "python": f"`{name}(…)` in Python",
+    }
+    spelled = [form for language, form in forms.items() if language in module.languages]
+    return f"{', '.join(spelled)}: the same as `{name}.{made}`."
+
+
+def _class(described: Class, languages: tuple[str, ...]) -> list[str]:
+    parts = [f"### Objects: {described.name}\n", f"{described.doc}\n"]
+    if described.fields:
+        rows = [
+            (f"`{field.name}`", " or ".join(field.types), _meaning(field))
+            for field in described.fields
+        ]
+        parts.append(table(("field", "type", "meaning"), rows))
+    for method in described.methods:
+        parts += _function(described.name, method, languages, "####", ":")
+    return parts
+
+
+def _function(
+    owner: str,
+    function: Function,
+    languages: tuple[str, ...],
+    level: str = "###",
+    mark: str = ".",
+) -> list[str]:
     lines = [
-        f"### {module.names[0]}.{function.name}\n",
+        f"{level} {owner}.{function.name}\n",
         f"{function.doc}{_only(function.languages)}\n",
     ]
     spelled = [
-        f"- {title}: `{_call(module, function, language)}`"
+        f"- {title}: `{_call(owner, function, language, mark)}`"
         for language, title in LANGUAGES.items()
-        if language in function.languages and language in module.languages
+        if language in function.languages and language in languages
     ]
+    if function.aliases:
+        spelled.append(f"- also named {', '.join(f'`{name}`' for name in function.aliases)}")
     wire = f"wire method `{function.wire}`" if function.wire else "done in the worker"
     spelled.append(f"- returns {function.returns}; {wire}; since {function.since}")
     lines.append("\n".join(spelled) + "\n")
@@ -68,7 +104,7 @@ def _function(module: Module, function: Function) -> list[str]:
     return lines
 
 
-def _call(module: Module, function: Function, language: str) -> str:
+def _call(owner: str, function: Function, language: str, mark: str) -> str:
     js = language == "javascript"
     spell = camel if js else str
     place = [spell(param.name) for param in function.params[: function.positional]]
@@ -79,7 +115,8 @@ def _call(module: Module, function: Function, language: str) -> str:
     elif named:
         inner = ", ".join([*place, "{…}"])
     waits = "await " if language != "lua" and function.wire else ""
-    return f"{waits}{module.names[0]}.{spell(function.name)}({inner})"
+    dot = mark if language == "lua" else "."
+    return f"{waits}{owner}{dot}{spell(function.name)}({inner})"
 
 
 def _only(languages: tuple[str, ...]) -> str:

@@ -28,6 +28,7 @@ WORKER: Final = " *(worker only)*"
 FREE: Final = "–"
 
 MODELS: Final = {"all": "all (no model exists yet)", "listed": "by grant (no model exists yet)"}
+STATE: Final = {"all": "every scope", "own": "the spell's own; others by grant"}
 UNRECORDED: Final = {"deny": "denies the call", "warn": "is warned of"}
 NETWORK: Final = {
     "public": "public addresses",
@@ -98,7 +99,8 @@ wall = "20s"
 ```
 
 Single grants: `--allow-read PATH`, `--allow-write PATH`, `--allow-net HOST[:PORT]`,
-`--allow-tool NAME`, `--allow-llm MODEL`, `--allow-env NAME`, `--allow-module NAME`. Paths start at
+`--allow-tool NAME`, `--allow-llm MODEL`, `--allow-env NAME`, `--allow-state SCOPE`,
+`--allow-module NAME`. Paths start at
 the folder you stand in; a plain path covers what is below it. A host is granted for TLS;
 `http://HOST` grants it without, and an address of this very machine needs none. What a spell
 requests in its `/// spell` block is granted by `--grant-requested`, after `llmspell explain` has
@@ -125,6 +127,7 @@ def _brokered() -> list[tuple[str, ...]]:
         _each("tools", lambda profile: _tools(profile["tools"])),
         _each("models", lambda profile: MODELS[profile["models"]["mode"]]),
         _each("environment", lambda _: "by grant"),
+        _each("kept values", lambda profile: STATE[profile["state"]["mode"]]),
         _each("modules", lambda profile: _modules(profile["modules"]), WORKER),
         (
             "a record that can't be kept",

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from llmspell.cli.flags import Chosen
 
-KINDS: Final = ("read", "write", "net", "tool", "llm", "env", "module")
+KINDS: Final = ("read", "write", "net", "tool", "llm", "env", "state", "module")
 
 
 def pairs(values: list[str], flag: str) -> dict[str, str]:

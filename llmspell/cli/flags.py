@@ -55,6 +55,7 @@ POLICY: Final = (
     _grant("tool", "NAME"),
     _grant("llm", "MODEL"),
     _grant("env", "NAME"),
+    _grant("state", "SCOPE"),
     _grant("module", "NAME"),
     Flag(
         "--grant-requested",

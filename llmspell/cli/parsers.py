@@ -77,12 +77,22 @@ def _audit(parser: argparse.ArgumentParser) -> None:
         add_flags(action, (OUTPUT,))
 
 
+def _types(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--language", metavar="NAME", help="lua, javascript or python; without it all three"
+    )
+    parser.add_argument(
+        "--output", metavar="DIR", help="the folder they are written to; - prints one", default="."
+    )
+
+
 COMMANDS: Final[Mapping[str, tuple[str, Callable[[argparse.ArgumentParser], None]]]] = {
     "run": ("run a spell, confined", _run),
     "explain": ("what a spell may do under a policy, in words or as JSON", _explain),
     "doctor": ("what this machine can hold, tried by doing it", _doctor),
     "tool": ("the built-in tools: list, info, invoke", _tool),
     "audit": ("audit records: verify, show", _audit),
+    "types": ("the script API for editors: LuaCATS, .d.ts and .pyi", _types),
 }
 
 

@@ -7,14 +7,23 @@ gets less of its own is a `Budget` with a parent, which every charge reaches as 
 from __future__ import annotations
 
 from llmspell.errors import InternalError, LimitExceeded
-from llmspell.policies.limits import UNLIMITED, Amount, Limits, Unlimited, describe_amount
+from llmspell.policies.limits import UNLIMITED, Amount, Limits, Unlimited, describe_amount, stricter
 from llmspell.records import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Final
 
-SPENT: Final = ("calls", "transfer", "output", "scratch", "model_tokens", "model_cost", "cpu")
+SPENT: Final = (
+    "calls",
+    "transfer",
+    "output",
+    "scratch",
+    "events",
+    "model_tokens",
+    "model_cost",
+    "cpu",
+)
 """Kinds that only add up over a run (`scratch` is given back when files go)."""
 
 HELD: Final = ("requests_at_once", "processes", "open_files", "memory")
@@ -31,6 +40,11 @@ class Budget:
         self._used: dict[str, float] = dict.fromkeys(self._limits, 0)
         self._peak: dict[str, float] = dict.fromkeys(self._limits, 0)
         self._parent = parent
+
+    def narrow(self, limits: Limits) -> None:
+        """Lowers limits that are lower in `limits`; what was used stays charged."""
+        for kind, limit in self._limits.items():
+            self._limits[kind] = stricter(limit, getattr(limits, kind))
 
     def reserve(self, kind: str, amount: float) -> None:
         """Charges `amount` of `kind`, or raises `LimitExceeded` and charges nothing."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from llmspell.policies.limits import KINDS, describe_amount
+from llmspell.policies.names import SCOPES
 from llmspell.records import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ def describe(policy: Policy) -> list[str]:
     lines.append(f"tools: {_tools(policy)}")
     lines.append(f"models: {_names(policy.models.mode, policy.models.names)}")
     lines.append(f"environment: {_names(policy.env.mode, policy.env.names)}")
+    lines.append(f"state that outlives a run: {_state(policy)}")
     lines.append(f"modules: {_modules(policy)}")
     lines.append(
         "limits: "
@@ -34,6 +36,11 @@ def describe(policy: Policy) -> list[str]:
     if policy.origin:
         lines.append("made from: " + "; ".join(policy.origin))
     return lines
+
+
+def _state(policy: Policy) -> str:
+    allowed = [scope for scope in SCOPES[1:] if policy.state.judge(scope).allowed is True]
+    return ", ".join(allowed) or "none"
 
 
 def _confinement(policy: Policy) -> str:
@@ -138,6 +145,7 @@ def to_json(policy: Policy) -> dict[str, Any]:
         },
         "models": _names_json(policy.models.mode, policy.models.names, policy.models.denied),
         "env": _names_json(policy.env.mode, policy.env.names, policy.env.denied),
+        "state": _names_json(policy.state.mode, policy.state.names, policy.state.denied),
         "modules": {
             "mode": policy.modules.mode,
             "names": list(policy.modules.names),

@@ -35,7 +35,8 @@ class Limits(NamedTuple):
 
     The defaults are the strict end (profile `high`), so that a forgotten field is never generous.
     `transfer` counts bytes read and written through the broker, `output` bytes printed,
-    `scratch` bytes in the scratch or workspace folder, `calls` brokered calls also of tools.
+    `scratch` bytes in the scratch or workspace folder, `calls` brokered calls also of tools,
+    `events` what the spell emits.
     """
 
     memory: Amount = 268_435_456
@@ -53,6 +54,7 @@ class Limits(NamedTuple):
     response_body: Amount = 10_000_000
     request_time: Amount = 30
     requests_at_once: Amount = 10
+    events: Amount = 100_000
     model_tokens: Amount = 50_000
     model_cost: Amount = 0.25
 
@@ -82,6 +84,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     "response_body": Kind.BYTES,
     "request_time": Kind.SECONDS,
     "requests_at_once": Kind.COUNT,
+    "events": Kind.COUNT,
     "model_tokens": Kind.COUNT,
     "model_cost": Kind.MONEY,
 }
@@ -96,6 +99,7 @@ MAY_BE_ZERO: Final = frozenset(
         "request_body",
         "response_body",
         "requests_at_once",
+        "events",
         "model_tokens",
         "model_cost",
     }

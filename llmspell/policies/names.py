@@ -1,4 +1,4 @@
-"""Rules over plain names: models and environment variables."""
+"""Rules over plain names: models, environment variables, scopes of kept values."""
 
 from __future__ import annotations
 
@@ -138,6 +138,46 @@ class NameRules(NamedTuple):
                 "no flag allows this; give the value as --param instead",
             )
         return None
+
+
+SCOPES: Final = ("run", "spell", "tenant", "global")
+"""From the narrowest: `run` is memory of this run, the others outlive it."""
+
+STATE_MODES: Final = ("none", "own", "all")
+"""`none`: nothing outlives a run; `own`: the spell's own scope; `all`: every scope."""
+
+
+class StateRules(NamedTuple):
+    """Which scopes of kept values a run may use. A scope in `denied` wins over everything.
+
+    `names` are scopes granted by `--allow-state`. `run` is always there: it is the run's memory.
+    """
+
+    profile: str = "high"
+    mode: str = "none"
+    names: tuple[str, ...] = ()
+    denied: tuple[str, ...] = ()
+
+    def judge(self, scope: str) -> Verdict:
+        """The verdict on one scope."""
+        rule = f"{self.profile}.state"
+        if scope not in SCOPES:
+            return deny(f"{rule}.name", "there is no such scope")
+        if self.mode not in STATE_MODES:
+            return deny(f"{rule}.mode", f"{self.mode!r} is no mode")
+        if scope in self.denied:
+            return deny(f"{rule}.denied", f"a rule denies the scope {scope}")
+        if scope == "run":
+            return allow(f"{rule}.run", "it ends with the run")
+        if scope in self.names:
+            return allow("grant.state", f"the scope {scope} was granted")
+        if self.mode == "all" or (self.mode == "own" and scope == "spell"):
+            return allow(f"{rule}.{self.mode}", f"the profile allows the scope {scope}")
+        return deny(
+            f"{rule}.{scope}",
+            f"the profile {self.profile} does not grant the scope {scope}",
+            allow_flag("allow-state", scope),
+        )
 
 
 def _listed(name: str, patterns: tuple[str, ...]) -> bool:

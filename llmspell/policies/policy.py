@@ -5,7 +5,7 @@ from __future__ import annotations
 from llmspell.policies.hosts import NetRules
 from llmspell.policies.limits import KINDS, Limits, Unlimited
 from llmspell.policies.modules import ModuleRules
-from llmspell.policies.names import NameRules
+from llmspell.policies.names import NameRules, StateRules
 from llmspell.policies.paths import FileRules
 from llmspell.policies.tools import ToolRules
 from llmspell.records import TYPE_CHECKING, NamedTuple
@@ -67,6 +67,7 @@ class Policy(NamedTuple):
     advisories: bool = True
     origin: tuple[str, ...] = ()
     overrides: tuple[Override, ...] = ()
+    state: StateRules = StateRules()
 
     def describe(self) -> list[str]:
         """The policy in sentences for a terminal."""

@@ -9,7 +9,7 @@ from llmspell.policies.limits import Amount, Limits, parse_limit
 from llmspell.policies.modules import MODES as MODULE_MODES
 from llmspell.policies.modules import ModuleRules
 from llmspell.policies.names import MODES as NAME_MODES
-from llmspell.policies.names import NameRules
+from llmspell.policies.names import STATE_MODES, NameRules, StateRules
 from llmspell.policies.paths import FileRule, FileRules, Roots
 from llmspell.policies.policy import (
     LEVELS,
@@ -63,6 +63,7 @@ def build(
             advisories=recipe.get("advisories") is not False,
             origin=origin,
             overrides=overrides,
+            state=_state(recipe["state"], name),
         )
     except KeyError as error:
         raise UsageError(f"the profile {name} lacks {error.args[0]!r}") from None
@@ -153,6 +154,11 @@ def _net(table: Mapping[str, Any], name: str) -> NetRules:
 def _names(table: Mapping[str, Any], name: str, what: str, option: str) -> NameRules:
     mode = _choice(f"{what}.mode", table["mode"], sorted(NAME_MODES))
     return NameRules(name, what, option, mode, tuple(table["allow"]), tuple(table["deny"]))
+
+
+def _state(table: Mapping[str, Any], name: str) -> StateRules:
+    mode = _choice("state.mode", table["mode"], STATE_MODES)
+    return StateRules(name, mode, tuple(table["allow"]), tuple(table["deny"]))
 
 
 def _tools(

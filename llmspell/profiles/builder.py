@@ -98,6 +98,10 @@ class CustomSecurityProfileBuilder:
         """May see the environment variable."""
         return self.grant(f"env:{name}")
 
+    def allow_state(self, scope: str) -> CustomSecurityProfileBuilder:
+        """May keep values in the scope: `spell`, `tenant` or `global`."""
+        return self.grant(f"state:{scope}")
+
     def allow_module(self, name: str) -> CustomSecurityProfileBuilder:
         """May load the library (SEC-005)."""
         return self.grant(f"module:{name}")

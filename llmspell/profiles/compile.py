@@ -37,6 +37,7 @@ _EMPTY: Recipe = {
     "tools": {"allow": [], "deny": [], "deny_categories": [], "refused_needs": []},
     "models": {"allow": [], "deny": []},
     "env": {"allow": [], "deny": []},
+    "state": {"allow": [], "deny": []},
     "modules": {"allow": [], "deny": []},
 }
 

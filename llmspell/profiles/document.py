@@ -57,6 +57,14 @@ class NamesTable(_Table):
     deny: Names = []
 
 
+class StateTable(_Table):
+    """`[state]`: scopes of kept values (spell, tenant, global)."""
+
+    mode: Literal["none", "own", "all"] = "none"
+    allow: Names = []
+    deny: Names = []
+
+
 class ModulesTable(_Table):
     """`[modules]`: standard and installed modules of the language."""
 
@@ -93,6 +101,7 @@ class PolicyDocument(_Table):
     tools: ToolsTable | None = None
     models: NamesTable | None = None
     env: NamesTable | None = None
+    state: StateTable | None = None
     modules: ModulesTable | None = None
     limits: dict[str, LimitText] | None = None
     confinement: ConfinementTable | None = None

@@ -17,6 +17,7 @@ KINDS: Final[Mapping[str, tuple[str, str]]] = {
     "tool": ("tools", "allow"),
     "llm": ("models", "allow"),
     "env": ("env", "allow"),
+    "state": ("state", "allow"),
     "module": ("modules", "allow"),
 }
 """The kinds of grant, and the table and key of a profile that each adds to."""
@@ -83,6 +84,11 @@ class Grant(NamedTuple):
                     f"{self._flag()} {self.value}: this variable makes programs run code",
                     hint="no flag allows this; give the value as --param instead",
                 )
+        elif self.kind == "state":
+            from llmspell.policies.names import SCOPES
+
+            if self.value not in SCOPES:
+                raise UsageError(f"{self._flag()} takes one of {', '.join(SCOPES[1:])}")
         elif self.kind in ("tool", "llm"):
             compile_glob(self.value)
 
@@ -101,6 +107,7 @@ def from_flags(
     allow_tool: Iterable[str] = (),
     allow_llm: Iterable[str] = (),
     allow_env: Iterable[str] = (),
+    allow_state: Iterable[str] = (),
     allow_module: Iterable[str] = (),
     source: str = "command line",
 ) -> tuple[Grant, ...]:
@@ -112,6 +119,7 @@ def from_flags(
         "tool": allow_tool,
         "llm": allow_llm,
         "env": allow_env,
+        "state": allow_state,
         "module": allow_module,
     }
     return tuple(
@@ -144,6 +152,7 @@ DENY_KEYS: Final[Mapping[tuple[str, str], str]] = {
     ("tools", "allow"): "deny",
     ("models", "allow"): "deny",
     ("env", "allow"): "deny",
+    ("state", "allow"): "deny",
     ("modules", "allow"): "deny",
 }
 """The list that denies what another list of the same table allows."""

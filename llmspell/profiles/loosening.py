@@ -20,6 +20,7 @@ _STRICT_TO_LOOSE: Final[Mapping[tuple[str, str], Sequence[object]]] = {
     ("tools", "mode"): ("none", "granted", "unless", "all"),
     ("models", "mode"): ("none", "listed", "all"),
     ("env", "mode"): ("none", "listed", "all"),
+    ("state", "mode"): ("none", "own", "all"),
     ("modules", "mode"): ("none", "whitelist", "all"),
     ("modules", "own_folder"): (False, True),
     ("confinement", "level"): ("high", "medium", "low", "none"),
@@ -36,6 +37,7 @@ _LISTS_THAT_ALLOW: Final = (
     ("tools", "allow"),
     ("models", "allow"),
     ("env", "allow"),
+    ("state", "allow"),
     ("modules", "allow"),
 )
 
@@ -48,6 +50,7 @@ _LISTS_THAT_REFUSE: Final = (
     ("tools", "refused_needs"),
     ("models", "deny"),
     ("env", "deny"),
+    ("state", "deny"),
     ("modules", "deny"),
 )
 

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from typing import Any
 
 Recipe = dict[str, "Any"]
-"""The tables of a profile file: files, net, tools, models, env, modules, limits, confinement,
-audit, advisories."""
+"""The tables of a profile file: files, net, tools, models, env, state, modules, limits,
+confinement, audit, advisories."""
 
 BUILTIN_ORDER = ("none", "low", "medium", "high")
 """The four profiles from loose to strict."""

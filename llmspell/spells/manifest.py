@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any, Final
 
-KINDS: Final = ("read", "write", "net", "tool", "llm", "env", "module")
+KINDS: Final = ("read", "write", "net", "tool", "llm", "env", "state", "module")
 """What can be requested; the same names as the `--allow-…` flags."""
 
 REQUESTS_MAX: Final = 100

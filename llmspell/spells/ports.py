@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from typing import Any, Final
 
     from llmspell.channel.jsontext import Callback
+    from llmspell.errors import LlmspellError
     from llmspell.policies.budget import Budget
     from llmspell.policies.policy import Policy
 
@@ -26,7 +27,8 @@ class HookOutcome(NamedTuple):
 
     `action`: "continue"; "skip" (the act is left out, `value` is its result); "cancel" (the act is
     refused with `reason`); "redirect" (`context` names another target, judged from the start);
-    "retry" (the act is done again, after points only).
+    "retry" (the act is done again, after points only). `error` is the typed error of a "cancel"
+    that has one of its own (6006 of a rate limiter).
     """
 
     action: str = "continue"
@@ -34,6 +36,7 @@ class HookOutcome(NamedTuple):
     value: Any = None
     reason: str = ""
     modified: bool = False
+    error: LlmspellError | None = None
 
 
 class Hooks(Protocol):
@@ -47,6 +50,17 @@ class Hooks(Protocol):
 
         Raises what a hook's failure policy says (5002, 5003), never anything else.
         """
+
+    def prepare(self, hooks: Any, function: str) -> Any:
+        """An agent's or a workflow's own hooks (one function, hook or a list), checked once.
+
+        What comes back is for `run_inline`. Raises `InvalidInput`; `function` is named in it.
+        """
+
+    async def run_inline(
+        self, point: str, context: Mapping[str, Any], prepared: Any
+    ) -> HookOutcome:
+        """Runs prepared hooks as `run` does the registered ones of a point."""
 
 
 class Events(Protocol):
@@ -78,6 +92,22 @@ class Models(Protocol):
 
     async def embed(self, request: Mapping[str, Any], *, origin: str) -> dict[str, Any]:
         """`{model?, provider?, texts}` → `{vectors, usage, cost, provider, model}`."""
+
+    def names(self) -> Sequence[str]:
+        """Every provider this run may name, sorted."""
+
+    def settings(self, provider: str) -> dict[str, Any]:
+        """A provider's settings in this run, without key, header or anything else secret.
+
+        Raises `Missing` (6001) for a provider that is not there.
+        """
+
+    def narrow(self, provider: str, options: Mapping[str, Any]) -> None:
+        """Narrows a provider for the rest of this run: `model`, `temperature` as the spell likes,
+        limits, time-outs and rates only downwards, `base_url` of a host that was judged before.
+
+        Raises `InvalidInput` for an unknown option, `Denied` for one that would loosen.
+        """
 
 
 class Tools(Protocol):

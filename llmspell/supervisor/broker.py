@@ -23,6 +23,9 @@ TOOL_DENIED: Final = 2006
 LOOKING: Final = frozenset({"read", "list", "stat", "exists"})
 """Actions that change nothing: their records are kept like all, but not synced one by one."""
 
+NOT_COUNTED: Final = "events.emit"
+"""Emissions travel many to a call and have a budget of their own: one of it is charged instead."""
+
 DENIALS_KEPT: Final = 100
 """Denials a result lists; the audit holds every one."""
 
@@ -98,7 +101,17 @@ class MethodsPort(Protocol):
 class Broker:
     """The methods and the steps around them; no I/O of its own."""
 
-    __slots__ = ("_audit", "_budget", "_mask", "_methods", "_policy", "calls", "denials")
+    __slots__ = (
+        "_audit",
+        "_budget",
+        "_mask",
+        "_methods",
+        "_policy",
+        "_session",
+        "_traced",
+        "calls",
+        "denials",
+    )
 
     def __init__(
         self,
@@ -107,7 +120,10 @@ class Broker:
         budget: Budget,
         audit: AuditPort,
         mask: Callable[[Any], Any],
+        session: str = "run",
     ) -> None:
+        self._session = session
+        self._traced = 0
         self._methods = methods
         self._policy = policy
         self._budget = budget
@@ -116,10 +132,19 @@ class Broker:
         self.denials: list[Denial] = []
         self.calls = 0
 
-    def count(self) -> None:
+    @property
+    def policy(self) -> Policy:
+        """The policy that decides now."""
+        return self._policy
+
+    def narrow(self, policy: Policy) -> None:
+        """Another policy decides from the next call on; it must allow nothing that this denies."""
+        self._policy = policy
+
+    def count(self, method_name: str = "") -> None:
         """Charges one call, whatever becomes of it. Raises `LimitExceeded`."""
         self.calls += 1
-        self._budget.reserve("calls", 1)
+        self._budget.reserve("events" if method_name == NOT_COUNTED else "calls", 1)
 
     def admit(
         self, method_name: str, args: Mapping[str, Any], origin: str, needs: frozenset[str] | None
@@ -145,10 +170,17 @@ class Broker:
         """Records a denial and keeps it for the result; the error to raise."""
         method, action, target = fields["method"], fields["action"], fields["target"]
         code = TOOL_DENIED if action == "tool" else Denied.default_code
-        self._audit.record("decision", {**fields, "code": code})
+        trace = self._trace()
+        self._audit.record("decision", {**fields, "code": code, "trace_id": trace})
         if len(self.denials) < DENIALS_KEPT:
             self.denials.append(Denial(method, action, target, verdict.rule, verdict.hint))
-        return Denied(f"denied {action} {target}", code=code, rule=verdict.rule, hint=verdict.hint)
+        return Denied(
+            f"denied {action} {target}",
+            code=code,
+            rule=verdict.rule,
+            hint=verdict.hint,
+            trace_id=trace,
+        )
 
     def conclude(self, method: Method, context: CallContext, value: Any) -> Any:
         """Everything after a good act: the masked value to reply. Raises on a missing verdict."""
@@ -160,13 +192,28 @@ class Broker:
         return self._mask(value)
 
     def failed(self, method_name: str, origin: str, error: LlmspellError) -> dict[str, Any]:
-        """Everything after a failed call: the record (a denial has its own) and the wire form."""
+        """Everything after a failed call: the record (a denial has its own) and the wire form.
+
+        An error that crosses for the first time gets its trace id, which its record has as well.
+        """
+        if error.trace_id is None:
+            error.trace_id = self._trace()
         if not isinstance(error, Denied):
             self._audit.record(
-                "failed_call", {"origin": origin, "method": method_name, "code": error.code}
+                "failed_call",
+                {
+                    "origin": origin,
+                    "method": method_name,
+                    "code": error.code,
+                    "trace_id": error.trace_id,
+                },
             )
         wire: dict[str, Any] = self._mask(error.to_wire())
         return wire
+
+    def _trace(self) -> str:
+        self._traced += 1
+        return f"{self._session}-{self._traced}"
 
 
 def _undeclared(origin: str, method: Method) -> Verdict:

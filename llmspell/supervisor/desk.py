@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from llmspell.spells.ports import Agents, Events, Hooks, Models, State, Tools, Workflows
     from llmspell.supervisor.broker import CallContext
     from llmspell.supervisor.services import Services
+    from llmspell.supervisor.services.storage import Storage
     from llmspell.supervisor.session import Session
 
 
@@ -54,6 +55,11 @@ class Desk:
     def session(self) -> str:
         """The session's id."""
         return self.plan.session
+
+    @property
+    def running(self) -> Session:
+        """The session itself: for the services that tighten it or run others under it."""
+        return self._session
 
     @property
     def engine(self) -> str:
@@ -78,7 +84,7 @@ class Desk:
     @property
     def policy(self) -> Policy:
         """The run's policy."""
-        return self.plan.policy
+        return self.plan.broker.policy
 
     @property
     def budget(self) -> Budget:
@@ -129,6 +135,11 @@ class Desk:
         service: State = self._services.service("storage")
         return service
 
+    @property
+    def run_values(self) -> Storage:
+        """The memory behind the scope `run`."""
+        return self._services.storage
+
     # -- acts ----------------------------------------------------------------------------------
 
     def now(self) -> float:
@@ -141,7 +152,7 @@ class Desk:
         depth = self._enter()
         try:
             try:
-                broker.count()
+                broker.count(method)
             except LimitExceeded as error:
                 session.stop(ending.by_error(error))
                 session.wake()

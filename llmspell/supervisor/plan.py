@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from llmspell import __version__
+from llmspell.channel.bounds import OUTSTANDING_MAX
 from llmspell.channel.messages import EFFECTS, Hello
 from llmspell.channel.states import Role
+from llmspell.config import paths
 from llmspell.digests import sha256
-from llmspell.errors import IsolationRefused, LlmspellError, WorkerViolation
+from llmspell.errors import (
+    ConfigurationError,
+    IsolationRefused,
+    LlmspellError,
+    WorkerViolation,
+)
 from llmspell.records import TYPE_CHECKING, NamedTuple
 from llmspell.supervisor.ending import Ending, number_of
 from llmspell.supervisor.result import Isolation, Usage
@@ -17,6 +24,7 @@ if TYPE_CHECKING:
     from typing import Any, Final
 
     from llmspell.policies.budget import Budget
+    from llmspell.policies.paths import Roots
     from llmspell.policies.policy import Policy
     from llmspell.spells.spell import Spell
     from llmspell.supervisor.audit.log import AuditLog
@@ -88,12 +96,19 @@ class SessionPlan(NamedTuple):
         limits = self.policy.limits
         memory = number_of(limits.memory)
         wall = number_of(limits.wall)
+        level = self.policy.confinement.level
+        available, default = _providers(self.policy.files.roots.working)
         return {
             "VERSION": __version__,
             "PLATFORM": platform_name(),
-            "SANDBOX_ENABLED": self.policy.confinement.level != "none",
+            **_places(level, self.policy.files.roots),
+            "SECURITY_LEVEL": "custom" if _is_custom(self.policy) else level,
+            "SANDBOX_ENABLED": level != "none",
             "MAX_MEMORY": None if memory is None else int(memory),
-            "MAX_EXECUTION_TIME": wall,
+            "MAX_EXECUTION_TIME": int(wall) if wall is not None and wall == int(wall) else wall,
+            "MAX_CONCURRENT_OPERATIONS": OUTSTANDING_MAX,
+            "AVAILABLE_PROVIDERS": available,
+            "DEFAULT_PROVIDER": default,
         }
 
     def output_room(self, used: int) -> float:
@@ -148,6 +163,45 @@ class SessionPlan(NamedTuple):
         except (LlmspellError, OSError):
             return False
         return not self.audit.failed()
+
+
+def _places(level: str, roots: Roots) -> dict[str, str]:
+    """CONFIG_PATH, DATA_PATH and CACHE_PATH (API-023): the user's real folders only at `none` and
+    `low`; elsewhere the roots that the spell's own paths start with."""
+    if level in ("none", "low"):
+        folders = (paths.config_folder(), paths.data_folder(), paths.cache_folder())
+    else:
+        scratch = "scratch:" if roots.scratch else "workspace:"
+        folders = ("config:", scratch if roots.workspace is None else "workspace:", scratch)
+    return dict(zip(("CONFIG_PATH", "DATA_PATH", "CACHE_PATH"), folders, strict=True))
+
+
+def _is_custom(policy: Policy) -> bool:
+    return any(piece.startswith(("custom profile", "policy ")) for piece in policy.origin)
+
+
+def _providers(working: str) -> tuple[list[str], str | None]:
+    """AVAILABLE_PROVIDERS and DEFAULT_PROVIDER (API-027).
+
+    Reading the providers' configuration costs a cold command milliseconds, so it is read only
+    where there is something to read: a file, or a variable that configures one.
+    """
+    import os
+
+    files = (f"{paths.config_folder()}/llmspell.toml", f"{working}/llmspell.toml")
+    if not any(os.path.lexists(file) for file in files) and not any(
+        name.startswith("LLMSPELL_") or name.endswith(("_API_KEY", "_API_TOKEN"))
+        for name in os.environ
+    ):
+        return ["fake"], None
+    from llmspell.config.providers import load_providers
+
+    try:
+        config = load_providers(working)
+    except ConfigurationError:
+        # A model's call says what is wrong with it; a spell that calls none may go on.
+        return [], None
+    return config.available(), config.default
 
 
 def platform_name() -> str:

@@ -68,7 +68,7 @@ def complete(decided: Decided, script: Script | None = None) -> Prepared:
         services = Services(policy, stdin=options.stdin)
         budget = Budget(policy.limits)
         methods = Methods(services, decided.spell.engine)
-        broker = Broker(methods, policy, budget, audit, masker.mask)
+        broker = Broker(methods, policy, budget, audit, masker.mask, decided.session)
         plan = SessionPlan(
             session=decided.session,
             spell=decided.spell,

@@ -10,16 +10,26 @@ if TYPE_CHECKING:
     from llmspell.supervisor.plan import SessionPlan
 
 
+LEVELS = ("trace", "debug", "info", "warn", "error")
+"""Of log records, from the least."""
+
+
 class Printed:
     """The output of one run so far. `over` once it is more than the limit allows."""
 
-    __slots__ = ("_kept", "_plan", "over", "size")
+    __slots__ = ("_kept", "_plan", "least", "over", "size")
 
     def __init__(self, plan: SessionPlan) -> None:
         self._plan = plan
         self._kept: list[str] = []
         self.size = 0
         self.over = False
+        self.least = LEVELS[0]
+        """Log records below this level are counted and not shown."""
+
+    def narrow(self, plan: SessionPlan) -> None:
+        """Another plan's limit holds from now on."""
+        self._plan = plan
 
     def print(self, message: messages.Output) -> Show:
         """Text of the spell's; the part beyond the limit is cut off."""
@@ -41,6 +51,8 @@ class Printed:
         self.size += len(message.message.encode("utf-8", "replace")) + 64 * len(message.fields)
         if self._plan.output_room(self.size) < 0:
             self.over = True
+            return None
+        if LEVELS.index(message.level) < LEVELS.index(self.least):
             return None
         mask = self._plan.mask
         return Note(message.level, mask(message.message), mask(message.fields))

@@ -72,18 +72,18 @@ class Session:
         self.wake: Callable[[], None] = asleep
         self._deadline: float | None = None
         self._deadline_known = False
-        self._begun = now
+        self.begun = now
         self.now = now
         self._peers: dict[int, Peer] = {MAIN: Peer(MAIN, Role.SPELL, now + START_SECONDS)}
         self._performing: dict[int, Pending] = {}
         self._next_token = 1
-        self._printed = Printed(plan)
+        self.printed = Printed(plan)
         self._cpu = 0.0
         self._peak = 0
         self._end: ending.Ending | None = None
         self._isolation = Isolation(self.policy.profile, "none")
         self._isolation_known = False
-        self._wall_deadline = ending.deadline(now, self.policy.limits.wall)
+        self.wall_deadline = ending.deadline(now, self.policy.limits.wall)
         self._tools = Toolbench(self)
         if plan.services is not None:
             plan.services.session = self
@@ -191,7 +191,7 @@ class Session:
         self.now = now
         if self._end is not None:
             return
-        if self._wall_deadline is not None and now >= self._wall_deadline:
+        if self.wall_deadline is not None and now >= self.wall_deadline:
             self.stop(ending.limit("wall", self.policy.limits.wall))
             return
         for peer in list(self._peers.values()):
@@ -215,7 +215,7 @@ class Session:
         """The earliest moment at which `tick` has something to do."""
         if self._deadline_known:
             return self._deadline
-        earliest = self._wall_deadline
+        earliest = self.wall_deadline
         for peer in self._peers.values():
             if not peer.exited and not peer.ending:
                 moment = peer.next_deadline()
@@ -259,7 +259,7 @@ class Session:
 
     def remark(self, record: messages.Log) -> None:
         """A log record of a service's, counted and masked like the spell's own."""
-        self._show(self._printed.note(record))
+        self._show(self.printed.note(record))
 
     def take_effects(self) -> list[Effect]:
         """The effects since the last call, in the order in which they must happen."""
@@ -326,9 +326,9 @@ class Session:
             assert isinstance(message, messages.Call)
             self._call(peer, message)
         elif isinstance(message, messages.Output):
-            self._show(self._printed.print(message))
+            self._show(self.printed.print(message))
         elif isinstance(message, messages.Log):
-            self._show(self._printed.note(message))
+            self._show(self.printed.note(message))
         elif isinstance(message, messages.Returned):
             done = peer.invokes.pop(message.id, None)
             if done is None:
@@ -364,7 +364,7 @@ class Session:
         number, name = message.id, message.method
         needs = None if peer.number == MAIN else self._tools.needs(peer)
         try:
-            self.broker.count()
+            self.broker.count(name)
             if len(peer.calls) >= OUTSTANDING_MAX:
                 raise LimitExceeded(
                     "outstanding", f"over {OUTSTANDING_MAX} calls are under way: wait for some"
@@ -418,7 +418,7 @@ class Session:
     def _show(self, effect: Effect | None) -> None:
         if effect is not None:
             self.effects.append(effect)
-        if self._printed.over:
+        if self.printed.over:
             self.stop(ending.limit("output", self.policy.limits.output))
 
     # -- answers -------------------------------------------------------------------------------
@@ -488,11 +488,11 @@ class Session:
             return
         usage = conclusion.usage(
             self.plan,
-            wall=self.now - self._begun,
+            wall=self.now - self.begun,
             cpu=self._cpu,
             peak_memory=self._peak,
-            output=self._printed.size,
+            output=self.printed.size,
         )
-        output = self._printed.kept()
+        output = self.printed.kept()
         self.result = conclusion.result(self.plan, self._end, usage, self._isolation, output)
         self.effects.append(Finish())

@@ -6,7 +6,7 @@ import pytest
 
 from llmspell.policies.globs import compile_glob, matches
 from llmspell.policies.modules import ModuleRules
-from llmspell.policies.names import NameRules
+from llmspell.policies.names import SCOPES, NameRules, StateRules
 from llmspell.policies.tools import NEEDS, ToolRules
 from llmspell.policies.verdict import Verdict, allow, allows, deny, shell_word
 
@@ -125,3 +125,17 @@ def test_SEC_005_modules() -> None:
 )  # fmt: skip
 def test_globs(pattern: str, name: str, found: bool) -> None:
     assert matches(compile_glob(pattern), name) is found
+
+
+@pytest.mark.parametrize("profile", ["low", "medium", "high"])
+def test_a_spell_keeps_its_own_values_and_the_others_by_grant(profile: str) -> None:
+    rules = StateRules(profile, "own", ("tenant",))
+    assert [rules.judge(scope).allowed for scope in SCOPES] == [True, True, True, False]
+    refused = rules.judge("global")
+    assert refused.rule == f"{profile}.state.global"
+    assert refused.hint == "to allow it: --allow-state global"
+    assert StateRules(profile, "all", (), ("spell",)).judge("spell").allowed is False
+    assert StateRules(profile, "none").judge("spell").allowed is False
+    assert StateRules(profile, "none").judge("run").allowed is True
+    assert StateRules(profile, "any").judge("run").allowed is False
+    assert StateRules(profile, "all").judge("elsewhere").allowed is False

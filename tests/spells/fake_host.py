@@ -26,6 +26,14 @@ class NoHooks:
     async def run(self, point: str, context: Mapping[str, Any]) -> HookOutcome:
         return HookOutcome(context=context)
 
+    def prepare(self, hooks: Any, function: str) -> Any:
+        return ()
+
+    async def run_inline(
+        self, point: str, context: Mapping[str, Any], prepared: Any
+    ) -> HookOutcome:
+        return HookOutcome(context=context)
+
 
 class KeptEvents:
     """Keeps what is emitted."""

@@ -3,7 +3,23 @@
 from __future__ import annotations
 
 from llmspell.records import TYPE_CHECKING
-from llmspell.spells.api import async_, fs, http_, json_, llm_, log, os_, stdin, storage, tools
+from llmspell.spells.api import (
+    async_,
+    config_,
+    errors_,
+    events,
+    fs,
+    hooks,
+    http_,
+    json_,
+    llm_,
+    log,
+    os_,
+    stdin,
+    storage,
+    testing,
+    tools,
+)
 from llmspell.spells.api.lookup import calls_of
 from llmspell.spells.api.model import Function, Module, Param
 
@@ -13,14 +29,19 @@ if TYPE_CHECKING:
 API: Final[tuple[Module, ...]] = (
     fs.MODULE,
     http_.MODULE,
-    tools.MODULE,
+    *tools.MODULES,
+    *hooks.MODULES,
     storage.MODULE,
+    events.MODULE,
     stdin.MODULE,
+    *async_.MODULES,
+    *log.MODULES,
     llm_.MODULE,
-    async_.MODULE,
-    log.MODULE,
     json_.MODULE,
     os_.MODULE,
+    *testing.MODULES,
+    errors_.MODULE,
+    config_.MODULE,
 )
 """Every module, in the order of the reference."""
 

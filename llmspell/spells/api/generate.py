@@ -6,6 +6,7 @@ and a test keeps it fresh. Standard library only, no third-party import.
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from typing import Any, Final
@@ -19,7 +20,9 @@ if __name__ == "__main__":
 
 from llmspell.sandboxes.engines.safe_modules import INNER_MODULES, SAFE_MODULES  # noqa: E402
 from llmspell.spells.api.catalogue import API  # noqa: E402
+from llmspell.spells.api.class_tools import CLASS_TOOLS, OLD_NAMES  # noqa: E402
 from llmspell.spells.api.model import Function, Module, camel  # noqa: E402
+from llmspell.spells.api.requires import REQUIRES, ROOTS  # noqa: E402
 
 PARTS: Final[dict[str, tuple[str, ...]]] = {
     "lua": (
@@ -33,8 +36,14 @@ PARTS: Final[dict[str, tuple[str, ...]]] = {
         "output",
         "tasks",
         "calls",
+        "objects",
         "async",
+        "promise",
         "log",
+        "testing",
+        "class_tools",
+        "events",
+        "storage",
         "clock",
         "stdin",
         "files",
@@ -52,9 +61,16 @@ PARTS: Final[dict[str, tuple[str, ...]]] = {
         "output",
         "inspect",
         "calls",
+        "stubs",
+        "objects",
         "async",
         "log",
+        "events",
+        "storage",
+        "testing",
         "stdin",
+        "imports",
+        "class_tools",
         "modules",
         "environment",
         "main",
@@ -67,9 +83,15 @@ PARTS: Final[dict[str, tuple[str, ...]]] = {
         "channel",
         "tasks",
         "calls",
+        "stubs",
+        "objects",
         "coordination",
         "output",
         "log",
+        "testing",
+        "class_tools",
+        "events",
+        "storage",
         "stdin",
         "files",
         "modules",
@@ -104,27 +126,66 @@ def describe(module: Module, language: str) -> dict[str, Any]:
     }
 
 
-def table(language: str) -> str:
+def table(language: str, api: tuple[Module, ...] = API) -> str:
     """The API's table as source text of `language`."""
-    modules = [describe(module, language) for module in API if language in module.languages]
+    modules = [describe(module, language) for module in api if language in module.languages]
+    shared = {
+        "requires": {"roots": list(ROOTS), "modules": dict(REQUIRES)},
+        "class_tools": {name: _class_tool(name) for name in CLASS_TOOLS},
+        "old_tools": dict(OLD_NAMES),
+    }
     if language == "lua":
-        return f"P.api = {_lua(modules)}\n"
+        values = {"api": _slim(modules), **shared}
+        return "".join(f"P.{name} = {_lua(value)}\n" for name, value in values.items())
+    late = [_late(module) for module in modules]
     if language == "javascript":
-        return f"P.api = {_javascript(modules)};\n"
+        listed = "".join(f"{_javascript(item)[:-1]},text:'{text}'}},\n" for item, text in late)
+        rest = "".join(f"P.{name} = {_javascript(value)};\n" for name, value in shared.items())
+        return f"P.api = [\n{listed}];\n{rest}"
+    listed = "".join(f"    { ({**item, 'text': text})!r},\n" for item, text in late)
     return (
-        f"API_TABLE: list[dict[str, Any]] = {modules!r}\n"
+        f"API_TABLE: list[dict[str, Any]] = [\n{listed}]\n"
+        f"REQUIRES: dict[str, Any] = {shared['requires']!r}\n"
+        f"CLASS_TOOLS: dict[str, Any] = {shared['class_tools']!r}\n"
+        f"OLD_TOOLS: dict[str, str] = {shared['old_tools']!r}\n"
         f"SAFE_MODULES = {SAFE_MODULES!r}\n"
         f"INNER_MODULES = {INNER_MODULES!r}\n"
     )
 
 
-def prelude(language: str) -> str:
+def _late(module: dict[str, Any]) -> tuple[dict[str, Any], str]:
+    """What a prelude needs of a module at its boot, and the rest as JSON for the first use."""
+    rest = {
+        "construct": module["construct"],
+        "functions": [_compact(item) for item in module["functions"]],
+        "classes": [
+            {
+                "name": described["name"],
+                "methods": [_compact(item) for item in described["methods"]],
+            }
+            for described in module["classes"]
+        ],
+    }
+    text = json.dumps(rest, separators=(",", ":"))
+    if "'" in text or "\\" in text:
+        raise TypeError(f"{text!r} has no literal in every language")
+    classes = [described["name"] for described in module["classes"]]
+    return {"name": module["name"], "names": module["names"], "classes": classes}, text
+
+
+def _compact(function: dict[str, Any]) -> dict[str, Any]:
+    """A function without what every language can tell by itself."""
+    derived = ("camel", "camels", "required")
+    return {name: value for name, value in function.items() if value and name not in derived}
+
+
+def prelude(language: str, api: tuple[Module, ...] = API) -> str:
     """The whole prelude of `language`."""
     suffix = SUFFIXES[language]
     pieces = []
     for name in PARTS[language]:
         if name == "*api":
-            text = table(language)
+            text = table(language, api)
         else:
             text = (SOURCES / language / f"{name}.{suffix}").read_text("utf-8")
             if language == "python":
@@ -182,20 +243,56 @@ def _describe_function(function: Function) -> dict[str, Any]:
         "fixed": dict(function.fixed),
         "aliases": list(function.aliases),
         "spread": function.spread,
+        "sync": function.sync,
+    }
+
+
+def _slim(value: Any) -> Any:
+    """Without what is empty, false or said by another field: it is read at every cold start."""
+    if isinstance(value, list):
+        return [_slim(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    same = {"camel": value.get("name"), "camels": value.get("params")}
+    return {
+        key: _slim(item)
+        for key, item in value.items()
+        if (item and same.get(key) != item) or (key == "wire" and "params" in value)
+    }
+
+
+def _class_tool(name: str) -> dict[str, Any]:
+    described = CLASS_TOOLS[name]
+    return {
+        "tool": described.tool,
+        "actions": dict(described.actions),
+        "fixed": {action: dict(fields) for action, fields in described.fixed.items()},
+        "times": list(described.times),
+        "folder": described.folder,
+        "readonly": described.readonly,
+        "reading": list(described.reading),
     }
 
 
 def _lua(value: Any) -> str:
     if isinstance(value, dict):
-        return "{" + ",".join(f"{key}={_lua(item)}" for key, item in value.items()) + "}"
+        return "{" + ",".join(f"{_lua_key(key)}={_lua(item)}" for key, item in value.items()) + "}"
     if isinstance(value, list):
         return "{" + ",".join(map(_lua, value)) + "}"
     return _scalar(value)
 
 
+def _lua_key(name: str) -> str:
+    return name if name.isidentifier() else f"[{_scalar(name)}]"
+
+
 def _javascript(value: Any) -> str:
     if isinstance(value, dict):
-        return "{" + ",".join(f"{key}:{_javascript(item)}" for key, item in value.items()) + "}"
+        items = (
+            f"{key if key.isidentifier() else _scalar(key)}:{_javascript(item)}"
+            for key, item in value.items()
+        )
+        return "{" + ",".join(items) + "}"
     if isinstance(value, list):
         return "[" + ",".join(map(_javascript, value)) + "]"
     return _scalar(value)

@@ -54,6 +54,8 @@ class Function(NamedTuple):
     argument that is no parameter (`Agent.create(name="a", model="m")` in Python). `aliases` are
     further names of the same function. `unjudged`: it has no effect outside the run, so no
     verdict of its own is asked for; whatever it leads to is a brokered call, judged by itself.
+    `sync`: JavaScript gets the value itself, not a promise; only for what answers at once and
+    invokes nothing of the spell's.
     """
 
     name: str
@@ -70,6 +72,7 @@ class Function(NamedTuple):
     spread: str = ""
     aliases: tuple[str, ...] = ()
     unjudged: bool = False
+    sync: bool = False
 
 
 class Class(NamedTuple):

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 FILES_MAX: Final = 1_000
 BYTES_MAX: Final = 256 * 2**20
-ROOM: Final = 64
+ROOM: Final = 8
 """What this part of the caps is kept free for, at most: the sessions until rotation looks again."""
 
 FOLDERS_KEPT: Final = 64

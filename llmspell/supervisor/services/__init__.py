@@ -39,6 +39,7 @@ LATER: Final[Mapping[str, tuple[str, str]]] = {
     "tools": ("tools", "ToolService"),
     "storage": ("state", "StateService"),
     "hooks": ("hooks", "HookService"),
+    "hook_manager": ("hooks", "HookService"),
     "events": ("events", "EventService"),
     "workflow": ("workflows", "WorkflowService"),
     "spell": ("spells", "SpellService"),
@@ -53,6 +54,10 @@ Each is made with the `Host`, has `table` (wire name → function) and `close()`
 """
 
 
+TOOL_POINTS: Final = ("before_tool_execution", "after_tool_execution", "tool_error")
+"""Where a hook sees tool calls."""
+
+
 class Services:
     """The services of one session and the handles they hold.
 
@@ -61,7 +66,7 @@ class Services:
     pins them: renaming them later changes nothing.
     """
 
-    __slots__ = ("_made", "_policy", "_resolve", "_walker", "_web", "session", "table")
+    __slots__ = ("_made", "_policy", "_resolve", "_walker", "_web", "session", "storage", "table")
 
     def __init__(
         self, policy: Policy, *, stdin: int | None = None, resolve: Resolve | None = None
@@ -85,7 +90,7 @@ class Services:
             Quota(policy.limits.scratch),
             Quota(policy.limits.scratch, self._measure_workspace(folders.workspace)),
         )
-        storage = Storage()
+        storage = self.storage = Storage(later=lambda: self.service("storage"))
         self.table: dict[str, Service] = {
             "fs.read": reading.read,
             "fs.list": reading.list,
@@ -97,12 +102,12 @@ class Services:
             "fs.remove": changes.remove,
             "fs.move": changes.move,
             "http.request": self._request,
-            "storage.get": storage.get,
-            "storage.set": storage.set,
-            "storage.delete": storage.delete,
-            "storage.exists": storage.exists,
-            "storage.list": storage.list,
-            "storage.clear": storage.clear,
+            "storage.get": storage.perform("storage.get", storage.get),
+            "storage.set": storage.perform("storage.set", storage.set),
+            "storage.delete": storage.perform("storage.delete", storage.delete),
+            "storage.exists": storage.perform("storage.exists", storage.exists),
+            "storage.list": storage.perform("storage.list", storage.list),
+            "storage.clear": storage.perform("storage.clear", storage.clear),
             "stdin.read": Stdin(stdin).read,
         }
 
@@ -147,7 +152,7 @@ class Services:
             return False
         tools, hooks = self.made("tools"), self.made("hooks")
         return (tools is not None and tools.intercepts(tool) is True) or (
-            hooks is not None and hooks.any("before_tool_execution", "after_tool_execution") is True
+            hooks is not None and hooks.any(*TOOL_POINTS) is True
         )
 
     def close(self) -> None:

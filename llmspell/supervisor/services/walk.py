@@ -195,7 +195,8 @@ class Walker:
             )
         unique = {os.path.normpath(path) for path in [*roots, "/"]}
         self._roots = [Root(path) for path in sorted(unique, key=len, reverse=True)]
-        self._special = SpecialFileSystems() if special is None else special
+        # The mount table is read when a file is first asked for: most spells ask for none.
+        self._special = special
         self._found: dict[str, _Course] = {}
 
     def _course(self, path: str) -> _Course:
@@ -267,10 +268,13 @@ class Walker:
 
     def _is_special(self, place: Place) -> bool:
         device = place.root.device() if place.lent else os.fstat(place.parent).st_dev
-        if self._special.holds(device):
+        special = self._special
+        if special is None:
+            special = self._special = SpecialFileSystems()
+        if special.holds(device):
             return True
         status = place.status
-        return status is not None and status.st_dev != device and self._special.holds(status.st_dev)
+        return status is not None and status.st_dev != device and special.holds(status.st_dev)
 
 
 class _Course(NamedTuple):

@@ -67,6 +67,8 @@ P.setInterval = (action, milliseconds, ...given) => {
   return id;
 };
 P.clearTimeout = stopTimer;
+// One that keeps no run from ending.
+P.setQuietTimeout = (action, milliseconds) => startTimer(milliseconds, action, false).id;
 
 const start = async (work) => (typeof work === "function" ? work() : work);
 const listOf = (works) => {
@@ -149,6 +151,8 @@ Async.timeout = (work, milliseconds) => {
   });
 };
 
+Async.with_timeout = Async.timeout;
+
 Async.retry = async (operation, options) => {
   const { attempts = 3, delay = 100, backoff = 2, max_delay, maxDelay } = options ?? {};
   let pause = delay;
@@ -163,16 +167,120 @@ Async.retry = async (operation, options) => {
   }
 };
 
+Async.with_retry = (operation, retries) => {
+  if (P.isOptions(retries)) return Async.retry(operation, retries);
+  const more = retries ?? 3;
+  if (!isInteger(more) || more < 0) P.fail(2002, "validation", "Async.withRetry: retries must be an integer, 0 or more");
+  return Async.retry(operation, { attempts: more + 1 });
+};
+
+const CLOSERS = ["close", "release", "dispose"];
+const closeAll = async (resource) => {
+  for (let index = 0; index < CLOSERS.length; index++) {
+    const action = resource?.[CLOSERS[index]];
+    if (typeof action === "function") return void (await applyFunction(action, resource, []));
+  }
+};
+
+Async.with_resource = async (resource, operation) => {
+  if (typeof operation !== "function") P.fail(2002, "validation", "Async.withResource takes a resource and a function");
+  const held = await (typeof resource === "function" ? resource() : resource);
+  try {
+    return await operation(held);
+  } finally {
+    await closeAll(held);
+  }
+};
+
+Async.yield_now = () => new NativePromise((resolve) => startTimer(0, () => resolve(undefined), false));
+Async.yield = Async.yield_now;
+Async.yield_for = Async.sleep;
+
+const ASK_EVERY = 10;
+Async.yield_until = async (condition, milliseconds) => {
+  if (typeof condition !== "function") P.fail(2002, "validation", "Async.yieldUntil takes a function");
+  const end = milliseconds === undefined || milliseconds === null ? Infinity : P.now() + delayOf(milliseconds);
+  while (!(await condition())) {
+    const left = end - P.now();
+    if (left <= 0) throw new P.LLMSpellError({ __proto__: null, code: 4004, kind: "timeout", recoverable: true, message: "not true within " + milliseconds + " ms" });
+    await Async.sleep(min(ASK_EVERY, left));
+  }
+};
+
+// A generator's yields are pending operations: each is waited for and given back.
+Async.run = async (work, ...given) => {
+  const value = await (typeof work === "function" ? applyFunction(work, undefined, given) : work);
+  if (typeof value?.next !== "function" || typeof value[iteratorOf] !== "function") return value;
+  let input, isError = false;
+  for (;;) {
+    const step = isError ? value.throw(input) : value.next(input);
+    if (step.done) return step.value;
+    try {
+      input = await step.value;
+      isError = false;
+    } catch (error) {
+      input = error;
+      isError = true;
+    }
+  }
+};
+
 let live = 0;
 P.liveTasks = () => live;
-Async.spawn = (operation, ...given) => P.tracked((resolve, reject) => {
-  live++;
-  const run = async () => (typeof operation === "function" ? applyFunction(operation, undefined, given) : operation);
-  then(run(), (value) => {
-    live--;
-    resolve(value);
-  }, (error) => {
-    live--;
-    reject(error);
+// A task is a promise that can be cancelled: who waits for it then gets the error `cancelled`.
+const taskOf = (begin, stop) => {
+  let ended = false, fail;
+  const task = P.tracked((resolve, reject) => {
+    const end = (settle) => (value) => {
+      if (ended) return;
+      ended = true;
+      settle(value);
+    };
+    fail = end(reject);
+    begin(end(resolve), fail);
   });
-});
+  const methods = {
+    await: () => task,
+    done: () => ended,
+    cancel() {
+      if (ended) return;
+      stop();
+      P.listen(task, undefined, () => {});
+      fail(new P.LLMSpellError({ __proto__: null, code: 4002, kind: "cancelled", message: "the task was cancelled" }));
+    },
+  };
+  for (const name of keys(methods)) {
+    defineProperty(task, name, { __proto__: null, value: methods[name], writable: true, configurable: true });
+  }
+  return task;
+};
+
+Async.spawn = (operation, ...given) => {
+  live++;
+  let isLive = true;
+  const release = (settle) => (value) => {
+    if (isLive) live--;
+    isLive = false;
+    settle(value);
+  };
+  return taskOf((resolve, reject) => {
+    const run = async () => (typeof operation === "function" ? applyFunction(operation, undefined, given) : operation);
+    then(run(), release(resolve), release(reject));
+  }, release(() => {}));
+};
+
+Async.schedule = (milliseconds, action, ...given) => {
+  if (typeof action !== "function") P.fail(2002, "validation", "Async.schedule takes milliseconds and a function");
+  let timer;
+  return taskOf((resolve, reject) => {
+    const run = async () => applyFunction(action, undefined, given);
+    timer = startTimer(delayOf(milliseconds), () => {
+      live++;
+      const release = (settle) => (value) => {
+        live--;
+        settle(value);
+      };
+      then(run(), release(resolve), release(reject));
+    }, true);
+  }, () => stopTimer(timer.id));
+};

@@ -3,18 +3,22 @@ const host = globalThis.__host;
 delete globalThis.__host;
 
 const uncurry = Function.prototype.bind.bind(Function.prototype.call);
+const ObjectPrototype = Object.prototype;
 const { create, defineProperty, freeze, getPrototypeOf, keys, setPrototypeOf } = Object;
 const hasOwn = uncurry(Object.prototype.hasOwnProperty);
 const tagOf = uncurry(Object.prototype.toString);
 const isArray = Array.isArray;
+const NativeJson = JSON;
 const stringify = JSON.stringify, parse = JSON.parse;
 const { isFinite: isFiniteNumber, isInteger, MAX_SAFE_INTEGER } = Number;
 const { floor, min } = Math;
 const makeText = String, makeNumber = Number;
 const fromCode = String.fromCharCode;
+const upper = uncurry(String.prototype.toUpperCase);
 const slice = uncurry(String.prototype.slice), codeAt = uncurry(String.prototype.charCodeAt);
 const indexOf = uncurry(String.prototype.indexOf), startsWith = uncurry(String.prototype.startsWith);
 const split = uncurry(String.prototype.split), join = uncurry(Array.prototype.join);
+const concat = uncurry(Array.prototype.concat);
 const sortList = uncurry(Array.prototype.sort), spliceList = uncurry(Array.prototype.splice);
 const isWellFormed = uncurry(String.prototype.isWellFormed), toWellFormed = uncurry(String.prototype.toWellFormed);
 const exponential = uncurry(Number.prototype.toExponential);
@@ -34,7 +38,9 @@ const setAdd = uncurry(Set.prototype.add), setHas = uncurry(Set.prototype.has), 
 const setEach = uncurry(Set.prototype.forEach);
 const weakAdd = uncurry(WeakSet.prototype.add), weakHas = uncurry(WeakSet.prototype.has);
 const weakGet = uncurry(WeakMap.prototype.get), weakSet = uncurry(WeakMap.prototype.set);
+const weakDelete = uncurry(WeakMap.prototype.delete);
 const weakMapHas = uncurry(WeakMap.prototype.has);
+const iteratorOf = Symbol.iterator;
 const applyFunction = Reflect.apply;
 
 // The prelude's parts find each other here; a spell never sees it. It inherits nothing, so that a

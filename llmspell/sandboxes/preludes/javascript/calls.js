@@ -26,6 +26,11 @@ class Call extends Promise {
 }
 freeze(Call.prototype);
 freeze(Call);
+P.callPrototype = Call.prototype;
+P.listen = (promise, onValue, onError) => {
+  weakAdd(observed, promise);
+  return then(promise, onValue, onError);
+};
 
 const settlers = new WeakMap();
 
@@ -68,8 +73,30 @@ P.unhandledRejection = () => {
   return first;
 };
 
+// A call whose arguments hold objects that are still being made is sent when they are there.
+const callLater = (method, args, finish, pending) => P.tracked((resolve, reject) => {
+  let missing = pending.length;
+  for (let index = 0; index < pending.length; index++) {
+    P.listen(pending[index], () => {
+      if (--missing > 0) return;
+      try {
+        resolve(P.call(method, args, finish));
+      } catch (error) {
+        reject(error);
+      }
+    }, reject);
+  }
+});
+
 P.call = (method, args, finish) => {
-  const text = P.encode(args, "call");
+  const pending = [];
+  const text = P.encode(args, "call", pending);
+  if (pending.length > 0) return callLater(method, args, finish, pending);
+  return P.callText(method, text, finish);
+};
+
+// The same for arguments that are JSON already.
+P.callText = (method, text, finish) => {
   P.flush();
   const id = lastCall + 1;
   P.send('{"type":"call","id":' + id + ',"method":' + stringify(method) + ',"args":' + text + "}");
@@ -79,6 +106,39 @@ P.call = (method, args, finish) => {
   });
   weakSet(settlers, promise, id);
   return promise;
+};
+
+// What arrived while a synchronous call waited for its own reply.
+let held = [], heldAt = 0;
+P.next = (timeout) => {
+  if (heldAt < held.length) return held[heldAt++];
+  if (heldAt > 0) {
+    held = [];
+    heldAt = 0;
+  }
+  return P.receive(timeout);
+};
+
+// A call whose value is there when it returns. Nothing else of the spell runs meanwhile, so it is
+// only for what the supervisor answers at once.
+P.callNow = (method, args, finish) => {
+  const pending = [];
+  const text = P.encode(args, "call", pending);
+  if (pending.length > 0) P.fail(2002, "validation", method + ": an object is still being made: await it first");
+  P.flush();
+  const id = lastCall + 1;
+  P.send('{"type":"call","id":' + id + ',"method":' + stringify(method) + ',"args":' + text + "}");
+  lastCall = id;
+  for (;;) {
+    const message = P.receive(null);
+    if (message === null) continue;
+    if (message.type !== "reply" || message.id !== id) {
+      push(held, message);
+      continue;
+    }
+    if (message.ok !== true) throw P.errorFrom(message.error ?? create(null));
+    return finish === undefined ? message.value : finish(message.value);
+  }
 };
 
 // Takes back a call that lost a race; nothing happens for any other promise.
@@ -106,7 +166,7 @@ const onReply = (message) => {
       return call.reject(error);
     }
   }
-  const error = new P.LLMSpellError(message.error ?? create(null));
+  const error = P.errorFrom(message.error ?? create(null));
   // The reply arrives when the caller's stack is gone: show where the call was made.
   defineProperty(error, "stack", { __proto__: null, value: call.place.stack, writable: true, configurable: true });
   call.reject(error);
@@ -126,6 +186,7 @@ const onInvoke = (message) => {
   mapSet(invokes, id, true);
   const run = async () => {
     if (action === undefined) P.fail(4010, "invalid_function", "the spell has no function of this number");
+    for (let index = 0; index < args.length; index++) args[index] = P.revived(args[index]);
     return applyFunction(action, undefined, args);
   };
   then(run(), (value) => {
@@ -147,73 +208,3 @@ P.dispatch = (message) => {
   }
 };
 
-const isOptions = (value) => typeof value === "object" && value !== null && !isArray(value) && !isView(value);
-
-const mergeOptions = (args, spec, options) => {
-  const names = keys(options);
-  for (let index = 0; index < names.length; index++) {
-    let name = names[index];
-    for (let at = 0; at < spec.camels.length; at++) if (spec.camels[at] === name) name = spec.params[at];
-    args[name] = options[names[index]];
-  }
-};
-
-// Arguments by position, then one object of named ones; or everything named.
-const collect = (spec, given) => {
-  const args = create(null);
-  const { positional } = spec;
-  if (given.length === 1 && isOptions(given[0]) && !spec.object_first) {
-    mergeOptions(args, spec, given[0]);
-  } else {
-    for (let index = 0; index < positional && index < given.length; index++) {
-      if (given[index] !== undefined) args[spec.params[index]] = given[index];
-    }
-    const options = given[positional];
-    if (given.length > positional + 1 || (options !== undefined && !isOptions(options))) {
-      P.fail(2002, "validation", spec.label + " takes " + positional + " arguments and an object of named ones");
-    }
-    if (options !== undefined) mergeOptions(args, spec, options);
-  }
-  mergeOptions(args, spec, spec.fixed);
-  return args;
-};
-
-P.stub = (spec) => {
-  const finish = P.after[spec.after];
-  return { [spec.camel](...given) {
-    const args = collect(spec, given);
-    return P.call(spec.wire, args, finish && ((value) => finish(value, args)));
-  } }[spec.camel];
-};
-
-const toolHandle = (tool) => {
-  if (!isOptions(tool)) return tool;
-  const { name, description, category, schema } = tool;
-  const execute = (input) => P.call("tools.execute", { __proto__: null, name, input: input ?? create(null) });
-  tool.execute = execute;
-  tool.call = execute;
-  tool.getName = () => name;
-  tool.getDescription = () => description;
-  tool.getCategory = () => category;
-  tool.getInputSchema = () => schema;
-  return tool;
-};
-
-P.after.tool = toolHandle;
-P.after.tools = (tools) => {
-  for (let index = 0; index < tools.length; index++) tools[index] = toolHandle(tools[index]);
-  return tools;
-};
-P.after.response = (response) => {
-  const { body } = response;
-  response.ok = response.status >= 200 && response.status < 300;
-  response.text = () => body;
-  response.json = () => parse(body);
-  return response;
-};
-P.after.json = (response, args) => {
-  if (response.status < 200 || response.status >= 300) {
-    P.fail(2003, "http_status", "GET " + args.url + " answered " + response.status);
-  }
-  return parse(response.body);
-};

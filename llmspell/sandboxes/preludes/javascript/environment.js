@@ -3,41 +3,119 @@ const setGlobal = (name, value) => defineProperty(globalThis, name, {
   __proto__: null, value, writable: true, enumerable: false, configurable: true,
 });
 
+const put = (content, name, value) => defineProperty(content, name, {
+  __proto__: null, value, writable: true, enumerable: true, configurable: true,
+});
+
+// The class of what a function gives: the one of its name, of its module, or of its wire's service.
+const classOf = (module, spec) => {
+  const service = split(spec.wire, ".")[0];
+  let first;
+  for (let index = 0; index < module.classes.length; index++) {
+    const { name } = module.classes[index];
+    if (name === spec.name || name === service) return name;
+    first ??= name;
+  }
+  return first ?? service;
+};
+
+const actionOf = (module, spec) => {
+  if (spec.wire === "") return undefined;
+  return spec.after === "handle" ? P.maker(spec, classOf(module, spec), false) : P.stub(spec);
+};
+
 const addFunctions = (content, module) => {
   const own = P.modules[module.name] ?? create(null);
   for (let index = 0; index < module.functions.length; index++) {
+    const spec = P.specOf(module.functions[index], module.names[0]);
+    const action = own[spec.name] ?? actionOf(module, spec), names = P.spellings(spec);
+    for (let at = 0; at < names.length; at++) put(content, names[at], action);
+    // `new Workflow.Sequential({…})`
+    if (spec.after === "handle") put(content, upper(slice(spec.camel, 0, 1)) + slice(spec.camel, 1), action);
+  }
+};
+
+// What calling the module itself does: `new Agent({…})`.
+const contentOf = (module) => {
+  if (module.name === "json") return NativeJson;
+  if (module.name === "log") return (level, message, fields) => P.log(level, message, fields);
+  for (let index = 0; index < module.functions.length; index++) {
     const spec = module.functions[index];
-    spec.label = module.name + "." + spec.camel;
-    let action = own[spec.name];
-    if (action === undefined && spec.wire !== "") action = P.stub(spec);
-    content[spec.name] = action;
-    content[spec.camel] = action;
+    if (spec.name === module.construct) return P.maker(P.specOf(spec, module.names[0]), classOf(module, spec), true);
+  }
+  return {};
+};
+
+// A module is made of its description when it is first asked for.
+const contents = create(null), building = new NativeSet();
+const build = (late) => {
+  if (contents[late.name] !== undefined) return contents[late.name];
+  const module = parse(late.text);
+  module.name = late.name;
+  module.names = late.names;
+  setAdd(building, late.name);
+  for (let index = 0; index < module.classes.length; index++) P.addClass(module.classes[index]);
+  let content = contentOf(module);
+  addFunctions(content, module);
+  if (module.name === "tools") {
+    put(content, "BaseTool", P.BaseTool);
+    content = P.withToolProperties(freeze(content));
+  }
+  return contents[late.name] = freeze(content);
+};
+
+// The class of an object that a module gives may be described by another one.
+const classModules = create(null);
+P.needClass = (name) => {
+  const late = classModules[name];
+  if (late !== undefined && !setHas(building, late.name)) build(late);
+};
+
+const addModule = (late) => {
+  // What the language has of its own is there from the start.
+  if (late.name === "json") build(late);
+  const { classes, names } = late;
+  for (let index = 0; index < classes.length; index++) classModules[classes[index]] = late;
+  for (let index = 0; index < names.length; index++) {
+    const name = names[index];
+    defineProperty(P.api.all, name, { __proto__: null, get: () => build(late), enumerable: true });
+    defineProperty(globalThis, name, {
+      __proto__: null, enumerable: false, configurable: true,
+      get() {
+        setGlobal(name, build(late));
+        return build(late);
+      },
+      set(value) { setGlobal(name, value); },
+    });
   }
 };
 
 const addApi = () => {
-  for (let index = 0; index < P.api.length; index++) {
-    const module = P.api[index];
-    const content = module.name === "json" ? JSON
-      : module.name === "log" ? (level, message, fields) => P.log(level, message, fields) : {};
-    addFunctions(content, module);
-    freeze(content);
-    for (let at = 0; at < module.names.length; at++) setGlobal(module.names[at], content);
-  }
+  P.api.all = create(null);
+  for (let index = 0; index < P.api.length; index++) addModule(P.api[index]);
   for (const level of ["trace", "debug", "info", "warn", "error"]) setGlobal(level, P.modules.log[level]);
-  setGlobal("LLMSpellError", P.LLMSpellError);
-  setGlobal("json", JSON);
-  setGlobal("util", freeze({ sleep: P.modules.async.sleep }));
+  for (const name of ["LLMSpellError", "RateLimitError", "ValidationError"]) {
+    setGlobal(name, P[name]);
+    put(P.api.all, name, P[name]);
+  }
+  setGlobal("json", NativeJson);
+  put(P.api.all, "json", NativeJson);
   setGlobal("sleep", P.modules.async.sleep);
+  setGlobal("cooperative_yield", P.modules.async.yield);
   setGlobal("require", P.require);
+  put(P.api.all, "default", P.api.all);
+  freeze(P.api.all);
 };
 P.modules.json = {
   __proto__: null, encode: (value) => stringify(value), decode: (text) => parse(text), stringify, parse,
 };
 
+const out = (...values) => P.write("stdout", P.showAll(values));
+const err = (...values) => P.write("stderr", P.showAll(values));
+P.modules.console = { __proto__: null, log: out, info: out, debug: out, error: err, warn: err };
+P.modules.util = { __proto__: null, sleep: P.modules.async.sleep };
+
 const addConsole = () => {
-  const out = (...values) => P.write("stdout", P.showAll(values));
-  const err = (...values) => P.write("stderr", P.showAll(values));
   setGlobal("console", freeze({
     log: out, info: out, debug: out, dir: out, error: err, warn: err, trace: err,
     assert: (holds, ...values) => holds || err("Assertion failed", ...values),
@@ -63,6 +141,15 @@ const restartClock = () => {
   defineProperty(globalThis, "performance", { __proto__: null, value: clock });
 };
 
+// What programs ask of `process`; the environment is the granted part of it.
+const makeProcess = (run) => ({
+  env: run.env ?? {}, argv: concat(["llmspell", P.name], run.args ?? []), platform: run.globals?.PLATFORM ?? "linux",
+  version: "", versions: {}, cwd: () => "/", uptime: () => P.now() / 1000,
+  nextTick: (action, ...given) => void then(resolved(undefined), () => action(...given)),
+  stdout: { write: (text) => (P.write("stdout", makeText(text)), true) },
+  stderr: { write: (text) => (P.write("stderr", makeText(text)), true) },
+});
+
 // At boot: what a zygote has by then, its children share.
 addApi();
 addConsole();
@@ -70,10 +157,12 @@ addTimers();
 
 P.makeEnvironment = () => {
   const { run } = P;
+  P.addClassTools(setGlobal, run.source);
   restartClock();
   setGlobal("params", run.params ?? {});
   setGlobal("args", run.args ?? []);
   setGlobal("env", run.env ?? {});
+  setGlobal("process", makeProcess(run));
   setGlobal("ENGINE", "javascript");
   setGlobal("SECURITY_LEVEL", run.profile);
   const extra = run.globals ?? {};

@@ -1,26 +1,81 @@
 // Errors as a spell meets them, and as the channel carries them.
-const FIELDS = ["code", "kind", "rule", "hint", "recoverable", "trace_id", "line"];
+const FIELDS = ["code", "kind", "rule", "hint", "recoverable", "trace_id", "line", "retry_after"];
 const MAX_TEXT = 4000;
 const known = new WeakSet();
+const RATE = 6006;
 
+const field = (object, name, value, isShown) => defineProperty(object, name, {
+  __proto__: null, value, writable: true, enumerable: isShown, configurable: true,
+});
+
+// As the API throws it, `code` is the number of the table of errors; `type` and `errorCode` are
+// the words that the seeds' classes use. A spell makes one by (message, type, code, context).
 class LLMSpellError extends Error {
-  constructor(fields) {
-    super(typeof fields === "string" ? fields : makeText(fields?.message ?? "the call failed"));
+  constructor(given, type, code, context) {
+    const isFields = typeof given === "object" && given !== null;
+    const fields = isFields ? given : { __proto__: null, kind: type, code };
+    super(makeText((isFields ? given.message : given) ?? "the call failed"));
     for (let index = 0; index < FIELDS.length; index++) {
-      const name = FIELDS[index];
-      const value = typeof fields === "object" && fields !== null && hasOwn(fields, name) ? fields[name] : undefined;
-      defineProperty(this, name, { __proto__: null, value, writable: true, enumerable: value !== undefined, configurable: true });
+      const value = isFields && !hasOwn(fields, FIELDS[index]) ? undefined : fields[FIELDS[index]];
+      field(this, FIELDS[index], value, value !== undefined);
     }
     this.recoverable = this.recoverable === true;
     this.traceId = this.trace_id;
+    if (context !== undefined) field(this, "context", context, true);
+    field(this, "timestamp", isoDate(new NativeDate()), false);
     weakAdd(known, this);
   }
+  get type() {
+    return this.code === RATE ? "rate_limit" : this.kind;
+  }
+  set type(value) {
+    this.kind = value;
+  }
+  get error_code() {
+    if (typeof this.code === "string") return this.code;
+    return this.type === "rate_limit" ? "E_RATE_LIMIT" : this.type === "validation" ? "E_VALIDATION" : undefined;
+  }
+  get errorCode() { return this.error_code; }
+  get retryAfter() { return this.retry_after; }
+  get recovery_suggestion() { return this.hint; }
+  get recoverySuggestion() { return this.hint; }
+  toJSON() {
+    const { name, message, type, code, context, timestamp, stack } = this;
+    return { name, message, type, code, error_code: this.error_code, context, timestamp, stack };
+  }
 }
-defineProperty(LLMSpellError.prototype, "name", { __proto__: null, value: "LLMSpellError", configurable: true });
-P.LLMSpellError = LLMSpellError;
+
+class RateLimitError extends LLMSpellError {
+  constructor(given, context) {
+    if (typeof given === "object" && given !== null) super(given);
+    else super({ __proto__: null, code: RATE, kind: "rate_limit", retry_after: given, recoverable: true, message: "Rate limit exceeded. Retry after " + given + "s" });
+    if (context !== undefined) field(this, "context", { retryAfter: this.retry_after, ...context }, true);
+  }
+}
+
+class ValidationError extends LLMSpellError {
+  constructor(given, context) {
+    if (isArray(given) || typeof given === "string") {
+      const errors = isArray(given) ? given : [{ message: given }], texts = [];
+      for (let index = 0; index < errors.length; index++) push(texts, makeText(errors[index]?.message ?? errors[index]));
+      super({ __proto__: null, code: 2002, kind: "validation", message: "Validation failed: " + join(texts, ", ") });
+      field(this, "validationErrors", errors, false);
+    } else super(given);
+    if (context !== undefined) field(this, "context", context, true);
+  }
+}
+
+for (const named of [LLMSpellError, RateLimitError, ValidationError]) {
+  defineProperty(named.prototype, "name", { __proto__: null, value: named.name, writable: true, configurable: true });
+  P[named.name] = named;
+}
+P.isOurError = (value) => weakHas(known, value);
+
+P.errorFrom = (fields) => (fields.code === RATE ? new RateLimitError(fields)
+  : fields.kind === "validation" ? new ValidationError(fields) : new LLMSpellError(fields));
 
 P.fail = (code, kind, message, rule, hint) => {
-  throw new LLMSpellError({ __proto__: null, code, kind, message, rule, hint });
+  throw P.errorFrom({ __proto__: null, code, kind, message, rule, hint });
 };
 
 const printable = (text) => (isWellFormed(text) ? text : toWellFormed(text));
@@ -117,7 +172,7 @@ P.describe = (value, kind) => {
     return { __proto__: null, code: 4005, kind: "memory", message: MEMORY };
   }
   if (message !== undefined) {
-    wire.message = name && name !== "Error" && name !== "LLMSpellError" ? clip(name + ": " + message) : message;
+    wire.message = name && name !== "Error" && !weakHas(known, value) ? clip(name + ": " + message) : message;
   }
   if (message !== undefined && indexOf(message, "could not load module") === 0) P.describeImport(wire, message);
   if (weakHas(known, value)) {

@@ -25,8 +25,11 @@ const verdict = (main) => {
   if (rejected !== null) return rejected;
   const busy = P.outstanding() > 0 || P.liveTasks() > 0;
   if (main.done) {
-    if (busy || P.timersHold()) return null;
+    if (busy || P.timersHold() || P.atEnd()) return null;
     const unheard = P.unheardFailure();
+    if (unheard === null && P.failedTests > 0) {
+      return { __proto__: null, failed: true, error: new P.LLMSpellError({ __proto__: null, code: 4002, kind: "test_failed", message: P.failedTests + (P.failedTests === 1 ? " test failed" : " tests failed") }) };
+    }
     return unheard === null ? main : { __proto__: null, failed: true, error: unheard.error };
   }
   if (busy || P.timersWait() || P.hasCallbacks()) return null;
@@ -40,7 +43,7 @@ const loop = (main) => {
     const ending = verdict(main);
     if (ending !== null) return ending;
     P.flush();
-    const message = P.receive(pause);
+    const message = P.next(pause);
     if (message !== null) P.dispatch(message);
   }
 };
@@ -65,7 +68,7 @@ const drive = () => {
     return { __proto__: null, failed: true, error: P.syntaxError(error, source, "") };
   }
   const main = { __proto__: null, done: false, failed: false, value: undefined, error: undefined };
-  then(applyFunction(body, undefined, []), (value) => {
+  then(applyFunction(body, undefined, [P.importModule]), (value) => {
     main.done = true;
     main.value = value;
   }, (error) => {

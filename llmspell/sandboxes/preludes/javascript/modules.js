@@ -59,12 +59,17 @@ const load = async (name) => {
     throw P.syntaxError(error, text, path + ": ");
   }
   const module = { exports: {} };
-  await applyFunction(body, undefined, [module, module.exports, P.require]);
+  await applyFunction(body, undefined, [module, module.exports, P.require, P.importModule]);
   return module.exports;
 };
 
-P.require = async (name) => {
+// The injected API is there at once; whatever must be read comes as a promise.
+P.require = (name) => {
   if (typeof name !== "string" || name === "") P.fail(2002, "validation", "require takes a name");
+  return P.injected(name) ?? requireFile(name);
+};
+
+const requireFile = async (name) => {
   if (!mapHas(loaded, name)) mapSet(loaded, name, load(name));
   return mapGet(loaded, name);
 };
@@ -95,22 +100,30 @@ P.syntaxError = (error, source, where) => {
   if (kind === "memory") return P.memoryError;
   const fields = { __proto__: null, code: 4001, kind: "syntax", message: where + message, line };
   if (isStaticImport(source, line)) {
-    fields.message = where + message + ": static import and export are not available in a spell";
-    fields.hint = "load a module with: const name = await require(\"name\")";
+    fields.message = where + message + ": a spell has no export, and import only at its outermost level";
+    fields.hint = "a spell's value is what it returns; modules come by import, or await require(\"name\")";
   }
   return new P.LLMSpellError(fields);
 };
 
 // On the first line, so that line numbers stay the spell's own; columns there are put right by
 // P.wrapperWidth. Modules and the spell have the same wrapper, so the width is one.
-const BEFORE = "(async function (module, exports, require) {", BEFORE_SPELL = "(async function (                        ) {";
-P.wrapperWidth = BEFORE.length;
-P.compile = (source, name) => host.compile(BEFORE + source + "\n})", name);
-P.compileSpell = (source, name) => host.compile(BEFORE_SPELL + source + "\n})", name);
+// The importing function has a name only where a statement was rewritten to call it.
+const HIDDEN = "                 ";
+const before = (source, text, names) => "(async function (" + names + (text === source ? HIDDEN : P.importName) + ") {";
+const NAMES = "module, exports, require, ", NO_NAMES = "                          ";
+P.wrapperWidth = before("", "", NAMES).length;
+
+const compileAs = (source, name, names, first) => {
+  const text = P.withoutImports(source);
+  return host.compile(first + before(source, text, names) + text + "\n})", name);
+};
+P.compile = (source, name) => compileAs(source, name, NAMES, "");
+P.compileSpell = (source, name) => compileAs(source, name, NO_NAMES, "");
 // `throw` comes first, so that not even text that ends the function early is run.
 P.checkSyntax = (source, name) => {
   try {
-    host.compile("throw 0;" + BEFORE_SPELL + source + "\n})", name);
+    compileAs(source, name, NO_NAMES, "throw 0;");
   } catch (error) {
     if (error !== 0) throw error;
   }

@@ -30,7 +30,7 @@ const specialText = (value) => {
   return null;
 };
 
-const encodeWith = (mode) => {
+const encodeWith = (mode, pending) => {
   const path = new NativeSet();
   let nodes = 0;
 
@@ -38,11 +38,16 @@ const encodeWith = (mode) => {
     const names = keys(value);
     if (names.length > WIRE_KEYS) refuse("an object has over " + WIRE_KEYS + " keys");
     let text = "{", count = 0;
-    for (let index = 0; index < names.length; index++) {
-      const item = value[names[index]];
-      if (item === undefined) continue;
-      text += (count === 0 ? "" : ",") + quote(names[index]) + ":" + valueText(item, depth + 1);
+    const add = (name, item) => {
+      if (item === undefined) return;
+      text += (count === 0 ? "" : ",") + quote(name) + ":" + valueText(item, depth + 1);
       count++;
+    };
+    for (let index = 0; index < names.length; index++) add(names[index], value[names[index]]);
+    const methods = mode === "call" ? P.methodsOf(value) : null;
+    if (methods !== null) {
+      const own = keys(methods);
+      for (let index = 0; index < own.length; index++) add(own[index], methods[own[index]]);
     }
     if (count === 1 && (hasOwn(value, "$bytes") || hasOwn(value, "$callback"))) {
       refuse("an object with the only key $bytes or $callback means something else on the channel");
@@ -60,6 +65,14 @@ const encodeWith = (mode) => {
   };
 
   const referenceText = (value, depth) => {
+    if (mode === "call") {
+      const awaited = P.pendingOf(value);
+      if (awaited !== null) {
+        push(pending, awaited);
+        return "null";
+      }
+    }
+    if (P.isOurError(value)) return objectText(errorFields(value), depth);
     if (typeof value.toJSON === "function") return valueText(value.toJSON(), depth + 1);
     const special = specialText(value);
     if (special !== null) return special;
@@ -87,6 +100,7 @@ const encodeWith = (mode) => {
         }
         return makeText(value);
       case "function":
+        if (P.isTool(value)) return objectText({ __proto__: null, name: value.name }, depth);
         if (mode === "call") return '{"$callback":' + P.callbackNumber(value) + "}";
     }
     return refuse("a " + typeof value + " has no form in JSON");
@@ -102,7 +116,8 @@ const errorFields = (error) => {
 };
 
 // `mode` is "call" where functions may travel, else "value".
-P.encode = (value, mode) => encodeWith(mode)(value, 0);
+// Promises of objects that are still being made are added to `pending`: the text is no use then.
+P.encode = (value, mode, pending) => encodeWith(mode, pending ?? [])(value, 0);
 
 const revive = (value) => {
   if (typeof value !== "object" || value === null) return value;

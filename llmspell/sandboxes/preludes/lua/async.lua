@@ -3,34 +3,47 @@ P.modules = { async = {} }
 local Async = P.modules.async
 local tasks = setmetatable({}, { __mode = "k" })
 
-local TASK = { __name = "task", __metatable = false }
-TASK.__index = {
-  await = function(self) return P.await(tasks[self]) end,
-  cancel = function(self) tasks[self]:cancel() end,
-  done = function(self) return tasks[self].done end,
-}
+-- What `task` handles do; promises are the same (see promise).
+local TASK = { __name = "task", __metatable = false, __index = {} }
+P.task_methods = TASK.__index
+
+function P.task_handle(future)
+  local handle = setmetatable({}, TASK)
+  tasks[handle] = future
+  return handle
+end
+
+-- What a value stands for, where it does: a task's, a promise's or a coroutine's future.
+function P.future_of(value)
+  if type(value) == "thread" then return P.adopt(value) end
+  return tasks[value]
+end
+
+function P.handle_future(handle)
+  return tasks[handle]
+end
+
+local function future_of_handle(handle)
+  return tasks[handle] or P.fail(2002, "validation", "a task is needed: call it as task:method()")
+end
+
+function TASK.__index.await(handle) return P.await(future_of_handle(handle)) end
+function TASK.__index.cancel(handle)
+  local future = future_of_handle(handle)
+  if future.cancel then future:cancel() end
+end
+function TASK.__index.done(handle) return future_of_handle(handle).done end
 
 local function task_of(work)
-  if tasks[work] then return tasks[work] end
-  if type(work) == "thread" then
-    local co = work
-    work = function()
-      local result = pack(co_resume(co))
-      while result[1] and co_status(co) ~= "dead" do
-        P.cooperate()
-        result = pack(co_resume(co))
-      end
-      if not result[1] then error(result[2], 0) end
-      return result[2]
-    end
-  end
+  local future = work ~= nil and P.future_of(work)
+  if future then return future end
   if type(work) ~= "function" then
     local meta = type(work) == "table" and getmetatable(work)
     if not (type(meta) == "table" and meta.__call) then
       P.fail(2002, "validation", "a function or a task is needed, not a " .. type(work))
     end
   end
-  return P.spawn(work)
+  return P.spawn(P.finished, work)
 end
 
 local function tasks_of(list)
@@ -44,7 +57,9 @@ local function tasks_of(list)
 end
 
 local function cancel_all(list)
-  for _, task in ipairs(list) do task:cancel() end
+  for _, task in ipairs(list) do
+    if task.cancel then task:cancel() end
+  end
 end
 
 -- Waits until `decide` settles the group; a cancelled group cancels its members.
@@ -65,11 +80,7 @@ local function number_of(value, what)
 end
 
 function Async.sleep(milliseconds)
-  number_of(milliseconds, "Async.sleep: ms")
-  local future = P.new_future()
-  local timer = P.start_timer(milliseconds, function() P.settle(future, true) end)
-  future.cancel = function() P.stop_timer(timer) end
-  P.await(future)
+  P.pause(number_of(milliseconds, "Async.sleep: ms"))
 end
 
 function Async.all(list)
@@ -108,18 +119,22 @@ function Async.race(list)
   return value
 end
 
+local function timed_out(milliseconds)
+  return P.new_error({ code = 4004, kind = "timeout", recoverable = true,
+    message = "not done within " .. milliseconds .. " ms" })
+end
+
 function Async.timeout(work, milliseconds)
   number_of(milliseconds, "Async.timeout: ms")
   local task = task_of(work)
   task.observed = true
   local group = wait_for_group({ task }, function(group) P.settle(group, task.ok, task.value) end)
   local timer = P.start_timer(milliseconds, function()
-    P.settle(group, false, { value = P.new_error({ code = 4004, kind = "timeout", recoverable = true,
-      message = "not done within " .. milliseconds .. " ms" }) })
+    P.settle(group, false, { value = timed_out(milliseconds) })
   end)
   local done, value = pcall(P.await, group)
   P.stop_timer(timer)
-  task:cancel()
+  cancel_all({ task })
   if not done then error(value, 0) end
   return value
 end
@@ -128,7 +143,7 @@ function Async.retry(operation, options)
   options = options or {}
   local attempts, delay = options.attempts or 3, number_of(options.delay or 100, "Async.retry: delay")
   for attempt = 1, attempts do
-    local done, value = pcall(operation, attempt)
+    local done, value = pcall(P.finished, operation, attempt)
     if done then return value end
     if attempt == attempts then error(value, 0) end
     Async.sleep(delay)
@@ -138,13 +153,65 @@ function Async.retry(operation, options)
   end
 end
 
-function Async.spawn(operation, ...)
-  local task = select("#", ...) == 0 and task_of(operation) or P.spawn(operation, ...)
-  local handle = setmetatable({}, TASK)
-  tasks[handle] = task
-  return handle
+function Async.with_retry(operation, retries)
+  if retries == nil then retries = 3 end
+  if math_type(retries) ~= "integer" or retries < 0 then
+    P.fail(2002, "validation", "Async.with_retry: retries must be an integer, 0 or more")
+  end
+  return Async.retry(operation, { attempts = retries + 1 })
 end
 
-Async.run = function(work)
+local function close(resource)
+  if type(resource) ~= "table" and type(resource) ~= "userdata" then return end
+  local action = resource.close or resource.release or resource.dispose
+  if action then action(resource) end
+end
+
+function Async.with_resource(resource, operation)
+  if type(operation) ~= "function" then P.fail(2002, "validation", "Async.with_resource takes a resource and a function") end
+  if type(resource) == "function" then resource = P.finished(resource) end
+  local done, value = xpcall(P.finished, P.keep_stack, operation, resource)
+  -- The operation's error goes before one of closing.
+  local closed, problem = pcall(close, resource)
+  if not done then error(value, 0) end
+  if not closed then error(problem, 0) end
+  return value
+end
+
+function Async.spawn(operation, ...)
+  return P.task_handle(select("#", ...) == 0 and task_of(operation) or P.spawn(P.finished, operation, ...))
+end
+
+function Async.run(work)
   return P.await(task_of(work))
+end
+
+function Async.schedule(milliseconds, action)
+  number_of(milliseconds, "Async.schedule: ms")
+  if type(action) ~= "function" then P.fail(2002, "validation", "Async.schedule takes milliseconds and a function") end
+  return P.task_handle(P.spawn(function()
+    P.pause(milliseconds)
+    return P.finished(action)
+  end))
+end
+
+function Async.yield_now()
+  P.pause(0)
+end
+
+function Async.yield_for(milliseconds)
+  P.pause(number_of(milliseconds, "Async.yield_for: ms"))
+end
+
+local SLOWEST_POLL = 10
+
+function Async.yield_until(condition, timeout)
+  if type(condition) ~= "function" then P.fail(2002, "validation", "Async.yield_until takes a function") end
+  local until_when = timeout ~= nil and P.now() + number_of(timeout, "Async.yield_until: timeout")
+  local pause = 0
+  while not condition() do
+    if until_when and P.now() >= until_when then error(timed_out(timeout), 0) end
+    P.pause(pause)
+    if pause < SLOWEST_POLL then pause = pause + 1 end
+  end
 end

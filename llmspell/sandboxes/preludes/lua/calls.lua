@@ -21,7 +21,11 @@ end
 
 -- Sends a call; gives the future of its reply.
 function P.call(method, args)
-  local text = P.encode(P.mark_object(args), "call")
+  return P.call_text(method, P.encode(P.mark_object(args), "call"))
+end
+
+-- The same for arguments that are JSON already.
+function P.call_text(method, text)
   P.flush()
   last_call = last_call + 1
   local future = P.new_future()
@@ -60,13 +64,15 @@ end
 
 local function on_invoke(message)
   local id, args = message.id, message.args or {}
-  for index, value in ipairs(args) do
-    if value == P.null then args[index] = nil end
+  local count = #args
+  for index = 1, count do
+    local value = args[index]
+    if value == P.null then args[index] = nil else args[index] = P.objects_in(value) end
   end
   local action = callbacks[message.callback] or function()
     P.fail(4010, "invalid_function", "the spell has no function of this number")
   end
-  local task = P.spawn(action, unpack(args, 1, #(message.args or {})))
+  local task = P.spawn(P.finished, action, unpack(args, 1, count))
   invokes[id] = task
   P.when_done(task, function(done) send_returned(id, done) end)
 end
@@ -78,13 +84,48 @@ function P.dispatch(message)
   if kind == "cancel" and invokes[message.id] then return invokes[message.id]:cancel() end
 end
 
+-- The described spelling of a named argument: camelCase is another.
+local function spelled(spec, key)
+  local names = spec.spellings
+  if not names then
+    names = {}
+    local camels = spec.camels or spec.params
+    for index, name in ipairs(spec.params or EMPTY) do names[camels[index]], names[name] = name, name end
+    spec.spellings = names
+  end
+  return names[key]
+end
+
+-- Named arguments; those that are no parameters go into the parameter that takes them.
+local function add_named(spec, args, named)
+  local spread = spec.spread
+  local rest
+  for key, value in next, named do
+    local name = spelled(spec, key)
+    if not name and spread then
+      rest = rest or {}
+      rest[key] = value
+    else
+      args[name or key] = value
+    end
+  end
+  if not rest then return end
+  local given = args[spread]
+  if type(given) == "table" then
+    for key, value in next, given do
+      if rest[key] == nil then rest[key] = value end
+    end
+  end
+  args[spread] = rest
+end
+
 -- Arguments by position, then one table of named ones; or everything named.
 local function collect(spec, ...)
   local count, args = select("#", ...), {}
-  local params, positional = spec.params, spec.positional
+  local params, positional = spec.params, spec.positional or 0
   local first = ...
-  if count == 1 and type(first) == "table" and not spec.object_first then
-    for key, value in next, first do args[key] = value end
+  if count == 1 and type(first) == "table" and not spec.object_first and not P.is_object(first) then
+    add_named(spec, args, first)
   else
     for index = 1, positional < count and positional or count do args[params[index]] = (select(index, ...)) end
     local options = count > positional and (select(positional + 1, ...)) or nil
@@ -92,51 +133,35 @@ local function collect(spec, ...)
       P.fail(2002, "validation", spec.label .. " takes " .. positional
         .. " arguments and a table of named ones")
     end
-    for key, value in next, options or {} do args[key] = value end
+    if options then add_named(spec, args, options) end
   end
-  for key, value in next, spec.fixed do args[key] = value end
+  for key, value in next, spec.fixed or EMPTY do args[key] = value end
   return args
 end
 
-P.after = {
-  [""] = function(value) return value end,
-}
+-- What is done with a reply, by the description's `after`.
+P.after = {}
+
+local function as_it_is(value)
+  return value
+end
 
 function P.stub(spec)
-  local finish = P.after[spec.after]
+  local finish = P.after[spec.after] or as_it_is
   return function(...)
     local args = collect(spec, ...)
     return finish(P.await(P.call(spec.wire, args)), args)
   end
 end
 
-local function tool_handle(tool)
-  if type(tool) ~= "table" then return tool end
-  local handle = {}
-  for key, value in next, tool do handle[key] = value end
-  -- Both tool.execute(input) and tool:execute(input) are in use.
-  local function execute(self, input)
-    if not rawequal(self, handle) then input = self end
-    return P.await(P.call("tools.execute", { name = tool.name, input = input }))
+-- The same for a method: the call gets the object's id.
+function P.method_stub(spec)
+  local finish = P.after[spec.after] or as_it_is
+  return function(self, ...)
+    local args = collect(spec, ...)
+    args.id = rawget(self, "id")
+    return finish(P.await(P.call(spec.wire, args)), args)
   end
-  local function getter(field)
-    return function() return handle[field] end
-  end
-  handle.execute, handle.call = execute, execute
-  for name, field in pairs({ name = "name", description = "description", category = "category", input_schema = "schema" }) do
-    handle["get_" .. name] = getter(field)
-    handle["get" .. P.pascal(name)] = getter(field)
-  end
-  return handle
-end
-
-function P.after.tool(value)
-  return tool_handle(value)
-end
-
-function P.after.tools(value)
-  for index, tool in ipairs(value or {}) do value[index] = tool_handle(tool) end
-  return value
 end
 
 function P.after.response(value)

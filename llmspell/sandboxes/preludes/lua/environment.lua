@@ -27,12 +27,28 @@ end
 -- Functions that the prelude does itself, under their described names and in camelCase too.
 local function add_functions(content, module)
   local own = P.modules[module.name] or {}
-  for _, spec in ipairs(module.functions) do
+  for _, spec in ipairs(module.functions or EMPTY) do
     spec.label = module.name .. "." .. spec.name
     local action = own[spec.name]
     if not action and spec.wire ~= "" then action = P.stub(spec) end
-    content[spec.name], content[spec.camel] = action, action
+    content[spec.name], content[spec.camel or spec.name] = action, action
+    for _, alias in ipairs(spec.aliases or EMPTY) do
+      -- Workflow.Sequential{…} is a class to the eye, so it has `new` as one.
+      local named = find(alias, "^%u") and read_only(alias, { new = action }, function(_, ...) return action(...) end) or action
+      content[alias], content[P.camel(alias)] = named, named
+    end
   end
+end
+
+-- What calling the module does: Agent{…} is Agent.new{…}.
+local function caller(module, content)
+  if module.name == "log" then
+    return function(_, level, message, fields) P.log(level, message, fields) end
+  end
+  local make = module.construct and content[module.construct]
+  if not make then return nil end
+  content.new = content.new or make
+  return function(_, ...) return make(...) end
 end
 
 local function add_api(env)
@@ -40,21 +56,29 @@ local function add_api(env)
     local content = {}
     for name, value in pairs(P.modules[module.name] or {}) do content[name] = value end
     add_functions(content, module)
-    local call = module.name == "log" and function(_, level, message, fields) P.log(level, message, fields) end or nil
-    local proxy = module.name == "os" and content or read_only(module.names[1], content, call)
+    for _, class in ipairs(module.classes or EMPTY) do P.define_class(class) end
+    local call = caller(module, content)
+    local missing = module.name == "tools" and P.tool_field or nil
+    local proxy = module.name == "os" and content or read_only(module.names[1], content, call, missing)
     for _, name in ipairs(module.names) do env[name] = proxy end
   end
   for _, level in ipairs({ "trace", "info", "warn" }) do env[level] = P.modules.log[level] end
   env.debug = read_only("debug", { traceback = host.traceback },
-    function(_, message) P.log("debug", message) end, P.missing_field("debug"))
-  -- The seeds' older spellings (API-014, API-015).
+    function(_, message, fields) P.log("debug", message, fields) end, P.missing_field("debug"))
+  -- The seeds' older spelling (API-014).
   env.json = env.JSON
-  env.util = read_only("util", { sleep = P.modules.async.sleep })
+  P.name_modules(env)
 end
 
 -- Made at boot: what a zygote has by then, its children share.
+P.define_class({ name = "tool" })
 local api = {}
 add_api(api)
+
+-- HttpTool, WebSearchTool …: a tool's class, where the spell has no such global.
+local function tool_class(_, name)
+  if type(name) == "string" and find(name, "^%u%w*Tool$") then return P.tool_class(name) end
+end
 
 local function restricted(env)
   for _, name in ipairs(PLAIN) do env[name] = original[name] end
@@ -66,6 +90,7 @@ local function restricted(env)
   env.string.dump = nil
   env.rawset = guarded_rawset
   env.load = P.text_load(env)
+  setmetatable(env, { __index = tool_class })
   -- The one metatable all strings share: s:trim() finds what the spell adds to its own `string`.
   local shared = getmetatable("")
   shared.__index, shared.__metatable = env.string, false
@@ -73,6 +98,12 @@ end
 
 local function unrestricted(env)
   for name, value in pairs(original) do env[name] = value end
+  setmetatable(env, { __index = tool_class })
+  if env.package and env.package.preload then
+    for name, value in pairs(P.api_modules) do
+      env.package.preload[name] = function() return value end
+    end
+  end
   if env.io then P.standard_streams(env.io) end
   -- Behind the language's own searchers: the spell's folder, which only the broker knows.
   local searchers = env.package and env.package.searchers

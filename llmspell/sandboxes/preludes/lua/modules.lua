@@ -32,6 +32,18 @@ function P.source_of(name)
   end
 end
 
+-- The injected API by the names that require gives it under.
+function P.name_modules(env)
+  local whole, found = {}, {}
+  for name, value in pairs(env) do whole[name] = value end
+  for name, global in pairs(P.requires.modules) do
+    found[name] = env[global]
+    whole[match(name, "[^.]+$")] = env[global]
+  end
+  for _, root in ipairs(P.requires.roots) do found[root] = whole end
+  P.api_modules = found
+end
+
 local function check_name(name)
   if not find(name, "^[%w_.-]+$") or find(name, "..", 1, true) then
     P.fail(2002, "validation", "a module's name has letters, digits, _, - and dots")
@@ -57,6 +69,7 @@ function P.make_require(env)
   return function(name)
     if type(name) ~= "string" or name == "" then P.fail(2002, "validation", "require takes a name") end
     if loaded[name] ~= nil then return loaded[name] end
+    if P.api_modules[name] ~= nil then return P.api_modules[name] end
     if P.provided[name] then
       -- A granted library is on record as one.
       if P.granted[name] then ask(name) end

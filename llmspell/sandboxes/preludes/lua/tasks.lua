@@ -59,7 +59,7 @@ function P.spawn(action, ...)
     local done, value = xpcall(action, P.caught, unpack(arguments, 1, arguments.n))
     if not done and type(value) ~= "table" then value = { value = value } end
     live[task] = nil
-    if not done then P.failures[#P.failures + 1] = task end
+    if not done and not task.observed then P.failures[#P.failures + 1] = task end
     P.settle(task, done, value)
   end)
   live[task] = true
@@ -67,10 +67,43 @@ function P.spawn(action, ...)
   return task
 end
 
+-- Runs a coroutine of the spell's own as a task: what it yields is waited for and given back to it.
+function P.adopt(co)
+  if co_status(co) ~= "suspended" then
+    P.fail(2002, "validation", "the coroutine has ended or runs already")
+  end
+  local task = P.new_future()
+  task.cancel, task.co, task.adopted = cancel_task, co, true
+  live[task] = true
+  make_ready(task)
+  return task
+end
+
+-- An adopted coroutine stopped with a value: it goes on with what the value comes to.
+local function give_back(task, value)
+  local future = P.future_of(value)
+  if not future then
+    task.given = value
+    return make_ready(task)
+  end
+  task.waits_for, future.observed = future, true
+  P.when_done(future, function()
+    if future.ok then
+      task.given = future.value
+      return make_ready(task)
+    end
+    if task.done then return end
+    live[task] = nil
+    P.failures[#P.failures + 1] = task
+    P.settle(task, false, future.value)
+    pcall(co_close, task.co)
+  end)
+end
+
 local function run(task)
-  local before = current
-  current, task.waits_for = task, nil
-  local done, signal = co_resume(task.co)
+  local before, given = current, task.given
+  current, task.waits_for, task.given = task, nil, nil
+  local done, signal = co_resume(task.co, given)
   current = before
   if task.done then return end
   if not done then
@@ -79,6 +112,11 @@ local function run(task)
     return P.settle(task, false, { value = signal })
   end
   if signal == EXIT then P.exited = true return end
+  if task.adopted and signal ~= PARKED then
+    if co_status(task.co) ~= "dead" then return give_back(task, signal) end
+    live[task] = nil
+    return P.settle(task, true, signal)
+  end
   -- A bare coroutine.yield() in a task lets the others run.
   if signal ~= PARKED then make_ready(task) end
 end
@@ -159,10 +197,22 @@ function P.stop_here()
   while true do host.recv(nil) end
 end
 
-function P.cooperate()
+function P.pause(milliseconds)
   local future = P.new_future()
-  P.start_timer(0, function() P.settle(future, true) end)
+  local timer = P.start_timer(milliseconds, function() P.settle(future, true) end)
+  future.cancel = function() P.stop_timer(timer) end
   P.await(future)
+end
+
+-- Calls a function of the spell's and waits for what it gave: a coroutine, a promise or a value.
+function P.finished(action, ...)
+  local value = action(...)
+  local future = P.future_of(value)
+  while future do
+    value = P.await(future)
+    future = P.future_of(value)
+  end
+  return value
 end
 
 -- A failed task that nobody waited for fails the spell.
@@ -180,7 +230,8 @@ function P.run_until_done(main)
     if main.done then
       local failed = unheard_failure()
       if failed then return failed end
-      if next(live) == nil then return main end
+      -- What still waits to be done at the end (events.lua) may start tasks.
+      if next(live) == nil and not P.at_end() then return main end
     end
     P.pump()
   end
