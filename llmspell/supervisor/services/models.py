@@ -232,12 +232,7 @@ class ModelService:
         return found
 
     def _definition(self, name: str) -> dict[str, Any]:
-        try:
-            described = self._host.tools.describe(name)
-        except ModuleNotFoundError:
-            from llmspell.tools import registry
-
-            described = registry.describe(name)
+        described = self._host.tools.describe(name)
         return {key: described[key] for key in ("name", "description", "parameters")}
 
     def _seconds(self, value: Any) -> float | None:
