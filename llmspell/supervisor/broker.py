@@ -172,8 +172,7 @@ class Broker:
         code = TOOL_DENIED if action == "tool" else Denied.default_code
         trace = self._trace()
         self._audit.record("decision", {**fields, "code": code, "trace_id": trace})
-        if len(self.denials) < DENIALS_KEPT:
-            self.denials.append(Denial(method, action, target, verdict.rule, verdict.hint))
+        self.keep_denial(Denial(method, action, target, verdict.rule, verdict.hint))
         return Denied(
             f"denied {action} {target}",
             code=code,
@@ -181,6 +180,11 @@ class Broker:
             hint=verdict.hint,
             trace_id=trace,
         )
+
+    def keep_denial(self, denial: Denial) -> None:
+        """Keeps a denial for the result, also one of a spell that this one ran."""
+        if len(self.denials) < DENIALS_KEPT:
+            self.denials.append(denial)
 
     def conclude(self, method: Method, context: CallContext, value: Any) -> Any:
         """Everything after a good act: the masked value to reply. Raises on a missing verdict."""

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from llmspell.spells.spell import Spell
     from llmspell.supervisor.audit.log import AuditLog
     from llmspell.supervisor.broker import Broker
+    from llmspell.supervisor.lineage import Lineage
     from llmspell.supervisor.script_cache import Script
     from llmspell.supervisor.services import Services
 
@@ -53,6 +54,7 @@ class SessionPlan(NamedTuple):
     script: Script | None = None
     tenant: str | None = None
     services: Services | None = None
+    lineage: Lineage | None = None
 
     def intercepts(self, tool: str) -> bool:
         """Whether a call of this tool has to come by the service that holds the spell's own tools

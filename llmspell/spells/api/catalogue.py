@@ -15,6 +15,7 @@ from llmspell.spells.api import (
     llm_,
     log,
     os_,
+    spells_,
     stdin,
     storage,
     testing,
@@ -42,6 +43,7 @@ API: Final[tuple[Module, ...]] = (
     *testing.MODULES,
     errors_.MODULE,
     config_.MODULE,
+    spells_.MODULE,
 )
 """Every module, in the order of the reference."""
 
@@ -55,7 +57,13 @@ GLOBALS: Final[tuple[tuple[str, str], ...]] = (
     ("ENGINE", "lua, javascript or python (API-020)"),
     ("VERSION", "llmspell's version (API-022)"),
     ("PLATFORM", "linux, macos or windows"),
-    ("SECURITY_LEVEL", "the profile: none, low, medium or high (API-024)"),
+    ("SECURITY_LEVEL", "the level: none, low, medium, high or custom (API-024)"),
+    ("SANDBOX_ENABLED", "whether the worker is confined (API-025)"),
+    ("MAX_CONCURRENT_OPERATIONS", "calls that may be under way at a time (API-026)"),
+    ("CONFIG_PATH", "llmspell's configuration; from medium up a name alone (API-023)"),
+    ("DATA_PATH", "where this spell may keep files"),
+    ("CACHE_PATH", "where this spell may keep files that may go"),
+    ("AVAILABLE_PROVIDERS", "names of the configured providers (API-027)"),
 )
 """Values every spell finds; `run.globals` may add more."""
 

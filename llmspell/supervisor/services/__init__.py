@@ -66,11 +66,30 @@ class Services:
     pins them: renaming them later changes nothing.
     """
 
-    __slots__ = ("_made", "_policy", "_resolve", "_walker", "_web", "session", "storage", "table")
+    __slots__ = (
+        "_elsewhere",
+        "_made",
+        "_policy",
+        "_resolve",
+        "_scratch",
+        "_walker",
+        "_web",
+        "session",
+        "storage",
+        "table",
+    )
 
     def __init__(
-        self, policy: Policy, *, stdin: int | None = None, resolve: Resolve | None = None
+        self,
+        policy: Policy,
+        *,
+        stdin: int | None = None,
+        resolve: Resolve | None = None,
+        above: Services | None = None,
     ) -> None:
+        """`above` are the services of the run that this one belongs to: its quotas hold too."""
+        if above is not None:
+            resolve = above._resolve
         self._policy = policy
         self._resolve = resolve
         self._web: Web | None = None
@@ -81,13 +100,18 @@ class Services:
         if folders.workspace is not None:
             roots.append(folders.workspace)
         self._walker = Walker(roots)
-        scratch = Scratch(policy.limits.scratch)
+        self._scratch = scratch = Scratch(
+            policy.limits.scratch, None if above is None else above._scratch
+        )
+        self._elsewhere = Quota(
+            policy.limits.scratch, above=None if above is None else above._elsewhere
+        )
         reading = FileReading(self._walker, scratch)
         changes = FileChanges(
             self._walker,
             scratch,
             folders.workspace,
-            Quota(policy.limits.scratch),
+            self._elsewhere,
             Quota(policy.limits.scratch, self._measure_workspace(folders.workspace)),
         )
         storage = self.storage = Storage(later=lambda: self.service("storage"))
@@ -160,6 +184,7 @@ class Services:
         made, self._made = list(self._made.values()), {}
         for service in made:
             service.close()
+        self._scratch.release()
         self._walker.close()
 
     async def _request(self, ctx: CallContext, args: dict[str, Any]) -> Any:
