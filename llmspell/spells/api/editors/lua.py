@@ -74,12 +74,6 @@ def _class(described: Class) -> list[str]:
     return lines
 
 
-def local_name(name: str) -> str:
-    """The local that a class is written as; a module's global of this name stays its own."""
-    is_global = any(name in module.names for module in shapes.modules("lua"))
-    return f"{name}_object" if is_global else name
-
-
 def _module(module: Module) -> list[str]:
     first = module.names[0]
     lines = [f"---{module.doc}", f"---@class llmspell.{module.name}"]
