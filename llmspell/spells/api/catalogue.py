@@ -12,7 +12,9 @@ from llmspell.spells.api import (
     json_,
     llm_,
     log,
+    orchestration,
     os_,
+    scheduler,
     spells_,
     stdin,
     storage,
@@ -40,6 +42,8 @@ API: Final[tuple[Module, ...]] = (
     errors_.MODULE,
     config_.MODULE,
     spells_.MODULE,
+    orchestration.MODULE,
+    scheduler.MODULE,
 )
 """Every module, in the order of the reference."""
 

@@ -162,6 +162,7 @@ class NestedRuns:
         try:
             work = LocalWork(prepared, crew, ParentSink(self._host.running))
             result = await work.drive()
+            self._host.plan.take_requests(prepared.plan)
         finally:
             if entry in self._under_way:
                 self._under_way.remove(entry)
@@ -204,6 +205,7 @@ class NestedRuns:
                 tenant=parent.tenant,
                 services=services,
                 lineage=lineage,
+                requests={},
             )
         except BaseException:
             services.close()
