@@ -29,9 +29,7 @@ class Tree:
 
     __slots__ = ("breakers", "rates", "under_way")
 
-    def __init__(
-        self, rates: dict[str, RateLimiter], breakers: dict[str, CircuitBreaker]
-    ) -> None:
+    def __init__(self, rates: dict[str, RateLimiter], breakers: dict[str, CircuitBreaker]) -> None:
         self.under_way = 0
         self.rates = rates
         self.breakers = breakers

@@ -126,9 +126,7 @@ _MANAGER_CLASS: Final = Class(
         _UNREGISTER._replace(
             name="unregister_hook", wire="hooks.manager_unregister", aliases=("unregister",)
         ),
-        _EXECUTE._replace(
-            name="execute_hooks", wire="hooks.manager_execute", aliases=("execute",)
-        ),
+        _EXECUTE._replace(name="execute_hooks", wire="hooks.manager_execute", aliases=("execute",)),
     ),
 )
 

@@ -138,9 +138,7 @@ async def resolve(
     if how == "evidence_based":
         named = work.session.options.get("resolver")
         judge = work.session.participants[0] if named is None else participant(named, work.session)
-        listed = "\n\n".join(
-            f"{n}. {one.text[:SHOWN]}" for n, one in enumerate(proposals, start=1)
-        )
+        listed = "\n\n".join(f"{n}. {one.text[:SHOWN]}" for n, one in enumerate(proposals, start=1))
         reasons = "\n".join(f"- for {b.ranking[0] + 1}: {b.reason}" for b in ballots if b.ranking)
         answer = await work.ask(
             judge,

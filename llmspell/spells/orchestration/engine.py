@@ -62,7 +62,11 @@ class Orchestra:
         )
         session.move("Active")
         self._sessions[session.id] = session
-        told = {"session_id": session.id, "strategy": strategy, "agents": [one.name for one in found]}
+        told = {
+            "session_id": session.id,
+            "strategy": strategy,
+            "agents": [one.name for one in found],
+        }
         self._host.events.emit("collaboration_started", told, _origin(session))
         return session
 
@@ -83,9 +87,7 @@ class Orchestra:
         if session.state in ("Completed", "Failed"):
             session.move("Active")
         if session.state != "Active":
-            raise OperationFailed(
-                f"the collaboration is {session.state}", code=3008, kind="state"
-            )
+            raise OperationFailed(f"the collaboration is {session.state}", code=3008, kind="state")
         session.executions += 1
         given = normalise(definition) if isinstance(definition, dict) else definition
         work = Work(self._host, session, _origin(session))

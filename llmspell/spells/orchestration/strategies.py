@@ -44,8 +44,12 @@ async def parallel(work: Work, steps: Sequence[Step]) -> list[dict[str, Any]]:
     return [results[step.id] for step in steps]
 
 
-_DECIDES: Final = words("decide choose select agree agreement vote consensus approve whether prefer")
-_SPREADS: Final = words("each compare independent independently perspectives brainstorm every review")
+_DECIDES: Final = words(
+    "decide choose select agree agreement vote consensus approve whether prefer"
+)
+_SPREADS: Final = words(
+    "each compare independent independently perspectives brainstorm every review"
+)
 _LEADS: Final = words("supervisor coordinator manager orchestrator leader planner")
 
 

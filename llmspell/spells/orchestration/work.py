@@ -240,9 +240,7 @@ def _answer(agent: Participant, output: Any) -> Answer:
     if output.get("success") is False:
         error = output.get("error")
         told = error.get("message") if isinstance(error, dict) else error
-        raise OperationFailed(
-            f"agent {agent.name} failed: {told}", code=1003, kind="agent_failed"
-        )
+        raise OperationFailed(f"agent {agent.name} failed: {told}", code=1003, kind="agent_failed")
     content = output.get("content", output.get("output"))
     text = content if isinstance(content, str) else shown(content)
     data = output.get("structured")
