@@ -6,6 +6,7 @@ and a test keeps it fresh. Standard library only, no third-party import.
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from typing import Any, Final
@@ -41,6 +42,8 @@ PARTS: Final[dict[str, tuple[str, ...]]] = {
         "log",
         "testing",
         "class_tools",
+        "events",
+        "storage",
         "clock",
         "stdin",
         "files",
@@ -62,6 +65,8 @@ PARTS: Final[dict[str, tuple[str, ...]]] = {
         "objects",
         "async",
         "log",
+        "events",
+        "storage",
         "testing",
         "stdin",
         "imports",
@@ -78,9 +83,15 @@ PARTS: Final[dict[str, tuple[str, ...]]] = {
         "channel",
         "tasks",
         "calls",
+        "stubs",
+        "objects",
         "coordination",
         "output",
         "log",
+        "testing",
+        "class_tools",
+        "events",
+        "storage",
         "stdin",
         "files",
         "modules",
@@ -124,19 +135,48 @@ def table(language: str, api: tuple[Module, ...] = API) -> str:
         "old_tools": dict(OLD_NAMES),
     }
     if language == "lua":
-        values = {"api": modules, **shared}
+        values = {"api": _slim(modules), **shared}
         return "".join(f"P.{name} = {_lua(value)}\n" for name, value in values.items())
+    late = [_late(module) for module in modules]
     if language == "javascript":
-        values = {"api": modules, **shared}
-        return "".join(f"P.{name} = {_javascript(value)};\n" for name, value in values.items())
+        listed = "".join(f"{_javascript(item)[:-1]},text:'{text}'}},\n" for item, text in late)
+        rest = "".join(f"P.{name} = {_javascript(value)};\n" for name, value in shared.items())
+        return f"P.api = [\n{listed}];\n{rest}"
+    listed = "".join(f"    { ({**item, 'text': text})!r},\n" for item, text in late)
     return (
-        f"API_TABLE: list[dict[str, Any]] = {modules!r}\n"
+        f"API_TABLE: list[dict[str, Any]] = [\n{listed}]\n"
         f"REQUIRES: dict[str, Any] = {shared['requires']!r}\n"
         f"CLASS_TOOLS: dict[str, Any] = {shared['class_tools']!r}\n"
         f"OLD_TOOLS: dict[str, str] = {shared['old_tools']!r}\n"
         f"SAFE_MODULES = {SAFE_MODULES!r}\n"
         f"INNER_MODULES = {INNER_MODULES!r}\n"
     )
+
+
+def _late(module: dict[str, Any]) -> tuple[dict[str, Any], str]:
+    """What a prelude needs of a module at its boot, and the rest as JSON for the first use."""
+    rest = {
+        "construct": module["construct"],
+        "functions": [_compact(item) for item in module["functions"]],
+        "classes": [
+            {
+                "name": described["name"],
+                "methods": [_compact(item) for item in described["methods"]],
+            }
+            for described in module["classes"]
+        ],
+    }
+    text = json.dumps(rest, separators=(",", ":"))
+    if "'" in text or "\\" in text:
+        raise TypeError(f"{text!r} has no literal in every language")
+    classes = [described["name"] for described in module["classes"]]
+    return {"name": module["name"], "names": module["names"], "classes": classes}, text
+
+
+def _compact(function: dict[str, Any]) -> dict[str, Any]:
+    """A function without what every language can tell by itself."""
+    derived = ("camel", "camels", "required")
+    return {name: value for name, value in function.items() if value and name not in derived}
 
 
 def prelude(language: str, api: tuple[Module, ...] = API) -> str:
@@ -204,6 +244,20 @@ def _describe_function(function: Function) -> dict[str, Any]:
         "aliases": list(function.aliases),
         "spread": function.spread,
         "sync": function.sync,
+    }
+
+
+def _slim(value: Any) -> Any:
+    """Without what is empty, false or said by another field: it is read at every cold start."""
+    if isinstance(value, list):
+        return [_slim(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    same = {"camel": value.get("name"), "camels": value.get("params")}
+    return {
+        key: _slim(item)
+        for key, item in value.items()
+        if (item and same.get(key) != item) or (key == "wire" and "params" in value)
     }
 
 

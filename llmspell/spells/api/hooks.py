@@ -229,7 +229,7 @@ MANAGER: Final = Module(
             "get_instance",
             "The run's hooks.",
             returns="hook_manager",
-            wire="hooks.manager",
+            wire="hook_manager.get_instance",
             after="handle",
             unjudged=True,
         ),

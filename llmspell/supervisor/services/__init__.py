@@ -39,6 +39,7 @@ LATER: Final[Mapping[str, tuple[str, str]]] = {
     "tools": ("tools", "ToolService"),
     "storage": ("state", "StateService"),
     "hooks": ("hooks", "HookService"),
+    "hook_manager": ("hooks", "HookService"),
     "events": ("events", "EventService"),
     "workflow": ("workflows", "WorkflowService"),
     "spell": ("spells", "SpellService"),
@@ -51,6 +52,10 @@ LATER: Final[Mapping[str, tuple[str, str]]] = {
 
 Each is made with the `Host`, has `table` (wire name → function) and `close()`.
 """
+
+
+TOOL_POINTS: Final = ("before_tool_execution", "after_tool_execution", "tool_error")
+"""Where a hook sees tool calls."""
 
 
 class Services:
@@ -70,6 +75,7 @@ class Services:
         "_walker",
         "_web",
         "session",
+        "storage",
         "table",
     )
 
@@ -108,7 +114,7 @@ class Services:
             self._elsewhere,
             Quota(policy.limits.scratch, self._measure_workspace(folders.workspace)),
         )
-        storage = Storage()
+        storage = self.storage = Storage(later=lambda: self.service("storage"))
         self.table: dict[str, Service] = {
             "fs.read": reading.read,
             "fs.list": reading.list,
@@ -120,12 +126,12 @@ class Services:
             "fs.remove": changes.remove,
             "fs.move": changes.move,
             "http.request": self._request,
-            "storage.get": storage.get,
-            "storage.set": storage.set,
-            "storage.delete": storage.delete,
-            "storage.exists": storage.exists,
-            "storage.list": storage.list,
-            "storage.clear": storage.clear,
+            "storage.get": storage.perform("storage.get", storage.get),
+            "storage.set": storage.perform("storage.set", storage.set),
+            "storage.delete": storage.perform("storage.delete", storage.delete),
+            "storage.exists": storage.perform("storage.exists", storage.exists),
+            "storage.list": storage.perform("storage.list", storage.list),
+            "storage.clear": storage.perform("storage.clear", storage.clear),
             "stdin.read": Stdin(stdin).read,
         }
 
@@ -170,7 +176,7 @@ class Services:
             return False
         tools, hooks = self.made("tools"), self.made("hooks")
         return (tools is not None and tools.intercepts(tool) is True) or (
-            hooks is not None and hooks.any("before_tool_execution", "after_tool_execution") is True
+            hooks is not None and hooks.any(*TOOL_POINTS) is True
         )
 
     def close(self) -> None:

@@ -135,7 +135,7 @@ def test_JS_08_no_module_of_the_engine_or_the_host(kind: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "source", ["if (1) { import x from 'y' }", "export const x = 1", "// c\nexport { a }"]
+    "source", ["if (1) {\nimport x from 'y' }", "export const x = 1", "// c\nexport { a }"]
 )
 def test_what_only_a_module_may_have_says_what_to_do(source: str) -> None:
     ended = js(source)

@@ -8,6 +8,7 @@ const { create, defineProperty, freeze, getPrototypeOf, keys, setPrototypeOf } =
 const hasOwn = uncurry(Object.prototype.hasOwnProperty);
 const tagOf = uncurry(Object.prototype.toString);
 const isArray = Array.isArray;
+const NativeJson = JSON;
 const stringify = JSON.stringify, parse = JSON.parse;
 const { isFinite: isFiniteNumber, isInteger, MAX_SAFE_INTEGER } = Number;
 const { floor, min } = Math;

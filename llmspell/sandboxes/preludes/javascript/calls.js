@@ -92,6 +92,11 @@ P.call = (method, args, finish) => {
   const pending = [];
   const text = P.encode(args, "call", pending);
   if (pending.length > 0) return callLater(method, args, finish, pending);
+  return P.callText(method, text, finish);
+};
+
+// The same for arguments that are JSON already.
+P.callText = (method, text, finish) => {
   P.flush();
   const id = lastCall + 1;
   P.send('{"type":"call","id":' + id + ',"method":' + stringify(method) + ',"args":' + text + "}");
@@ -117,7 +122,9 @@ P.next = (timeout) => {
 // A call whose value is there when it returns. Nothing else of the spell runs meanwhile, so it is
 // only for what the supervisor answers at once.
 P.callNow = (method, args, finish) => {
-  const text = P.encode(args, "call");
+  const pending = [];
+  const text = P.encode(args, "call", pending);
+  if (pending.length > 0) P.fail(2002, "validation", method + ": an object is still being made: await it first");
   P.flush();
   const id = lastCall + 1;
   P.send('{"type":"call","id":' + id + ',"method":' + stringify(method) + ',"args":' + text + "}");

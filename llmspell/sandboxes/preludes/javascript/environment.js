@@ -27,8 +27,7 @@ const actionOf = (module, spec) => {
 const addFunctions = (content, module) => {
   const own = P.modules[module.name] ?? create(null);
   for (let index = 0; index < module.functions.length; index++) {
-    const spec = module.functions[index];
-    spec.label = module.name + "." + spec.camel;
+    const spec = P.specOf(module.functions[index], module.names[0]);
     const action = own[spec.name] ?? actionOf(module, spec), names = P.spellings(spec);
     for (let at = 0; at < names.length; at++) put(content, names[at], action);
     // `new Workflow.Sequential({…})`
@@ -38,48 +37,69 @@ const addFunctions = (content, module) => {
 
 // What calling the module itself does: `new Agent({…})`.
 const contentOf = (module) => {
-  if (module.name === "json") return JSON;
+  if (module.name === "json") return NativeJson;
   if (module.name === "log") return (level, message, fields) => P.log(level, message, fields);
   for (let index = 0; index < module.functions.length; index++) {
     const spec = module.functions[index];
-    if (module.construct !== "" && spec.name === module.construct) {
-      spec.label = module.name + "." + spec.camel;
-      return P.maker(spec, classOf(module, spec), true);
-    }
+    if (spec.name === module.construct) return P.maker(P.specOf(spec, module.names[0]), classOf(module, spec), true);
   }
   return {};
 };
 
-const addModule = (module) => {
+// A module is made of its description when it is first asked for.
+const contents = create(null), building = new NativeSet();
+const build = (late) => {
+  if (contents[late.name] !== undefined) return contents[late.name];
+  const module = parse(late.text);
+  module.name = late.name;
+  module.names = late.names;
+  setAdd(building, late.name);
+  for (let index = 0; index < module.classes.length; index++) P.addClass(module.classes[index]);
   let content = contentOf(module);
   addFunctions(content, module);
   if (module.name === "tools") {
     put(content, "BaseTool", P.BaseTool);
     content = P.withToolProperties(freeze(content));
   }
-  freeze(content);
-  for (let at = 0; at < module.names.length; at++) {
-    setGlobal(module.names[at], content);
-    put(P.api.all, module.names[at], content);
+  return contents[late.name] = freeze(content);
+};
+
+// The class of an object that a module gives may be described by another one.
+const classModules = create(null);
+P.needClass = (name) => {
+  const late = classModules[name];
+  if (late !== undefined && !setHas(building, late.name)) build(late);
+};
+
+const addModule = (late) => {
+  // What the language has of its own is there from the start.
+  if (late.name === "json") build(late);
+  const { classes, names } = late;
+  for (let index = 0; index < classes.length; index++) classModules[classes[index]] = late;
+  for (let index = 0; index < names.length; index++) {
+    const name = names[index];
+    defineProperty(P.api.all, name, { __proto__: null, get: () => build(late), enumerable: true });
+    defineProperty(globalThis, name, {
+      __proto__: null, enumerable: false, configurable: true,
+      get() {
+        setGlobal(name, build(late));
+        return build(late);
+      },
+      set(value) { setGlobal(name, value); },
+    });
   }
 };
 
 const addApi = () => {
   P.api.all = create(null);
-  for (let index = 0; index < P.api.length; index++) {
-    const { classes } = P.api[index];
-    for (let at = 0; at < classes.length; at++) P.addClass(classes[at]);
-  }
   for (let index = 0; index < P.api.length; index++) addModule(P.api[index]);
   for (const level of ["trace", "debug", "info", "warn", "error"]) setGlobal(level, P.modules.log[level]);
-  const more = {
-    LLMSpellError: P.LLMSpellError, RateLimitError: P.RateLimitError, ValidationError: P.ValidationError,
-    json: JSON, util: freeze({ sleep: P.modules.async.sleep }),
-  };
-  for (const name of keys(more)) {
-    setGlobal(name, more[name]);
-    put(P.api.all, name, more[name]);
+  for (const name of ["LLMSpellError", "RateLimitError", "ValidationError"]) {
+    setGlobal(name, P[name]);
+    put(P.api.all, name, P[name]);
   }
+  setGlobal("json", NativeJson);
+  put(P.api.all, "json", NativeJson);
   setGlobal("sleep", P.modules.async.sleep);
   setGlobal("cooperative_yield", P.modules.async.yield);
   setGlobal("require", P.require);

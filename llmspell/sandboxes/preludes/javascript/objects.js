@@ -50,7 +50,6 @@ const later = (pending, name, given) => withMethods(P.tracked((resolve, reject) 
 }));
 
 const methodOf = (className, spec) => {
-  spec.label = className + "." + spec.camel;
   const finish = P.finishOf(spec);
   const isLocal = spec.wire === "";
   const field = slice(spec.name, 4);
@@ -60,6 +59,7 @@ const methodOf = (className, spec) => {
     if (typeof this?.id !== "string") P.fail(2002, "validation", spec.label + " is a method: call it on its object");
     const args = P.collect(spec, given);
     args.id = this.id;
+    if (spec.sync) return P.callNow(spec.wire, args, finish && ((value) => finish(value, args)));
     return promiseObjects(P.call(spec.wire, args, finish && ((value) => finish(value, args))), spec);
   } }[spec.camel];
 };
@@ -80,7 +80,7 @@ const addMethod = (prototype, name, action) => {
 P.addClass = (described) => {
   const prototype = P.prototypeOf(described.name);
   for (let index = 0; index < described.methods.length; index++) {
-    const spec = described.methods[index];
+    const spec = P.specOf(described.methods[index], described.name);
     // What is done here is the prelude's own; only fields are read by a method that says so.
     if (spec.wire === "" && (hasOwn(prototype, spec.name) || !startsWith(spec.name, "get_"))) continue;
     const action = methodOf(described.name, spec), names = spellings(spec);
@@ -90,9 +90,14 @@ P.addClass = (described) => {
 
 const isHandle = (value) => P.isOptions(value) && typeof value.handle === "string" && typeof value.id === "string";
 
+const known = (name) => {
+  P.needClass(name);
+  return prototypes[name];
+};
+
 const asObject = (value) => {
   if (!isHandle(value)) return value;
-  const prototype = prototypes[value.handle];
+  const prototype = known(value.handle);
   return prototype === undefined ? value : setPrototypeOf(value, prototype);
 };
 const asObjects = (value) => {
@@ -141,8 +146,8 @@ const complete = (object, prototype, reply) => {
     });
   }
   // A function may give objects of several classes; a subclass of the spell's stays what it is.
-  const known = prototypes[reply.handle];
-  if (known !== undefined && known !== prototype && getPrototypeOf(object) === prototype) setPrototypeOf(object, known);
+  const own = known(reply.handle);
+  if (own !== undefined && own !== prototype && getPrototypeOf(object) === prototype) setPrototypeOf(object, own);
   P.withSpellings(object);
   weakDelete(creations, object);
   // Nothing that has a `then` could be what a promise gives.
@@ -176,6 +181,7 @@ P.toolOf = (object, promise) => {
 
 // Functions that give an object can be called with `new`, too: that object is there at once.
 P.maker = (spec, className, always) => {
+  P.needClass(className);
   const finish = P.finishOf(spec), prototype = P.prototypeOf(className);
   const make = function (...given) {
     if (new.target === undefined && !always) {
@@ -214,7 +220,7 @@ P.after.tool = (tool) => {
     tool.handle = "tool";
     tool.id = tool.name;
   }
-  return setPrototypeOf(tool, prototypes[tool.handle] ?? Tool);
+  return setPrototypeOf(tool, known(tool.handle) ?? Tool);
 };
 P.after.tools = (tools) => {
   if (isArray(tools)) for (let index = 0; index < tools.length; index++) tools[index] = P.after.tool(tools[index]);

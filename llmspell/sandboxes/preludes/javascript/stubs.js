@@ -9,6 +9,23 @@ P.camel = (name) => {
   return text;
 };
 
+// A described function with what its description leaves out.
+P.specOf = (spec, label) => {
+  const { name } = spec;
+  spec.camel = P.camel(name);
+  spec.label = label + "." + spec.camel;
+  spec.wire ??= "";
+  spec.after ??= "";
+  spec.spread ??= "";
+  spec.positional ??= 0;
+  spec.params ??= [];
+  spec.aliases ??= [];
+  spec.fixed ??= create(null);
+  spec.camels = [];
+  for (let index = 0; index < spec.params.length; index++) push(spec.camels, P.camel(spec.params[index]));
+  return spec;
+};
+
 // What is no parameter goes into the one that takes the rest, where there is such a one.
 const takeNamed = (args, spec, name, value) => {
   if (name === spec.spread && isOptions(value)) return copyFields(args[name] ??= create(null), value);

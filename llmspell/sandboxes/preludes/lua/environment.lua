@@ -27,12 +27,12 @@ end
 -- Functions that the prelude does itself, under their described names and in camelCase too.
 local function add_functions(content, module)
   local own = P.modules[module.name] or {}
-  for _, spec in ipairs(module.functions) do
+  for _, spec in ipairs(module.functions or EMPTY) do
     spec.label = module.name .. "." .. spec.name
     local action = own[spec.name]
     if not action and spec.wire ~= "" then action = P.stub(spec) end
-    content[spec.name], content[spec.camel] = action, action
-    for _, alias in ipairs(spec.aliases) do
+    content[spec.name], content[spec.camel or spec.name] = action, action
+    for _, alias in ipairs(spec.aliases or EMPTY) do
       -- Workflow.Sequential{…} is a class to the eye, so it has `new` as one.
       local named = find(alias, "^%u") and read_only(alias, { new = action }, function(_, ...) return action(...) end) or action
       content[alias], content[P.camel(alias)] = named, named
@@ -45,7 +45,7 @@ local function caller(module, content)
   if module.name == "log" then
     return function(_, level, message, fields) P.log(level, message, fields) end
   end
-  local make = module.construct ~= "" and content[module.construct] or nil
+  local make = module.construct and content[module.construct]
   if not make then return nil end
   content.new = content.new or make
   return function(_, ...) return make(...) end
@@ -56,7 +56,7 @@ local function add_api(env)
     local content = {}
     for name, value in pairs(P.modules[module.name] or {}) do content[name] = value end
     add_functions(content, module)
-    for _, class in ipairs(module.classes) do P.define_class(class) end
+    for _, class in ipairs(module.classes or EMPTY) do P.define_class(class) end
     local call = caller(module, content)
     local missing = module.name == "tools" and P.tool_field or nil
     local proxy = module.name == "os" and content or read_only(module.names[1], content, call, missing)
@@ -71,7 +71,7 @@ local function add_api(env)
 end
 
 -- Made at boot: what a zygote has by then, its children share.
-P.define_class({ name = "tool", methods = {} })
+P.define_class({ name = "tool" })
 local api = {}
 add_api(api)
 

@@ -16,12 +16,12 @@ end
 
 -- input_schema → inputSchema
 function P.camel(name)
-  return (gsub(name, "_(%l)", string.upper))
+  return (gsub(name, "_(%l)", upper))
 end
 
 function P.snake(name)
   name = gsub(gsub(name, "(%u+)(%u%l)", "%1_%2"), "([%l%d])(%u)", "%1_%2")
-  return string.lower(name)
+  return lower(name)
 end
 
 -- object:method(x) and object.method(x) are both in use.
@@ -70,11 +70,11 @@ function P.define_class(described)
   local class = described.name
   local methods, own = methods_of[class] or define(class), P.classes[class] or {}
   for name, action in next, own do methods[name], methods[P.camel(name)] = action, action end
-  for _, spec in ipairs(described.methods) do
+  for _, spec in ipairs(described.methods or EMPTY) do
     spec.label = class .. ":" .. spec.name
     local action = spec.wire ~= "" and P.method_stub(spec) or own[spec.name]
-    methods[spec.name], methods[spec.camel] = action, action
-    for _, alias in ipairs(spec.aliases) do methods[alias], methods[P.camel(alias)] = action, action end
+    methods[spec.name], methods[spec.camel or spec.name] = action, action
+    for _, alias in ipairs(spec.aliases or EMPTY) do methods[alias], methods[P.camel(alias)] = action, action end
   end
 end
 

@@ -8,9 +8,17 @@ class Call(Future):
 
     __slots__ = ("_finish", "_id", "_method")
 
-    def __init__(self, method: str, args: dict[str, Any], finish: Callable[[Any], Any] | None) -> None:
+    def __init__(
+        self,
+        method: str,
+        args: dict[str, Any],
+        finish: Callable[[Any], Any] | None,
+        text: str | None = None,
+    ) -> None:
+        """`text`: the arguments, where they are JSON already."""
         super().__init__()
-        text = encode(args, calls=True)
+        if text is None:
+            text = encode(args, calls=True)
         flush_output()
         number = CALLS.next_id()
         send_text(f'{{"type":"call","id":{number},"method":{encode_basestring(method)},"args":{text}}}')
@@ -46,7 +54,7 @@ class _Calls:
     def __init__(self) -> None:
         self._last = 0
         self.callbacks: dict[int, Callable[..., Any]] = {}
-        self.numbers: dict[int, int] = {}
+        self.numbers: dict[object, int] = {}
         self.invokes: dict[int, Task] = {}
 
     def next_id(self) -> int:
@@ -57,13 +65,20 @@ class _Calls:
 CALLS = _Calls()
 
 
+def identity_of(action: Any) -> object:
+    """A method is a new object each time it is looked up, and still the same function."""
+    function = getattr(action, "__func__", None)
+    return id(action) if function is None else (id(action.__self__), id(function))
+
+
 def callback_number(action: Callable[..., Any]) -> int:
-    number = CALLS.numbers.get(id(action))
+    identity = identity_of(action)
+    number = CALLS.numbers.get(identity)
     if number is None:
         number = len(CALLS.callbacks) + 1
         # Kept for good, so the identity can't pass to another object.
         CALLS.callbacks[number] = action
-        CALLS.numbers[id(action)] = number
+        CALLS.numbers[identity] = number
     return number
 
 
@@ -75,7 +90,7 @@ async def run_callback(number: int, args: list[Any]) -> Any:
     action = CALLS.callbacks.get(number)
     if action is None:
         raise LLMSpellError("the spell has no function of this number", code=4010, kind="invalid_function")
-    value = action(*args)
+    value = action(*[revived(arg) for arg in args])
     return await value if is_awaitable(value) else value
 
 
@@ -110,84 +125,3 @@ def dispatch(message: Any) -> None:
         task._when_done(lambda done: send_returned(number, done))
     elif kind == "cancel" and message["id"] in CALLS.invokes:
         CALLS.invokes[message["id"]].cancel()
-
-
-class Tool(Record):
-    """A tool: name, description, category, schema and `execute(input)`."""
-
-    __slots__ = ()
-
-    def execute(self, input: Mapping[str, Any] | None = None, **named: Any) -> Call:
-        """Runs the tool."""
-        args = {"name": self["name"], "input": {**(input or {}), **named}}
-        return Call("tools.execute", args, None)
-
-    call = execute
-
-    def get_name(self) -> Any:
-        return self.get("name")
-
-    def get_description(self) -> Any:
-        return self.get("description")
-
-    def get_category(self) -> Any:
-        return self.get("category")
-
-    def get_input_schema(self) -> Any:
-        return self.get("schema")
-
-    getName, getDescription = get_name, get_description
-    getCategory, getInputSchema = get_category, get_input_schema
-
-
-class Response(Record):
-    """An HTTP response."""
-
-    __slots__ = ()
-
-    @property
-    def ok(self) -> bool:
-        return 200 <= int(self["status"]) < 300
-
-    def text(self) -> Any:
-        return self["body"]
-
-    def json(self) -> Any:
-        return json_decode(self["body"])
-
-
-def _finish_json(value: Any) -> Any:
-    response = Response(value)
-    if not response.ok:
-        raise LLMSpellError(
-            f"GET {response['url']} answered {response['status']}", code=2003, kind="http_status"
-        )
-    return response.json()
-
-
-FINISH: dict[str, Callable[[Any], Any] | None] = {
-    "": None,
-    "tool": Tool,
-    "tools": lambda value: [Tool(tool) for tool in value],
-    "response": Response,
-    "json": _finish_json,
-}
-
-
-def make_stub(module: str, spec: Mapping[str, Any]) -> Callable[..., Call]:
-    """The function of a described call."""
-    params, positional = spec["params"], spec["positional"]
-    finish, fixed, wire = FINISH[spec["after"]], spec["fixed"], spec["wire"]
-
-    def stub(*given: Any, **named: Any) -> Call:
-        if len(given) > positional:
-            raise invalid(f"{module}.{spec['name']} takes {positional} arguments by position")
-        args = dict(zip(params, given))
-        for name, value in named.items():
-            # `from` is a keyword: fs.move(from_=…, to=…).
-            args[name[:-1] if name.endswith("_") else name] = value
-        args.update(fixed)
-        return Call(wire, args, finish)
-
-    stub.__name__ = stub.__qualname__ = spec["name"]
-    return stub

@@ -25,7 +25,7 @@ def futures_of(works: Iterable[Any]) -> list[Future]:
 
 def cancel_all(futures: Iterable[Future]) -> None:
     for future in futures:
-        if not future.done:
+        if not future._done:
             future.cancel()
 
 
@@ -67,6 +67,10 @@ def milliseconds_of(value: Any, what: str) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not value >= 0:
         raise invalid(f"{what} must be a number of milliseconds, 0 or more")
     return float(value)
+
+
+ASK_EVERY = 10
+"""Milliseconds between two looks of `Async.yield_until`."""
 
 
 class Async:
@@ -167,6 +171,88 @@ class Async:
 
         return Task(again())
 
+    with_timeout = timeout
+
+    @staticmethod
+    def with_retry(operation: Callable[..., Any], retries: Any = 3) -> Future:
+        if isinstance(retries, dict):
+            return Async.retry(operation, retries)
+        if isinstance(retries, bool) or not isinstance(retries, int) or retries < 0:
+            raise invalid("Async.with_retry: retries must be an integer, 0 or more")
+        return Async.retry(operation, attempts=retries + 1)
+
+    @staticmethod
+    def with_resource(resource: Any, operation: Callable[..., Any]) -> Future:
+        async def use() -> Any:
+            held = resource
+            if callable(resource) or is_awaitable(resource):
+                held = await _run(resource)
+            try:
+                return await _run(operation, held)
+            finally:
+                for name in ("close", "release", "dispose"):
+                    action = held.get(name) if type(held) is dict else getattr(held, name, None)
+                    if callable(action):
+                        await _run(action)
+                        break
+
+        return Task(use())
+
+    @staticmethod
+    def run(operation: Any, *given: Any) -> Future:
+        async def steps() -> Any:
+            value = await _run(operation, *given)
+            if not hasattr(type(value), "send"):
+                return value
+            # A generator's yields are pending operations: each is waited for and given back.
+            answer, error = None, None
+            while True:
+                try:
+                    step = value.send(answer) if error is None else value.throw(error)
+                except StopIteration as stop:
+                    return stop.value
+                try:
+                    answer, error = await _run(step) if is_awaitable(step) else step, None
+                except Exception as problem:
+                    error = problem
+
+        return Task(steps())
+
+    @staticmethod
+    def schedule(ms: float, operation: Callable[..., Any], *given: Any) -> Future:
+        pause = milliseconds_of(ms, "Async.schedule: ms")
+
+        async def wait() -> Any:
+            await Timer(pause)
+            return await _run(operation, *given)
+
+        return Task(wait())
+
     @staticmethod
     def spawn(operation: Any, *given: Any) -> Future:
         return Task(_run(operation, *given))
+
+    @staticmethod
+    def yield_now() -> Future:
+        return Timer(0)
+
+    yield_ = yield_now
+
+    @staticmethod
+    def yield_for(ms: float) -> Future:
+        return Timer(milliseconds_of(ms, "Async.yield_for: ms"))
+
+    @staticmethod
+    def yield_until(operation: Callable[..., Any], timeout: float | None = None) -> Future:
+        end = None if timeout is None else now_ms() + milliseconds_of(timeout, "timeout")
+
+        async def wait() -> None:
+            while not await _run(operation):
+                left = ASK_EVERY if end is None else end - now_ms()
+                if left <= 0:
+                    raise LLMSpellError(
+                        f"not true within {timeout} ms", code=4004, kind="timeout", recoverable=True
+                    )
+                await Timer(min(ASK_EVERY, left))
+
+        return Task(wait())

@@ -3,43 +3,96 @@
 # ruff: noqa
 # mypy: ignore-errors
 
+class LateModule:
+    """A module of the description, made of it when it is first asked for."""
+
+    __slots__ = ("_entry", "classes", "constructor", "functions", "name")
+
+    def __init__(self, entry: Mapping[str, Any]) -> None:
+        self._entry = entry
+        self.name: str = entry["names"][0]
+        self.classes: list[str] = entry["classes"]
+        self.functions: dict[str, Any] = {}
+        self.constructor: Callable[..., Any] | None = None
+        _described.update(dict.fromkeys(self.classes, self))
+
+    def build(self) -> LateModule:
+        if self.functions:
+            return self
+        described = decode(self._entry["text"])
+        for item in described["classes"]:
+            add_class(item)
+        own = LOCAL_FUNCTIONS.get(self._entry["name"], {})
+        self.functions.update(own)
+        for item in described["functions"]:
+            spec = Spec(item, self.name)
+            action = own.get(spec.name)
+            if action is None and spec.wire:
+                action = make_stub(spec)
+            self.functions.update(dict.fromkeys(spec.spellings, action))
+            if spec.after == "handle":
+                # Workflow.Sequential(…): the object at once.
+                name = camel(spec.name)
+                self.functions[name[:1].upper() + name[1:]] = make_maker(spec)
+            if spec.name == described["construct"]:
+                self.constructor = make_maker(spec)
+        return self
+
+    def made(self) -> Any:
+        """What a class of the spell's extends when it names this module as its base."""
+        self.build()
+        for name in self.classes:
+            known = _classes.get(name)
+            if known is not None and self.constructor is not None:
+                return type(known.__name__, (known,), {"_constructor": staticmethod(self.constructor)})
+        raise TypeError(f"{self.name} can't be extended")
+
+
 class ApiModule:
     """One module of the API; it can't be changed."""
 
-    __slots__ = ("_call", "_functions", "_name")
+    __slots__ = ("_call", "_late")
 
     _call: Callable[..., Any] | None
-    _functions: Mapping[str, Any]
-    _name: str
+    _late: LateModule
 
-    def __init__(
-        self, name: str, functions: Mapping[str, Any], call: Callable[..., Any] | None = None
-    ) -> None:
-        object.__setattr__(self, "_name", name)
-        object.__setattr__(self, "_functions", functions)
+    def __init__(self, late: LateModule, call: Callable[..., Any] | None = None) -> None:
+        object.__setattr__(self, "_late", late)
         object.__setattr__(self, "_call", call)
 
     def __getattr__(self, name: str) -> Any:
-        try:
-            return self._functions[name]
-        except KeyError:
-            raise AttributeError(f"{self._name} has no function {name!r}") from None
+        late = self._late
+        functions = late.build().functions
+        if name in functions:
+            return functions[name]
+        if late.name == "Tools" and name[:1].isalpha():
+            return tool_field(name)
+        raise AttributeError(f"{late.name} has no function {name!r}")
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
-        raise AttributeError(f"{self._name} can't be changed")
+        raise AttributeError(f"{self._late.name} can't be changed")
 
     __delattr__ = __setattr__  # type: ignore[assignment]
 
     def __call__(self, *given: Any, **named: Any) -> Any:
-        if self._call is None:
-            raise TypeError(f"{self._name} can't be called")
-        return self._call(*given, **named)
+        call = self._call or self._late.build().constructor
+        if call is None:
+            raise TypeError(f"{self._late.name} can't be called")
+        return call(*given, **named)
+
+    def __mro_entries__(self, _bases: tuple[Any, ...]) -> tuple[Any, ...]:
+        return (self._late.made(),)
+
+    def __instancecheck__(self, value: object) -> bool:
+        self._late.build()
+        known = tuple(_classes[name] for name in self._late.classes if name in _classes)
+        return isinstance(value, known)
 
     def __dir__(self) -> list[str]:
-        return sorted(self._functions)
+        return sorted(self._late.build().functions)
 
     def __repr__(self) -> str:
-        return f"<llmspell {self._name}: {', '.join(sorted(self._functions))}>"
+        return f"<llmspell {self._late.name}: {', '.join(dir(self))}>"
 
 
 class _Run:
@@ -52,7 +105,7 @@ class _Run:
 
 
 RUN = _Run()
-FS: dict[str, Callable[..., Any]] = {}
+FS: list[LateModule] = []
 FACADES: dict[str, Any] = {}
 # Filled as far as no run decides: what a zygote makes at its boot, its children share.
 ALLOWED: set[str] = {*SAFE_MODULES, *INNER_MODULES}
@@ -62,7 +115,9 @@ for _name in ("breakpoint", "help", "copyright", "credits", "license"):
 
 LOCAL_FUNCTIONS: dict[str, dict[str, Any]] = {
     "async": {name: getattr(Async, name) for name in dir(Async) if name[0] != "_"},
-    "log": LOG_FUNCTIONS,
+    "log": {**LOG_FUNCTIONS, "set_level": set_level, "level": least_level},
+    "events": EVENT_FUNCTIONS,
+    "storage": STORAGE_FUNCTIONS,
     "json": {
         "encode": json_encode,
         "decode": json_decode,
@@ -75,32 +130,62 @@ LOCAL_FUNCTIONS: dict[str, dict[str, Any]] = {
         "lines": STDIN.lines,
         "read_line": STDIN.read_line,
     },
+    "testing": {"suite": Suite, "run_all": TESTS.run_all},
+    "tools": {"BaseTool": BaseTool},
+    "util": {"sleep": Async.sleep},
 }
 
 
 def api_globals() -> dict[str, Any]:
     """Every module of the API under every of its names."""
     result: dict[str, Any] = {}
-    for module in API_TABLE:
-        own = LOCAL_FUNCTIONS.get(module["name"], {})
-        functions = dict(own)
-        for spec in module["functions"]:
-            action = own.get(spec["name"])
-            if action is None:
-                action = make_stub(module["names"][0], spec)
-            functions[spec["name"]] = functions[spec["camel"]] = action
-        if module["name"] == "fs":
-            FS.update(functions)
-        call = log_record if module["name"] == "log" else None
-        proxy = ApiModule(module["names"][0], functions, call)
-        result.update(dict.fromkeys(module["names"], proxy))
+    for entry in [*API_TABLE, UTIL_TABLE]:
+        late = LateModule(entry)
+        if entry["name"] == "fs":
+            FS.append(late)
+        call = log_record if entry["name"] == "log" else None
+        result.update(dict.fromkeys(entry["names"], ApiModule(late, call)))
     result.update(LOG_FUNCTIONS)
-    result["LLMSpellError"] = LLMSpellError
-    result["util"] = ApiModule("util", {"sleep": Async.sleep})
+    for error in (LLMSpellError, RateLimitError, ValidationError):
+        result[error.__name__] = error
+    result["sleep"] = Async.sleep
+    result["cooperative_yield"] = Async.yield_now
     return result
 
 
+UTIL_TABLE = {
+    "name": "util",
+    "names": ["util"],
+    "classes": [],
+    "text": '{"construct":"","functions":[{"name":"sleep"}],"classes":[]}',
+}
 API_GLOBALS = api_globals()
+
+
+def fs_call(name: str, *given: Any, **named: Any) -> Any:
+    """A call of `fs`, waited for."""
+    return FS[0].build().functions[name](*given, **named).result()
+
+
+def api_module(name: str) -> Any:
+    """`import llmspell`, `from llmspell.agent import Agent`: the injected API (API-115)."""
+    if name in API_MODULES:
+        return API_MODULES[name]
+    module = type(sys)(name)
+    module.__dict__.update(API_GLOBALS)
+    if name != "llmspell":
+        chosen = API_GLOBALS.get(REQUIRES["modules"].get(name, ""))
+        if not isinstance(chosen, ApiModule):
+            return None
+        module.__dict__.update(chosen._late.build().functions)
+        setattr(api_module("llmspell"), name.partition(".")[2], module)
+    else:
+        module.__dict__["__path__"] = []
+    API_MODULES[name] = module
+    return module
+
+
+API_MODULES: dict[str, Any] = {}
 
 
 def system_facade(args: list[str]) -> Any:
@@ -156,6 +241,7 @@ def make_world(run: Any) -> dict[str, Any]:
         SPELL_BUILTINS.update(vars(builtins))
         os.environ.update(run.get("env") or {})
         sys.meta_path.append(cast(Any, OwnFinder))
+        SPELL_BUILTINS["__import__"] = vars(builtins)["__import__"] = api_import
         world["__builtins__"] = builtins
     else:
         ALLOWED.update(RUN.modules)
@@ -169,6 +255,8 @@ def make_world(run: Any) -> dict[str, Any]:
         vars(builtins).update(input=read_input, exit=sys.exit, quit=sys.exit)
     sys.modules["__main__"] = main
     world.update(API_GLOBALS)
+    if "Tool" in run["source"]:
+        world.update(class_tools_in(run["source"]))
     world.update(params=run.get("params") or Record(), args=args, env=dict(run.get("env") or {}))
     world.update(ENGINE="python", SECURITY_LEVEL=RUN.profile)
     world.update(run.get("globals") or {})

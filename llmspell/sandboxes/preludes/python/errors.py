@@ -12,31 +12,64 @@ OUT_OF_MEMORY = {
 }
 
 
+RATE = 6006
+
+
 class LLMSpellError(Exception):
-    """What a brokered call raises: code, kind, message, rule, hint, recoverable, trace_id."""
+    """What a brokered call raises: code, kind, message, rule, hint, recoverable, trace_id.
+
+    `code` is the number of the table of errors, `type` and `error_code` are the words for it. A
+    spell makes one by (message, type, code, context) (ERR-006).
+    """
 
     def __init__(
         self,
         message: str = "the call failed",
+        type: str | None = None,
+        code: int | str = 4002,
+        context: Any = None,
         *,
-        code: int = 4002,
         kind: str = "runtime",
         rule: str | None = None,
         hint: str | None = None,
         recoverable: bool = False,
         trace_id: str | None = None,
         line: int | None = None,
+        retry_after: float | None = None,
         **_later: Any,
     ) -> None:
         super().__init__(message)
         self.message = message
         self.code = code
-        self.kind = kind
+        self.kind = kind if type is None else type
+        self.context = context
         self.rule = rule
         self.hint = hint
         self.recoverable = recoverable
         self.trace_id = trace_id
         self.line = line
+        self.retry_after = retry_after
+
+    @property
+    def type(self) -> str:
+        return "rate_limit" if self.code == RATE else self.kind
+
+    @property
+    def error_code(self) -> str | None:
+        if isinstance(self.code, str):
+            return self.code
+        return {"rate_limit": "E_RATE_LIMIT", "validation": "E_VALIDATION"}.get(self.type)
+
+    @property
+    def recovery_suggestion(self) -> str | None:
+        return self.hint
+
+    def to_dict(self) -> dict[str, Any]:
+        """What a log would keep of it."""
+        fields = ("message", "type", "code", "error_code", "context", "rule", "hint")
+        result = {"name": self.__class__.__name__}
+        result.update({name: getattr(self, name) for name in fields})
+        return result
 
     def __str__(self) -> str:
         parts = [self.message]
@@ -45,6 +78,40 @@ class LLMSpellError(Exception):
         if self.hint is not None:
             parts.append(self.hint)
         return " — ".join(parts)
+
+
+class RateLimitError(LLMSpellError):
+    """A rate was exceeded (6006); `retry_after` in seconds, where it is known."""
+
+    def __init__(
+        self,
+        retry_after: float | None = None,
+        context: Any = None,
+        *,
+        message: str | None = None,
+        **fields: Any,
+    ) -> None:
+        if message is None:
+            message = f"Rate limit exceeded. Retry after {retry_after}s"
+            fields = {"code": RATE, "kind": "rate_limit", "recoverable": True, **fields}
+        super().__init__(message, context=context, retry_after=retry_after, **fields)
+
+
+class ValidationError(LLMSpellError):
+    """What was given is not what is taken; `validation_errors` where a spell said them."""
+
+    def __init__(
+        self, errors: Any = None, context: Any = None, *, message: str | None = None, **fields: Any
+    ) -> None:
+        self.validation_errors = [errors] if isinstance(errors, str) else list(errors or ())
+        if message is None:
+            texts = [
+                str(one.get("message")) if isinstance(one, dict) else str(one)
+                for one in self.validation_errors
+            ]
+            message = f"Validation failed: {', '.join(texts)}"
+            fields = {"code": 2002, "kind": "validation", **fields}
+        super().__init__(message, context=context, **fields)
 
 
 class DeniedImport(LLMSpellError, ImportError):
@@ -60,16 +127,20 @@ class MissingModule(LLMSpellError, ImportError):
 
 
 # The module of the spell's own code: tracebacks then read as people expect.
-for _error in (LLMSpellError, DeniedImport, MissingModule):
+for _error in (LLMSpellError, RateLimitError, ValidationError, DeniedImport, MissingModule):
     _error.__module__ = "llmspell"
 
 
 def invalid(message: str) -> LLMSpellError:
-    return LLMSpellError(message, code=2002, kind="validation")
+    return ValidationError(message=message, code=2002, kind="validation")
 
 
 def error_from(fields: Mapping[str, Any]) -> LLMSpellError:
-    return LLMSpellError(**{str(name): value for name, value in fields.items() if name != "stack"})
+    known = {str(name): value for name, value in fields.items() if name not in ("stack", "type")}
+    known.setdefault("message", "the call failed")
+    if known.get("code") == RATE:
+        return RateLimitError(**known)
+    return (ValidationError if known.get("kind") == "validation" else LLMSpellError)(**known)
 
 
 def printable(text: str) -> str:

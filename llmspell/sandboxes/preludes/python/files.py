@@ -19,11 +19,11 @@ def open_file(
         raise ValueError(f"invalid mode: {mode!r}")
     path = os.fspath(file)
     content = b""
-    exists = kind[0] == "r" or (kind[0] in "ax" and FS["exists"](path).result())
+    exists = kind[0] == "r" or (kind[0] in "ax" and fs_call("exists", path))
     if kind[0] == "x" and exists:
         raise FileExistsError(f"{path} exists")
     if exists:
-        content = FS["read"](path, encoding="binary").result()
+        content = fs_call("read", path, encoding="binary")
     raw = BrokeredBytes(path, content, kind)
     if "b" in mode:
         return raw
@@ -64,7 +64,7 @@ class BrokeredBytes(builtins.__import__("io").BytesIO):  # type: ignore[misc]
     def _save(self) -> None:
         if self._dirty:
             self._dirty = False
-            FS["write"](self.name, self.getvalue()).result()
+            fs_call("write", self.name, self.getvalue())
 
 
     def close(self) -> None:

@@ -6,11 +6,28 @@
 LOG_LEVELS = ("trace", "debug", "info", "warn", "error")
 
 
+_least = [0]
+
+
+def set_level(level: str) -> None:
+    """The spell's own level, apart from what the supervisor shows (API-010)."""
+    levels = (*LOG_LEVELS, "off")
+    if level not in levels:
+        raise invalid("a level is one of trace, debug, info, warn, error, off")
+    _least[0] = levels.index(level)
+
+
+def least_level() -> str:
+    return (*LOG_LEVELS, "off")[_least[0]]
+
+
 def log_record(
     level: str, message: Any, fields: Mapping[str, Any] | None = None, **named: Any
 ) -> None:
     if level not in LOG_LEVELS:
         raise invalid("a log level is one of trace, debug, info, warn, error")
+    if LOG_LEVELS.index(level) < _least[0]:
+        return
     if fields is not None and not isinstance(fields, dict):
         raise invalid("a record's fields are an object")
     record: dict[str, Any] = {"type": "log", "level": level, "message": printable(str(message))}

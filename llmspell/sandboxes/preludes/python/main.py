@@ -56,7 +56,7 @@ def drive(run: Any) -> Any:
     if code.co_flags & COROUTINE:
         main = Task(eval(code, world))
         main._observed = True
-        while not main.done:
+        while not main._done:
             LOOP.pump()
         main._outcome()
     else:
@@ -65,7 +65,7 @@ def drive(run: Any) -> Any:
     LOOP.run_until_done()
     if LOOP.exit is not None:
         raise LOOP.exit
-    unheard = LOOP.unheard()
+    unheard = LOOP.unheard() or failed_tests()
     if unheard is not None:
         raise unheard
     return value

@@ -70,6 +70,32 @@ def foreign_module(name: str) -> Any:
     raise MissingModule(name, f"module {printable(name[:80])} is not part of this engine")
 
 
+def api_import_of(name: str, fromlist: tuple[str, ...] | None) -> Any:
+    """The injected API, or None where it has no such part: nothing is loaded for it."""
+    module = api_module(name)
+    if module is None:
+        return None
+    for item in fromlist or ():
+        api_module(f"{name}.{item}")
+    return module if fromlist else api_module("llmspell")
+
+
+def api_import(
+    name: str,
+    globals: Mapping[str, Any] | None = None,
+    locals: Mapping[str, Any] | None = None,
+    fromlist: tuple[str, ...] = (),
+    level: int = 0,
+) -> Any:
+    """The `__import__` of the profile none: the language's own, and the injected API."""
+    importer = str((globals or {}).get("__name__"))
+    if not level and name.partition(".")[0] == "llmspell" and not importer.startswith("llmspell"):
+        injected = api_import_of(name, fromlist)
+        if injected is not None:
+            return injected
+    return real_import(name, globals, locals, fromlist, level)
+
+
 def guarded_import(
     name: str,
     globals: Mapping[str, Any] | None = None,
@@ -80,6 +106,10 @@ def guarded_import(
     """The spell's `__import__`. A courtesy, not the boundary: that is the kernel's."""
     if level:
         name = absolute_name(name, globals or {}, level)
+    if name.partition(".")[0] == "llmspell":
+        injected = api_import_of(name, fromlist)
+        if injected is not None:
+            return injected
     if name in FACADES:
         return FACADES[name]
     top = name.split(".")[0]
@@ -132,7 +162,7 @@ def own_module(name: str) -> Any:
 def own_source(name: str, path: str) -> tuple[str, str]:
     for candidate in (f"{path}.py", f"{path}/__init__.py"):
         try:
-            return FS["read"](candidate).result(), candidate.removeprefix("spell:")
+            return fs_call("read", candidate), candidate.removeprefix("spell:")
         except LLMSpellError as error:
             if error.kind != "not_found":
                 raise

@@ -20,6 +20,8 @@ class Record(dict[str, Any]):
         except KeyError:
             raise AttributeError(f"there is no {name!r} here") from None
 
+    __setattr__ = dict.__setitem__
+
 
 def object_from(pairs: list[tuple[str, Any]]) -> Any:
     if len(pairs) == 1 and pairs[0][0] == "$bytes":
@@ -92,6 +94,8 @@ class Plainer:
             return {"$bytes": binascii.b2a_base64(value, newline=False).decode("ascii")}
         if isinstance(value, (dict, list, tuple)):
             return self._container(value, depth)
+        if self._calls and isinstance(value, ObjectCall):
+            return self._container(value.result(), depth)
         if isinstance(value, BaseException):
             # What a spell caught and hands on: ErrorHandler.parse_error(error).
             fields = {**describe(value), **vars(value), "name": type(value).__name__}
@@ -100,6 +104,9 @@ class Plainer:
             raise invalid("a call that was not awaited can't be carried: await it first")
         if self._calls and callable(value):
             return {"$callback": callback_number(value)}
+        fields = methods_of(value) if self._calls else None
+        if fields is not None:
+            return self._container(fields, depth)
         raise invalid(f"a {type(value).__name__} has no form in JSON")
 
     def _text(self, value: str) -> str:
@@ -117,7 +124,8 @@ class Plainer:
         self._path.add(id(value))
         result: Any
         if isinstance(value, dict):
-            result = {self._key(key): self.plain(item, depth + 1) for key, item in value.items()}
+            pairs = dict.items(value) if isinstance(value, Handle) else value.items()
+            result = {self._key(key): self.plain(item, depth + 1) for key, item in pairs}
             if len(result) > WIRE_KEYS:
                 raise invalid(f"an object has over {WIRE_KEYS} keys")
             if len(result) == 1 and ("$bytes" in result or "$callback" in result):
