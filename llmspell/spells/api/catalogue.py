@@ -22,6 +22,7 @@ from llmspell.spells.api import (
     storage,
     testing,
     tools,
+    workflows,
 )
 from llmspell.spells.api.lookup import calls_of
 from llmspell.spells.api.model import Function, Module, Param
@@ -45,7 +46,8 @@ API: Final[tuple[Module, ...]] = (
     *testing.MODULES,
     errors_.MODULE,
     config_.MODULE,
-    spells_.MODULE,
+    workflows.MODULE,
+    *spells_.MODULES,
     orchestration.MODULE,
     scheduler.MODULE,
 )
