@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from llmspell.records import TYPE_CHECKING
 from llmspell.spells.api import (
+    agents,
     async_,
     config_,
     errors_,
@@ -37,6 +38,7 @@ API: Final[tuple[Module, ...]] = (
     *hooks.MODULES,
     storage.MODULE,
     events.MODULE,
+    *agents.MODULES,
     stdin.MODULE,
     *async_.MODULES,
     *log.MODULES,
