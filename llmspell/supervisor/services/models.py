@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextvars import ContextVar
 from random import random
+from time import monotonic
 
 from llmspell.channel.jsontext import Callback
 from llmspell.config.providers import ProvidersConfig, load_providers
@@ -19,10 +20,12 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
     from typing import Any, Final
 
+    from llmspell.llm.cassette import Cassette
     from llmspell.llm.port import OnChunk, Provider
     from llmspell.policies.rate import RateLimiter
     from llmspell.spells.ports import Host
     from llmspell.supervisor.broker import CallContext
+    from llmspell.supervisor.providers.remote import Shared
 
 TEXTS_MAX: Final = 2_048
 """Texts of one embedding request."""
@@ -56,6 +59,9 @@ class ModelService:
         self.config = load_providers(folder) if config is None else config
         self._targets = Targets(self.config)
         self._providers: dict[str, Provider] = {}
+        self._limiters: dict[str, RateLimiter] = {}
+        self._cassette: Cassette | None = None
+        self._shared: Shared | None = None
         self._asking = Asking(host, self._targets, self._provider_of, self._limiter_of, random)
         self.table: dict[str, Callable[[CallContext, dict[str, Any]], Any]] = {
             "llm.complete": self._complete,
@@ -103,6 +109,11 @@ class ModelService:
     def close(self) -> None:
         """Lets the providers go; calls under way were cancelled with their tasks."""
         self._providers.clear()
+        shared, self._shared = self._shared, None
+        if shared is not None:
+            from llmspell.supervisor.providers.remote import release
+
+            release(shared)
 
     # -- the script API ------------------------------------------------------------------------
 
@@ -221,32 +232,62 @@ class ModelService:
         return found
 
     def _definition(self, name: str) -> dict[str, Any]:
-        try:
-            described = self._host.tools.describe(name)
-        except ModuleNotFoundError:
-            from llmspell.tools import registry
-
-            described = registry.describe(name)
+        described = self._host.tools.describe(name)
         return {key: described[key] for key in ("name", "description", "parameters")}
 
     def _seconds(self, value: Any) -> float | None:
         return None if value is None else seconds(value, self._host.engine, "llm: timeout")
 
     def _provider_of(self, target: Target) -> Provider:
-        key = target.stand_in or "process"
+        key = target.stand_in or f"process:{target.provider.name}"
+        if target.stand_in == "replay":
+            key = f"replay:{target.provider.name}"
         provider = self._providers.get(key)
         if provider is None:
             provider = self._providers[key] = self._make(target)
         return provider
 
     def _make(self, target: Target) -> Provider:
-        from llmspell.llm.fake import FakeProvider
+        if target.stand_in == "fake":
+            from llmspell.llm.fake import FakeProvider
 
-        fake = self.config.providers.get("fake")
-        return FakeProvider("" if fake is None else fake.script)
+            fake = self.config.providers.get("fake")
+            return FakeProvider("" if fake is None else fake.script)
+        if self.config.replay is not None:
+            from llmspell.llm.cassette import Cassette, Replayed
+
+            if self._cassette is None:
+                self._cassette = Cassette(self.config.replay)
+            return Replayed(self._cassette, target.provider.name)
+        from llmspell.supervisor.providers.remote import RemoteProvider
+
+        remote = RemoteProvider(self._processes(), target.provider.name)
+        if self.config.record is None:
+            return remote
+        from llmspell.llm.cassette import Recorded
+
+        return Recorded(remote, self.config.record, target.provider.name)
+
+    def _processes(self) -> Shared:
+        if self._shared is None:
+            from llmspell.supervisor.providers.remote import acquire
+
+            self._shared = acquire(self.config)
+        return self._shared
 
     def _limiter_of(self, target: Target) -> RateLimiter | None:
-        return None
+        """One for each provider, shared by the runs that share its process: the account is one."""
+        rate = target.provider.requests_per_minute
+        if rate is None or (target.stand_in is not None and target.provider.type != "fake"):
+            return None
+        limiters = self._limiters if target.stand_in is not None else self._processes().limiters
+        limiter = limiters.get(target.provider.name)
+        if limiter is None:
+            from llmspell.policies.rate import RateLimiter
+
+            limiter = RateLimiter.per_minute(rate, max(1, rate), monotonic())
+            limiters[target.provider.name] = limiter
+        return limiter
 
 
 def _in_seconds(request: Mapping[str, Any]) -> dict[str, Any]:
