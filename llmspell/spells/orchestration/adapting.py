@@ -197,7 +197,7 @@ def generate(
     Raises `InvalidInput` where there is nothing to do or nobody to do it.
     """
     listed = requirements.get("steps") or requirements.get("capabilities")
-    listed = [requirements.get("task")] if not listed else listed
+    listed = listed or [requirements.get("task")]
     listed = [listed] if isinstance(listed, str) else listed
     if not isinstance(listed, list) or not all(isinstance(one, str) and one for one in listed):
         raise InvalidInput("requirements need a task, or steps as texts", code=3002)

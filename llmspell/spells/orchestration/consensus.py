@@ -1,4 +1,4 @@
-"""Consensus: proposals, a vote, and what happens when the vote does not agree (ORC-007, ORC-013)."""
+"""Consensus: proposals, a vote, and what follows a vote without agreement (ORC-007, ORC-013)."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Proposal(NamedTuple):
     """One distinct proposal and who made it."""
 
     text: str
-    data: Any
+    value: Any
     authors: tuple[str, ...]
 
 
@@ -68,12 +68,11 @@ async def _decide(work: Work, step: Step) -> dict[str, Any]:
         "consensus_reached" if counted.reached else "conflict_resolved",
         {"step_id": step.id, "share": round(counted.share, 4), "by": how},
     )
-    value = chosen.text if chosen.data is None else chosen.data
     return {
         "step_id": step.id,
         "agent_id": "consensus",
         "success": True,
-        "result_data": value,
+        "result_data": chosen.value,
         "content": chosen.text,
         "output_name": step.output or step.id,
         "execution_time": round(work.host.now() - begun, 4),
@@ -161,7 +160,7 @@ def distinct(people: Sequence[Participant], answers: Sequence[Answer | None]) ->
         key = " ".join(answer.text.lower().split())
         known = found.get(key)
         if known is None:
-            found[key] = Proposal(answer.text, answer.data, (one.name,))
+            found[key] = Proposal(answer.text, answer.value, (one.name,))
         else:
             found[key] = known._replace(authors=(*known.authors, one.name))
     return list(found.values())

@@ -222,7 +222,7 @@ class Orchestra:
             "delegated_by": giver,
             "task": task,
             "content": answer.text,
-            "result": answer.text if answer.data is None else answer.data,
+            "result": answer.value,
         }
 
     async def negotiate(self, session: Collaboration, task: str, options: Any) -> dict[str, Any]:
@@ -236,7 +236,7 @@ class Orchestra:
     async def vote(
         self, session: Collaboration, question: str, choices: Sequence[Any], options: Any
     ) -> dict[str, Any]:
-        """A vote of all participants (ORC-013): `{winner, option, share, reached, counts, votes}`."""
+        """A vote of all participants (ORC-013): `{winner, option, share, reached, counts, …}`."""
         if not all(isinstance(one, str) and one for one in choices):
             raise InvalidInput("what is voted on are texts")
         work = Work(self._host, session, _origin(session))

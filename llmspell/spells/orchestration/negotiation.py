@@ -74,10 +74,16 @@ def read_bid(agent: str, data: Any) -> Bid:
     """The bid in an answer; what is no bid says that the agent can't do it."""
     if not isinstance(data, dict) or data.get("can_do") is not True:
         return Bid(agent, False, 0.0, 0.0, "")
-    confidence, cost, terms = data.get("confidence"), data.get("cost"), data.get("terms")
-    sure = float(confidence) if type(confidence) in (int, float) and 0 <= confidence <= 1 else 0.5
-    price = float(cost) if type(cost) in (int, float) and 0 <= cost < 1e12 else 0.0
+    sure = _number(data.get("confidence"), 1.0, 0.5)
+    price = _number(data.get("cost"), 1e12, 0.0)
+    terms = data.get("terms")
     return Bid(agent, True, sure, price, terms[:1000] if isinstance(terms, str) else "")
+
+
+def _number(value: Any, most: float, otherwise: float) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= most:
+        return otherwise
+    return float(value)
 
 
 def best(bids: Sequence[Bid]) -> Bid | None:

@@ -13,12 +13,9 @@ from llmspell.spells.orchestration.reading import TEXT_MAX, filled
 from llmspell.spells.orchestration.recovery import action_for
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
-    from typing import Any, Final, TypeVar
+    from typing import Any, Final
 
     from llmspell.spells.ports import Host
-
-    T = TypeVar("T")
 
 STEP_SECONDS: Final = 120.0
 CONCURRENCY: Final = 4
@@ -31,11 +28,12 @@ ASKED_MAX: Final = 500
 
 
 class Answer(NamedTuple):
-    """What an agent answered: its text, the object in it if there is one, and all of it."""
+    """What an agent answered: its text; `data` the object somewhere in it, if there is one (for
+    votes, bids and plans); `value` what a step's result is: an object where all of it is one."""
 
     text: str
     data: Any
-    output: Any
+    value: Any
 
 
 class Work:
@@ -187,8 +185,7 @@ class Work:
         self, step: Step, agent: Participant, answer: Answer, begun: float, attempts: int
     ) -> dict[str, Any]:
         """A step's good result (ORC-011)."""
-        value = answer.text if answer.data is None else answer.data
-        return self._step_result(step, agent.name, True, value, begun, attempts, answer.text)
+        return self._step_result(step, agent.name, True, answer.value, begun, attempts, answer.text)
 
     def failed(
         self, step: Step, agent: Participant, error: LlmspellError, begun: float, attempts: int
@@ -243,8 +240,20 @@ def _answer(agent: Participant, output: Any) -> Answer:
         raise OperationFailed(f"agent {agent.name} failed: {told}", code=1003, kind="agent_failed")
     content = output.get("content", output.get("output"))
     text = content if isinstance(content, str) else shown(content)
+    text = text[:ANSWER_MAX]
     data = output.get("structured")
-    return Answer(text[:ANSWER_MAX], object_in(text) if data is None else data, output)
+    if data is not None:
+        return Answer(text, data, data)
+    found = object_in(text)
+    return Answer(text, found, text if found is None or not _is_all(text) else found)
+
+
+def _is_all(text: str) -> bool:
+    """Whether a text is one object and nothing else, a code fence around it at most."""
+    bare = text.strip()
+    if bare.startswith("```") and bare.endswith("```"):
+        bare = bare.strip("`").removeprefix("json").strip()
+    return bare.startswith("{") and bare.endswith("}")
 
 
 def object_in(text: str) -> dict[str, Any] | None:
