@@ -18,7 +18,7 @@ from llmspell.errors import (
 )
 from llmspell.policies.budget import Budget
 from llmspell.policies.limits import KINDS, UNLIMITED, Kind, Limits, Unlimited, parse_limit
-from llmspell.policies.narrowed import stricter_limits
+from llmspell.policies.narrowed import Looser, stricter_limits
 from llmspell.policies.verdict import deny
 from llmspell.records import TYPE_CHECKING
 from llmspell.spells.api.options import normalise, seconds
@@ -93,7 +93,7 @@ class NestedRuns:
     # -- what it may do ------------------------------------------------------------------------
 
     def _policy(self, ctx: CallContext, args: Args) -> Policy:
-        from llmspell.supervisor.tightening import Looser, at_level
+        from llmspell.supervisor.tightening import at_level
 
         policy = self._host.policy
         wanted = args.get("profile")
@@ -127,7 +127,9 @@ class NestedRuns:
             raise LimitExceeded("cpu", "the spells of this run used up its processor time")
         narrower = stricter_limits(narrower, everything._replace(cpu=cpu))
         left = self._wall_left()
-        return narrower if left is None else stricter_limits(narrower, everything._replace(wall=left))
+        return (
+            narrower if left is None else stricter_limits(narrower, everything._replace(wall=left))
+        )
 
     def _wall_left(self) -> float | None:
         moment = self._host.running.wall_deadline
@@ -162,6 +164,7 @@ class NestedRuns:
         try:
             work = LocalWork(prepared, crew, ParentSink(self._host.running))
             result = await work.drive()
+            self._host.plan.take_requests(prepared.plan)
         finally:
             if entry in self._under_way:
                 self._under_way.remove(entry)
@@ -204,6 +207,7 @@ class NestedRuns:
                 tenant=parent.tenant,
                 services=services,
                 lineage=lineage,
+                requests={},
             )
         except BaseException:
             services.close()
