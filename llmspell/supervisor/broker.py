@@ -23,6 +23,9 @@ TOOL_DENIED: Final = 2006
 LOOKING: Final = frozenset({"read", "list", "stat", "exists"})
 """Actions that change nothing: their records are kept like all, but not synced one by one."""
 
+NOT_COUNTED: Final = "events.emit"
+"""Emissions travel many to a call and have a budget of their own: one of it is charged instead."""
+
 DENIALS_KEPT: Final = 100
 """Denials a result lists; the audit holds every one."""
 
@@ -138,10 +141,10 @@ class Broker:
         """Another policy decides from the next call on; it must allow nothing that this denies."""
         self._policy = policy
 
-    def count(self) -> None:
+    def count(self, method_name: str = "") -> None:
         """Charges one call, whatever becomes of it. Raises `LimitExceeded`."""
         self.calls += 1
-        self._budget.reserve("calls", 1)
+        self._budget.reserve("events" if method_name == NOT_COUNTED else "calls", 1)
 
     def admit(
         self, method_name: str, args: Mapping[str, Any], origin: str, needs: frozenset[str] | None
@@ -169,8 +172,7 @@ class Broker:
         code = TOOL_DENIED if action == "tool" else Denied.default_code
         trace = self._trace()
         self._audit.record("decision", {**fields, "code": code, "trace_id": trace})
-        if len(self.denials) < DENIALS_KEPT:
-            self.denials.append(Denial(method, action, target, verdict.rule, verdict.hint))
+        self.keep_denial(Denial(method, action, target, verdict.rule, verdict.hint))
         return Denied(
             f"denied {action} {target}",
             code=code,
@@ -178,6 +180,11 @@ class Broker:
             hint=verdict.hint,
             trace_id=trace,
         )
+
+    def keep_denial(self, denial: Denial) -> None:
+        """Keeps a denial for the result, also one of a spell that this one ran."""
+        if len(self.denials) < DENIALS_KEPT:
+            self.denials.append(denial)
 
     def conclude(self, method: Method, context: CallContext, value: Any) -> Any:
         """Everything after a good act: the masked value to reply. Raises on a missing verdict."""

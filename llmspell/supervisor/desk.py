@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from llmspell.spells.ports import Agents, Events, Hooks, Models, State, Tools, Workflows
     from llmspell.supervisor.broker import CallContext
     from llmspell.supervisor.services import Services
+    from llmspell.supervisor.services.storage import Storage
     from llmspell.supervisor.session import Session
 
 
@@ -134,6 +135,11 @@ class Desk:
         service: State = self._services.service("storage")
         return service
 
+    @property
+    def run_values(self) -> Storage:
+        """The memory behind the scope `run`."""
+        return self._services.storage
+
     # -- acts ----------------------------------------------------------------------------------
 
     def now(self) -> float:
@@ -146,7 +152,7 @@ class Desk:
         depth = self._enter()
         try:
             try:
-                broker.count()
+                broker.count(method)
             except LimitExceeded as error:
                 session.stop(ending.by_error(error))
                 session.wake()

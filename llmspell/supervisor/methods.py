@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from typing import Any, Final
 
     from llmspell.supervisor.services import Services
-    from llmspell.tools.entry import Entry
 
 NEEDS: Final[Mapping[str, str]] = {
     "fs.read": "read",
@@ -30,6 +29,8 @@ NEEDS: Final[Mapping[str, str]] = {
 }
 """What a tool must have declared to call a method; a method not listed is for spells alone."""
 
+EXECUTE: Final = "tools.execute"
+
 UNJUDGED: Final = frozenset(
     {
         "stdin.read",
@@ -39,10 +40,6 @@ UNJUDGED: Final = frozenset(
         "storage.list",
         "storage.clear",
         "storage.exists",
-        "tools.list",
-        "tools.get",
-        "tools.search",
-        "tools.by_category",
     }
 )
 """Methods without any effect outside the run, so without a verdict of their own."""
@@ -83,13 +80,20 @@ class Methods:
             function = function_of(name)
             if function is None:
                 return None
-            perform = _CATALOGUE.get(name) or self._services.find(name)
+            # Most tool calls go to the tool bench: their service is looked for when one does not.
+            perform = self._execute_tool if name == EXECUTE else self._services.find(name)
             if perform is None:
                 raise InternalError(f"{name} is described but has no service")
             judged = not (function.unjudged or name in UNJUDGED)
             method = Method(name, _check_of(function), perform, NEEDS.get(name), judged)
             self._made[name] = method
         return method
+
+    def _execute_tool(self, context: CallContext, args: dict[str, Any]) -> Any:
+        perform = self._services.find(EXECUTE)
+        if perform is None:
+            raise InternalError(f"{EXECUTE} is described but has no service")
+        return perform(context, args)
 
 
 def _check_of(function: Function) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
@@ -99,36 +103,6 @@ def _check_of(function: Function) -> Callable[[Mapping[str, Any]], dict[str, Any
     return check
 
 
-def _list(context: CallContext, args: dict[str, Any]) -> list[dict[str, Any]]:
-    from llmspell.tools import registry
-
-    category = args.get("category")
-    found = registry.list_tools() if category is None else registry.by_category(category)
-    return [_summary(entry) for entry in found]
-
-
-def _by_category(context: CallContext, args: dict[str, Any]) -> list[dict[str, Any]]:
-    from llmspell.tools import registry
-
-    return [_summary(entry) for entry in registry.by_category(args["category"])]
-
-
-def _search(context: CallContext, args: dict[str, Any]) -> list[dict[str, Any]]:
-    from llmspell.tools import registry
-
-    return [_summary(entry) for entry in registry.search(args["query"])]
-
-
-def _get(context: CallContext, args: dict[str, Any]) -> dict[str, Any]:
-    from llmspell.tools import registry
-
-    return registry.describe(args["name"])
-
-
-def _execute(context: CallContext, args: dict[str, Any]) -> Any:
-    raise InternalError("tools.execute is done by the tool bench")
-
-
 def _module_loader(engine: str) -> Callable[[CallContext, dict[str, Any]], dict[str, Any]]:
     def load(context: CallContext, args: dict[str, Any]) -> dict[str, Any]:
         rules = context.policy.modules
@@ -136,22 +110,3 @@ def _module_loader(engine: str) -> Callable[[CallContext, dict[str, Any]], dict[
         return {"own_folder": rules.own_folder}
 
     return load
-
-
-def _summary(entry: Entry) -> dict[str, Any]:
-    return {
-        "name": entry.name,
-        "category": entry.category,
-        "description": entry.description,
-        "security_level": entry.security_level,
-        "required_permissions": sorted(entry.needs),
-    }
-
-
-_CATALOGUE: Final[Mapping[str, Callable[[CallContext, dict[str, Any]], Any]]] = {
-    "tools.list": _list,
-    "tools.get": _get,
-    "tools.search": _search,
-    "tools.by_category": _by_category,
-    "tools.execute": _execute,
-}

@@ -364,7 +364,7 @@ class Session:
         number, name = message.id, message.method
         needs = None if peer.number == MAIN else self._tools.needs(peer)
         try:
-            self.broker.count()
+            self.broker.count(name)
             if len(peer.calls) >= OUTSTANDING_MAX:
                 raise LimitExceeded(
                     "outstanding", f"over {OUTSTANDING_MAX} calls are under way: wait for some"

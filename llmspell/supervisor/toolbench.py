@@ -39,15 +39,16 @@ EXECUTE: Final = Callback(0)
 class Toolbench:
     """Queue and workers. Holds no process: it asks for effects like the rest of the core."""
 
-    __slots__ = ("_breakers", "_idle", "_queue", "_rates", "_session", "_starting")
+    __slots__ = ("_idle", "_queue", "_session", "_starting", "breakers", "rates")
 
     def __init__(self, session: Session) -> None:
         self._session = session
         self._queue: list[ToolJob] = []
         self._idle: list[Peer] = []
         self._starting: list[Peer] = []
-        self._rates: dict[str, RateLimiter] = {}
-        self._breakers: dict[str, CircuitBreaker] = {}
+        lineage = session.plan.lineage
+        self.rates: dict[str, RateLimiter] = {} if lineage is None else lineage.tree.rates
+        self.breakers: dict[str, CircuitBreaker] = {} if lineage is None else lineage.tree.breakers
 
     def needs(self, peer: Peer) -> frozenset[str]:
         """What the tool at work in this worker declared; nothing when none is at work."""
@@ -75,9 +76,9 @@ class Toolbench:
         if per_minute is None:
             return
         now = self._session.now
-        limiter = self._rates.get(tool)
+        limiter = self.rates.get(tool)
         if limiter is None:
-            limiter = self._rates[tool] = RateLimiter.per_minute(per_minute, per_minute, now)
+            limiter = self.rates[tool] = RateLimiter.per_minute(per_minute, per_minute, now)
         if not limiter.take(now):
             raise LimitExceeded(
                 f"tool.{tool}.rate",
@@ -86,7 +87,7 @@ class Toolbench:
             )
 
     def _check_breaker(self, tool: str) -> None:
-        breaker = self._breakers.get(tool)
+        breaker = self.breakers.get(tool)
         if breaker is not None and not breaker.allow(self._session.now):
             raise OperationFailed(
                 f"the tool {tool} broke down {BREAKDOWNS_MAX} times in a row and rests",
@@ -97,10 +98,10 @@ class Toolbench:
             )
 
     def _broke_down(self, job: ToolJob) -> None:
-        breaker = self._breakers.get(job.tool)
+        breaker = self.breakers.get(job.tool)
         if breaker is None:
             breaker = CircuitBreaker(BREAKDOWNS_MAX, job.seconds + 1, REST_SECONDS)
-            self._breakers[job.tool] = breaker
+            self.breakers[job.tool] = breaker
         breaker.failed(self._session.now)
 
     def ready(self, peer: Peer) -> None:
@@ -162,7 +163,7 @@ class Toolbench:
                 return
             peer.job = None
             peer.origin = "tools"
-            breaker = self._breakers.get(job.tool)
+            breaker = self.breakers.get(job.tool)
             if breaker is not None:
                 breaker.succeeded(self._session.now)
             job.answer(value if error is None else from_wire(error))

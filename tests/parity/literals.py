@@ -3,13 +3,28 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, Final
 
+from llmspell.channel.jsontext import Callback
 from llmspell.spells.api.model import camel
+
+
+class AnyFunction:
+    """Stands for a function of the spell's in a sample, and equals whatever it arrives as."""
+
+    SOURCES: Final = {"lua": "function() end", "javascript": "() => {}", "python": "print"}
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Callback)
+
+    def __hash__(self) -> int:
+        return hash(Callback)
 
 
 def literal(language: str, value: Any) -> str:
     """`value` as source text."""
+    if isinstance(value, AnyFunction):
+        return AnyFunction.SOURCES[language]
     if language == "python":
         return repr(value)
     if language == "javascript":
@@ -20,6 +35,8 @@ def literal(language: str, value: Any) -> str:
 
 
 def _lua(value: Any) -> str:
+    if isinstance(value, AnyFunction):
+        return AnyFunction.SOURCES["lua"]
     if value is None:
         return "nil"
     if isinstance(value, bool):
@@ -46,7 +63,9 @@ def call(language: str, module: str, name: str, given: list[Any], named: dict[st
     arguments = [literal(language, value) for value in given]
     if language == "python":
         keywords = {"from": "from_"}
-        arguments += [f"{keywords.get(key, key)}={value!r}" for key, value in named.items()]
+        arguments += [
+            f"{keywords.get(key, key)}={literal(language, value)}" for key, value in named.items()
+        ]
     elif named:
         options = {spelled(language, key): value for key, value in named.items()}
         arguments.append(_options(language, options))

@@ -7,19 +7,17 @@ from typing import Any
 import pytest
 
 from llmspell.spells.api.catalogue import API, GLOBALS
-from llmspell.spells.api.model import Function, Module, Param
+from llmspell.spells.api.editors import shapes
+from llmspell.spells.api.lookup import calls_of
+from llmspell.spells.api.model import Class, Function, Module, Param
 from llmspell.spells.api.schema import compile_params
-from tests.parity.literals import call, returning, spelled
+from tests.parity.literals import AnyFunction, call, returning, spelled
 from tests.parity.workers import KINDS, LANGUAGES, Ended, run
 
 RESPONSE = {"status": 200, "headers": {"a": "b"}, "body": '{"k":[1]}', "url": "u", "redirects": 0}
 TOOL = {"name": "calc", "description": "adds", "category": "math", "schema": {"type": "object"}}
 REPLIES: dict[str, Any] = {
     "http.request": RESPONSE,
-    "tools.get": TOOL,
-    "tools.list": [TOOL],
-    "tools.search": [TOOL],
-    "tools.by_category": [TOOL],
 }
 SAMPLES: dict[str, Any] = {
     "string": "tëxt",
@@ -30,15 +28,40 @@ SAMPLES: dict[str, Any] = {
     "object": {"k": "v"},
     "array": [1, 2],
     "any": [1, {"two": True}],
+    "callback": AnyFunction(),
 }
+
+
+CALLS = calls_of(API)
+OWN_HANDS = ("stdin", "events")
+"""Modules that the preludes do by their own code over other calls; their own tests hold them."""
 
 
 def sample(param: Param) -> Any:
     return param.choices[-1] if param.choices else SAMPLES[param.types[-1]]
 
 
-def described() -> list[tuple[Module, Function]]:
-    return [(m, f) for m in API for f in m.functions if f.wire and m.name != "stdin"]
+def described(language: str) -> list[tuple[Module, Function]]:
+    return [
+        (m, f)
+        for m in shapes.modules(language)
+        for f in m.functions
+        if f.wire and m.name not in OWN_HANDS
+    ]
+
+
+def reply(function: Function) -> Any:
+    """What the broker says: the canned reply, or objects of the class that is described."""
+    if function.wire in REPLIES:
+        return REPLIES[function.wire]
+    if function.after in ("tool", "tools"):
+        return TOOL if function.after == "tool" else [TOOL]
+    if function.after not in ("handle", "handles"):
+        return None
+    known = list(shapes.classes())
+    class_name = shapes.returned(function).of_class or known[0]
+    one = {"handle": class_name, "id": "one", "name": "n"}
+    return [one] if function.after == "handles" else one
 
 
 def expected(function: Function, given: dict[str, Any]) -> dict[str, Any]:
@@ -49,7 +72,7 @@ def one_spell(language: str) -> tuple[str, list[tuple[str, dict[str, Any]]]]:
     """A spell that calls everything by name and by position, and the calls it must make."""
     lines: list[str] = []
     calls: list[tuple[str, dict[str, Any]]] = []
-    for module, function in described():
+    for module, function in described(language):
         named = {param.name: sample(param) for param in function.params}
         for name in module.names:
             positional = [sample(param) for param in function.params[: function.positional]]
@@ -61,7 +84,7 @@ def one_spell(language: str) -> tuple[str, list[tuple[str, dict[str, Any]]]]:
             lines.append(call(language, module.names[0], function.name, [], named))
             calls.append((function.wire, expected(function, named)))
     if language == "lua":
-        lines = [f"local _ = {line}" for line in lines]
+        lines = [f"_ = {line}" for line in lines]
     return "\n".join(lines), calls
 
 
@@ -69,13 +92,71 @@ def one_spell(language: str) -> tuple[str, list[tuple[str, dict[str, Any]]]]:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_call_sends_what_the_description_says(language: str, kind: str) -> None:
     source, calls = one_spell(language)
-    answers = {f.wire: lambda _args, f=f: REPLIES.get(f.wire) for _, f in described()}
+    answers = {f.wire: lambda _args, f=f: reply(f) for _, f in described(language)}
     ended = run(language, source, answers, kind=kind)
     assert ended.error is None
     assert [(one.method, one.args) for one in ended.calls] == calls
     for one in ended.calls:
-        function = next(f for _, f in described() if f.wire == one.method and f.kind == "call")
-        compile_params(function)(one.args)
+        compile_params(CALLS[one.method])(one.args)
+
+
+def with_methods(language: str) -> list[tuple[Class, list[Function]]]:
+    """The classes whose objects the broker gives, and the methods that are calls."""
+    found = []
+    for one in shapes.classes().values():
+        methods = [method for method in shapes.methods(one, language) if method.wire]
+        if methods:
+            found.append((one, methods))
+    return found
+
+
+def giver() -> tuple[Module, Function]:
+    """A function that gives an object."""
+    return next((m, f) for m in API for f in m.functions if f.after == "handle")
+
+
+def spell_of_methods(language: str) -> tuple[str, list[tuple[str, dict[str, Any]]]]:
+    """A spell that calls every method of every class, and the calls it must make."""
+    lines: list[str] = []
+    calls: list[tuple[str, dict[str, Any]]] = []
+    module, function = giver()
+    given = {param.name: sample(param) for param in function.params[: function.positional]}
+    made = call(language, module.names[0], function.name, list(given.values()), {})
+    keyword = {"lua": "local ", "javascript": "const ", "python": ""}[language]
+    for described_class, methods in with_methods(language):
+        name = f"one_{described_class.name}"
+        lines.append(f"{keyword}{name} = {made}")
+        calls.append((function.wire, expected(function, given)))
+        for method in methods:
+            named = {param.name: sample(param) for param in method.params}
+            positional = [sample(param) for param in method.params[: method.positional]]
+            rest = dict(list(named.items())[method.positional :])
+            for spelling in (method.name, *method.aliases):
+                line = call(language, name, spelling, positional, rest)
+                lines.append(f"_ = {line}" if language == "lua" else line)
+                wanted = {"id": described_class.name, **expected(method, named)}
+                calls.append((method.wire, wanted))
+    return "\n".join(lines), calls
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_method_sends_what_the_description_says(language: str, kind: str) -> None:
+    if not any(function.after == "handle" for module in API for function in module.functions):
+        pytest.skip("no function gives an object yet")
+    source, calls = spell_of_methods(language)
+    names = iter([one.name for one, _ in with_methods(language)])
+    answers: dict[str, Any] = {
+        method.wire: lambda _args, method=method: reply(method)
+        for _, methods in with_methods(language)
+        for method in methods
+    }
+    answers[giver()[1].wire] = lambda _args: {"handle": (name := next(names)), "id": name}
+    ended = run(language, source, answers, kind=kind)
+    assert ended.error is None
+    assert [(one.method, one.args) for one in ended.calls] == calls
+    for one in ended.calls:
+        compile_params(CALLS[one.method])(one.args)
 
 
 def names_spell(language: str) -> str:
@@ -104,7 +185,11 @@ def names_spell(language: str) -> str:
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_described_name_is_there(language: str, kind: str) -> None:
-    ended = run(language, names_spell(language), kind=kind)
+    # What the supervisor says of the run; the others are the worker's own.
+    said = {name: "x" for name, _ in GLOBALS} | {"VERSION": "0.1.0", "PLATFORM": "linux"}
+    own = ("params", "args", "env", "ENGINE", "SECURITY_LEVEL")
+    said = {name: value for name, value in said.items() if name not in own}
+    ended = run(language, names_spell(language), kind=kind, globals=said)
     assert (ended.value, ended.error) == ([], None)
 
 

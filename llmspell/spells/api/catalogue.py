@@ -4,19 +4,26 @@ from __future__ import annotations
 
 from llmspell.records import TYPE_CHECKING
 from llmspell.spells.api import (
+    agents,
     async_,
     config_,
     errors_,
+    events,
     fs,
+    hooks,
     http_,
     json_,
     llm_,
     log,
+    orchestration,
     os_,
+    scheduler,
+    spells_,
     stdin,
     storage,
     testing,
     tools,
+    workflows,
 )
 from llmspell.spells.api.lookup import calls_of
 from llmspell.spells.api.model import Function, Module, Param
@@ -27,8 +34,11 @@ if TYPE_CHECKING:
 API: Final[tuple[Module, ...]] = (
     fs.MODULE,
     http_.MODULE,
-    tools.MODULE,
+    *tools.MODULES,
+    *hooks.MODULES,
     storage.MODULE,
+    *agents.MODULES,
+    events.MODULE,
     stdin.MODULE,
     *async_.MODULES,
     *log.MODULES,
@@ -38,6 +48,10 @@ API: Final[tuple[Module, ...]] = (
     *testing.MODULES,
     errors_.MODULE,
     config_.MODULE,
+    workflows.MODULE,
+    *spells_.MODULES,
+    orchestration.MODULE,
+    scheduler.MODULE,
 )
 """Every module, in the order of the reference."""
 
@@ -51,7 +65,13 @@ GLOBALS: Final[tuple[tuple[str, str], ...]] = (
     ("ENGINE", "lua, javascript or python (API-020)"),
     ("VERSION", "llmspell's version (API-022)"),
     ("PLATFORM", "linux, macos or windows"),
-    ("SECURITY_LEVEL", "the profile: none, low, medium or high (API-024)"),
+    ("SECURITY_LEVEL", "the level: none, low, medium, high or custom (API-024)"),
+    ("SANDBOX_ENABLED", "whether the worker is confined (API-025)"),
+    ("MAX_CONCURRENT_OPERATIONS", "calls that may be under way at a time (API-026)"),
+    ("CONFIG_PATH", "llmspell's configuration; from medium up a name alone (API-023)"),
+    ("DATA_PATH", "where this spell may keep files"),
+    ("CACHE_PATH", "where this spell may keep files that may go"),
+    ("AVAILABLE_PROVIDERS", "names of the configured providers (API-027)"),
 )
 """Values every spell finds; `run.globals` may add more."""
 

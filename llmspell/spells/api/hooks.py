@@ -106,6 +106,7 @@ _HOOK_CLASS: Final = Class(
             returns="object",
             aliases=("get_stats",),
             unjudged=True,
+            sync=True,
         ),
     ),
     (
@@ -126,9 +127,7 @@ _MANAGER_CLASS: Final = Class(
         _UNREGISTER._replace(
             name="unregister_hook", wire="hooks.manager_unregister", aliases=("unregister",)
         ),
-        _EXECUTE._replace(
-            name="execute_hooks", wire="hooks.manager_execute", aliases=("execute",)
-        ),
+        _EXECUTE._replace(name="execute_hooks", wire="hooks.manager_execute", aliases=("execute",)),
     ),
 )
 
@@ -149,6 +148,7 @@ HOOKS: Final = Module(
             wire="hooks.list",
             positional=1,
             unjudged=True,
+            sync=True,
         ),
         Function(
             "points",
@@ -156,6 +156,7 @@ HOOKS: Final = Module(
             returns="object",
             wire="hooks.points",
             unjudged=True,
+            sync=True,
         ),
         Function(
             "enable",
@@ -181,6 +182,7 @@ HOOKS: Final = Module(
             returns="object",
             wire="hooks.get_stats",
             unjudged=True,
+            sync=True,
         ),
         _factory("logger", "A hook that logs each point it is at: {level, format}."),
         _factory(
@@ -231,7 +233,7 @@ MANAGER: Final = Module(
             "get_instance",
             "The run's hooks.",
             returns="hook_manager",
-            wire="hooks.manager",
+            wire="hook_manager.get_instance",
             after="handle",
             unjudged=True,
         ),

@@ -20,6 +20,7 @@ FILES: Final[Mapping[str, str]] = {
     "template": "agents",
     "llm": "llm_",
     "hooks": "hooks",
+    "hook_manager": "hooks",
     "events": "events",
     "vault": "vault",
     "workflow": "workflows",

@@ -71,9 +71,11 @@ def compile_params(function: Function) -> Check:
 
 def _check_of_one(function: Function, check: Check) -> Check | None:
     """`check` with a short cut for a single text argument: what most calls are made of."""
-    if len(function.params) != 1:
+    if not function.params or any(
+        other.required or other.default is not None for other in function.params[1:]
+    ):
         return None
-    (param,) = function.params
+    param = function.params[0]
     if param.types != ("string",) or param.choices:
         return None
     name = param.name

@@ -23,7 +23,7 @@ TESTS_MAX: Final = 10_000
 
 _NAME: Final = Param("name", ("string",), "its name", required=True)
 _MESSAGE: Final = Param("message", ("string",), "shown if it does not hold")
-_VALUE: Final = Param("value", ("any",), "what is looked at")
+_VALUE: Final = Param("value", ("any",), "what is looked at", required=True)
 
 
 def _local(name: str, doc: str, params: tuple[Param, ...], returns: str = "nothing") -> Function:
@@ -60,7 +60,7 @@ _ASSERTS: Final = Class(
             "equals",
             "The values are equal; lists and objects by what they hold.",
             _VALUE,
-            Param("expected", ("any",), "what it should be"),
+            Param("expected", ("any",), "what it should be", required=True),
         ),
         _assert(
             "type",
@@ -79,7 +79,7 @@ _ASSERTS: Final = Class(
             "contains",
             "Text holds a part, or a list an item equal to it.",
             _VALUE,
-            Param("part", ("any",), "what it must hold"),
+            Param("part", ("any",), "what it must hold", required=True),
         ),
         _local(
             "assert_error",

@@ -110,7 +110,7 @@ class Metrics:
         count[0] += 1
         count[1] += context.get("success") is False
         took = context.get("duration_ms")
-        if type(took) in (int, float):
+        if isinstance(took, (int, float)):
             count[2] += took
 
     def report(self) -> dict[str, Any]:
@@ -157,7 +157,7 @@ class Transformer:
         self._time = time
 
     async def act(self, point: str, context: Mapping[str, Any]) -> HookOutcome | None:
-        from llmspell.spells.hooks.outcomes import without_functions
+        from llmspell.spells.plain import without_functions
 
         field = field_of(point, context)
         given = self._host.mask(without_functions(context if field is None else context[field]))
@@ -300,9 +300,7 @@ _ALIASES: Final[Mapping[str, str]] = {
 }
 
 
-def make(
-    host: Host, kind: str, config: Mapping[str, Any], identity: str, function: str
-) -> Hook:
+def make(host: Host, kind: str, config: Mapping[str, Any], identity: str, function: str) -> Hook:
     """A built-in hook by its name. Raises `InvalidInput` (5008 for a name there is not)."""
     word = _ALIASES.get(kind, kind)
     maker = _KINDS.get(word)

@@ -11,8 +11,9 @@ from llmspell.errors import InvalidInput, LlmspellError, Missing, OperationFaile
 from llmspell.records import TYPE_CHECKING
 from llmspell.spells.api.options import handle_id
 from llmspell.spells.hooks.definition import Hook, from_config, matches
-from llmspell.spells.hooks.outcomes import read, without_functions
+from llmspell.spells.hooks.outcomes import read
 from llmspell.spells.hooks.registry import PER_POINT_MAX, Registry
+from llmspell.spells.plain import without_functions
 from llmspell.spells.ports import HookOutcome
 
 if TYPE_CHECKING:
@@ -128,9 +129,7 @@ class HookEngine:
         changed = _changed(context, sent, current)
         return HookOutcome(context=changed, modified=changed is not context)
 
-    async def _one(
-        self, hook: Hook, point: str, context: Mapping[str, Any]
-    ) -> HookOutcome | None:
+    async def _one(self, hook: Hook, point: str, context: Mapping[str, Any]) -> HookOutcome | None:
         """One hook's decision; None goes on with nothing changed."""
         if hook.match is not None and not matches(hook.match, context):
             hook.skipped += 1
@@ -230,7 +229,5 @@ def _changed(
     """The caller's own context with what hooks changed; what they only saw stays as it was."""
     if now is sent:
         return given
-    changes = {
-        key: value for key, value in now.items() if key not in sent or sent[key] != value
-    }
+    changes = {key: value for key, value in now.items() if key not in sent or sent[key] != value}
     return {**given, **changes} if changes else given

@@ -16,9 +16,9 @@
 
 from __future__ import annotations
 
-from llmspell.channel.jsontext import Callback
 from llmspell.errors import InvalidInput, OperationFailed
 from llmspell.records import TYPE_CHECKING
+from llmspell.spells.plain import without_functions
 from llmspell.spells.ports import HookOutcome
 
 if TYPE_CHECKING:
@@ -77,26 +77,10 @@ def read(answer: Any, context: Mapping[str, Any]) -> HookOutcome:
     return HookOutcome(str(word), context)
 
 
-def _changed(
-    action: str, context: Mapping[str, Any], changes: Mapping[str, Any]
-) -> HookOutcome:
+def _changed(action: str, context: Mapping[str, Any], changes: Mapping[str, Any]) -> HookOutcome:
     new = {**context, **{key: without_functions(value) for key, value in changes.items()}}
     is_new = any(key not in context or context[key] != value for key, value in new.items())
     return HookOutcome(action, new if is_new else context, modified=is_new)
-
-
-def without_functions(value: Any) -> Any:
-    """Plain data: functions and what is no JSON don't pass from hook to hook."""
-    kind = type(value)
-    if kind is dict:
-        return {
-            key: without_functions(item)
-            for key, item in value.items()
-            if not isinstance(item, Callback)
-        }
-    if kind is list:
-        return [without_functions(item) for item in value if not isinstance(item, Callback)]
-    return None if isinstance(value, Callback) else value
 
 
 def cancelled(outcome: HookOutcome, what: str) -> LlmspellError:

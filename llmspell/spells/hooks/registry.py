@@ -137,7 +137,7 @@ def _ordered(hooks: list[Hook]) -> tuple[Hook, ...]:
 
 def _circle(hooks: list[Hook]) -> list[str]:
     """The names of a circle of dependencies, closed, or nothing."""
-    needs = {hook.name: [name for name in hook.dependencies] for hook in hooks}
+    needs = {hook.name: hook.dependencies for hook in hooks}
     finished: set[str] = set()
 
     def walk(name: str, path: list[str]) -> list[str]:

@@ -39,6 +39,7 @@ LATER: Final[Mapping[str, tuple[str, str]]] = {
     "tools": ("tools", "ToolService"),
     "storage": ("state", "StateService"),
     "hooks": ("hooks", "HookService"),
+    "hook_manager": ("hooks", "HookService"),
     "events": ("events", "EventService"),
     "workflow": ("workflows", "WorkflowService"),
     "spell": ("spells", "SpellService"),
@@ -53,6 +54,10 @@ Each is made with the `Host`, has `table` (wire name → function) and `close()`
 """
 
 
+TOOL_POINTS: Final = ("before_tool_execution", "after_tool_execution", "tool_error")
+"""Where a hook sees tool calls."""
+
+
 class Services:
     """The services of one session and the handles they hold.
 
@@ -61,13 +66,32 @@ class Services:
     pins them: renaming them later changes nothing.
     """
 
-    __slots__ = ("_made", "_policy", "_resolve", "_walker", "_web", "session", "table")
+    __slots__ = (
+        "_elsewhere",
+        "_made",
+        "_policy",
+        "_resolve",
+        "_scratch",
+        "_walker",
+        "_web",
+        "session",
+        "storage",
+        "table",
+    )
 
     def __init__(
-        self, policy: Policy, *, stdin: int | None = None, resolve: Resolve | None = None
+        self,
+        policy: Policy,
+        *,
+        stdin: int | None = None,
+        resolve: Resolve | None = None,
+        above: Services | None = None,
     ) -> None:
+        """`above` are the services of the run that this one belongs to: its quotas hold too."""
+        if above is not None:
+            resolve = above._resolve
         self._policy = policy
-        self._resolve = resolve
+        self._resolve: Resolve | None = resolve
         self._web: Web | None = None
         self._made: dict[tuple[str, str], Any] = {}
         self.session: Session | None = None
@@ -76,16 +100,22 @@ class Services:
         if folders.workspace is not None:
             roots.append(folders.workspace)
         self._walker = Walker(roots)
-        scratch = Scratch(policy.limits.scratch)
+        self._scratch: Scratch = Scratch(
+            policy.limits.scratch, None if above is None else above._scratch
+        )
+        self._elsewhere: Quota = Quota(
+            policy.limits.scratch, above=None if above is None else above._elsewhere
+        )
+        scratch = self._scratch
         reading = FileReading(self._walker, scratch)
         changes = FileChanges(
             self._walker,
             scratch,
             folders.workspace,
-            Quota(policy.limits.scratch),
+            self._elsewhere,
             Quota(policy.limits.scratch, self._measure_workspace(folders.workspace)),
         )
-        storage = Storage()
+        storage = self.storage = Storage(later=lambda: self.service("storage"))
         self.table: dict[str, Service] = {
             "fs.read": reading.read,
             "fs.list": reading.list,
@@ -97,12 +127,12 @@ class Services:
             "fs.remove": changes.remove,
             "fs.move": changes.move,
             "http.request": self._request,
-            "storage.get": storage.get,
-            "storage.set": storage.set,
-            "storage.delete": storage.delete,
-            "storage.exists": storage.exists,
-            "storage.list": storage.list,
-            "storage.clear": storage.clear,
+            "storage.get": storage.perform("storage.get", storage.get),
+            "storage.set": storage.perform("storage.set", storage.set),
+            "storage.delete": storage.perform("storage.delete", storage.delete),
+            "storage.exists": storage.perform("storage.exists", storage.exists),
+            "storage.list": storage.perform("storage.list", storage.list),
+            "storage.clear": storage.perform("storage.clear", storage.clear),
             "stdin.read": Stdin(stdin).read,
         }
 
@@ -147,7 +177,7 @@ class Services:
             return False
         tools, hooks = self.made("tools"), self.made("hooks")
         return (tools is not None and tools.intercepts(tool) is True) or (
-            hooks is not None and hooks.any("before_tool_execution", "after_tool_execution") is True
+            hooks is not None and hooks.any(*TOOL_POINTS) is True
         )
 
     def close(self) -> None:
@@ -155,6 +185,7 @@ class Services:
         made, self._made = list(self._made.values()), {}
         for service in made:
             service.close()
+        self._scratch.release()
         self._walker.close()
 
     async def _request(self, ctx: CallContext, args: dict[str, Any]) -> Any:

@@ -7,18 +7,16 @@ from llmspell.errors import InvalidInput, Missing
 from llmspell.records import TYPE_CHECKING
 from llmspell.spells.hooks.definition import Hook
 from llmspell.spells.hooks.engine import HookEngine
-from llmspell.spells.hooks.outcomes import without_functions
 from llmspell.spells.hooks.points import POINTS, point_of
+from llmspell.spells.plain import without_functions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
     from llmspell.spells.ports import Host
-    from llmspell.supervisor.broker import CallContext
     from llmspell.supervisor.services import Service
-
-    Args = dict[str, Any]
+    from llmspell.supervisor.services.context import Args, CallContext
 
 
 class HookService(HookEngine):
@@ -44,7 +42,10 @@ class HookService(HookEngine):
             "hooks.create_tracer": lambda ctx, args: self._build("tracer", args),
             "hooks.create_validator": self._validator,
             "hooks.create_transformer": self._transformer,
-            "hooks.manager": lambda ctx, args: {"handle": "hook_manager", "id": "hooks"},
+            "hook_manager.get_instance": lambda ctx, args: {
+                "handle": "hook_manager",
+                "id": "hooks",
+            },
             "hooks.manager_register": self._register,
             "hooks.manager_unregister": self._unregister,
             "hooks.manager_execute": self._execute,
@@ -73,7 +74,8 @@ class HookService(HookEngine):
     def _unregister(self, ctx: CallContext, args: Args) -> bool:
         point = point_of(args["point"])
         found = [hook for hook in self._at(point) if _is(hook, args["hook"])]
-        return any([self.registry.unregister(point, hook) for hook in found])
+        gone = [self.registry.unregister(point, hook) for hook in found]
+        return any(gone)
 
     def _at(self, point: str) -> tuple[Hook, ...]:
         return next((hooks for name, hooks in self.registry.points() if name == point), ())

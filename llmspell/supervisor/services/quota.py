@@ -31,9 +31,13 @@ class Measure(Protocol):
 class Quota:
     """A budget in bytes and files that is given back when files go."""
 
-    __slots__ = ("_changes", "_files", "_limit", "_measure", "_size")
+    __slots__ = ("_above", "_changes", "_files", "_limit", "_measure", "_size")
 
-    def __init__(self, limit: Amount, measure: Measure | None = None) -> None:
+    def __init__(
+        self, limit: Amount, measure: Measure | None = None, above: Quota | None = None
+    ) -> None:
+        """`above` is charged as well: the quota of the run that this one belongs to."""
+        self._above = above
         self._limit = limit
         self._measure = measure
         self._size = 0
@@ -42,7 +46,23 @@ class Quota:
 
     def change(self, size: int, files: int) -> None:
         """Charges a change (negative gives back) before it is made. Raises `LimitExceeded`."""
-        if isinstance(self._limit, Unlimited):
+        if self._above is not None:
+            self._above.change(size, files)
+        try:
+            self._change(size, files)
+        except LimitExceeded:
+            if self._above is not None:
+                self._above.change(-size, -files)
+            raise
+
+    def release(self) -> None:
+        """Gives back above what is charged here: all of it went."""
+        if self._above is not None:
+            self._above.change(-self._size, -self._files)
+            self._size = self._files = 0
+
+    def _change(self, size: int, files: int) -> None:
+        if isinstance(self._limit, Unlimited) and self._above is None:
             return
         if self._measure is not None and self._changes % MEASURE_EVERY == 0:
             self._size, self._files = self._measure()

@@ -39,9 +39,17 @@ class Scratch:
 
     __slots__ = ("_nodes", "_quota")
 
-    def __init__(self, limit: Amount) -> None:
+    def __init__(self, limit: Amount, above: Scratch | None = None) -> None:
+        """`above` is the scratch of the run that this one belongs to: it is charged as well."""
         self._nodes: dict[Names, _Node] = {(): _Node(None)}
-        self._quota = Quota(stricter(limit, MEMORY_MAX))
+        self._quota: Quota = Quota(
+            stricter(limit, MEMORY_MAX), above=None if above is None else above._quota
+        )
+
+    def release(self) -> None:
+        """The tree goes: what it held is given back above."""
+        self._nodes = {(): _Node(None)}
+        self._quota.release()
 
     def read(self, access: Access, offset: int, length: int | None) -> bytes:
         """Bytes of a file, at most `READ_MAX`."""

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from llmspell.errors import InvalidInput
 from llmspell.spells.api.catalogue import API, CALLS
-from llmspell.spells.api.model import TYPES, Function, Param, camel
+from llmspell.spells.api.lookup import function_of
+from llmspell.spells.api.model import TYPES, Function, Module, Param, camel
 from llmspell.spells.api.schema import compile_params, to_json_schema
 
 READ = compile_params(CALLS["fs.read"])
@@ -84,17 +85,39 @@ def test_every_type_has_a_check_and_a_schema() -> None:
         assert to_json_schema(function)["properties"]["p"]["description"] == "doc"
 
 
+def described() -> list[tuple[str, tuple[Function, ...]]]:
+    """Every module's functions and every class's methods, by the name of the whole."""
+    modules = [(module.name, module.functions) for module in API]
+    return modules + [(one.name, one.methods) for module in API for one in module.classes]
+
+
 def test_the_description_is_consistent() -> None:
-    for module in API:
-        names = [function.name for function in module.functions]
-        assert len(set(names)) == len(names)
-        for function in module.functions:
-            assert function.doc.endswith(".")
+    for owner, functions in described():
+        names = [name for one in functions for name in (one.name, *one.aliases)]
+        assert len(set(names)) == len(names), owner
+        for function in functions:
+            assert function.doc.endswith("."), function
             assert function.positional <= len(function.params)
-            assert function.kind == "local" or function.wire == f"{module.name}.{function.name}"
+            # A call is found by its wire name alone, from the one file that describes it.
+            assert function.kind == "local" or function_of(function.wire) is not None, function
             assert function.kind == "call" or not function.wire or function.wire in CALLS
-            required = [param.required for param in function.params[: function.positional]]
+            assert not function.spread or function.spread in {one.name for one in function.params}
+            # A callback comes last, also behind what may be left out.
+            by_position = function.params[: function.positional]
+            required = [one.required for one in by_position if one.types != ("callback",)]
             assert required == sorted(required, reverse=True), "optional before required"
+
+
+def test_constructors_and_objects_are_described() -> None:
+    known = {one.name for module in API for one in module.classes} | {"tool"}
+    for module in API:
+        made = [one for one in module.functions if one.name == module.construct]
+        assert len(made) == bool(module.construct)
+        for owner in (module, *module.classes):
+            for function in owner.functions if isinstance(owner, Module) else owner.methods:
+                if function.after in ("handle", "handles"):
+                    words = function.returns.removesuffix("s").split()
+                    assert known & {*words, function.returns}, function
 
 
 def test_every_default_passes_its_own_check() -> None:

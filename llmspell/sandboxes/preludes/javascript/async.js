@@ -67,6 +67,8 @@ P.setInterval = (action, milliseconds, ...given) => {
   return id;
 };
 P.clearTimeout = stopTimer;
+// One that keeps no run from ending.
+P.setQuietTimeout = (action, milliseconds) => startTimer(milliseconds, action, false).id;
 
 const start = async (work) => (typeof work === "function" ? work() : work);
 const listOf = (works) => {

@@ -92,6 +92,11 @@ P.call = (method, args, finish) => {
   const pending = [];
   const text = P.encode(args, "call", pending);
   if (pending.length > 0) return callLater(method, args, finish, pending);
+  return P.callText(method, text, finish);
+};
+
+// The same for arguments that are JSON already.
+P.callText = (method, text, finish) => {
   P.flush();
   const id = lastCall + 1;
   P.send('{"type":"call","id":' + id + ',"method":' + stringify(method) + ',"args":' + text + "}");

@@ -19,6 +19,10 @@ function P.future_of(value)
   return tasks[value]
 end
 
+function P.handle_future(handle)
+  return tasks[handle]
+end
+
 local function future_of_handle(handle)
   return tasks[handle] or P.fail(2002, "validation", "a task is needed: call it as task:method()")
 end

@@ -8,10 +8,14 @@ local co_running, co_isyieldable, co_status = coroutine.running, coroutine.isyie
 local co_close = coroutine.close
 local byte, char, find, format, gmatch = string.byte, string.char, string.find, string.format, string.gmatch
 local gsub, match, rep, sub = string.gsub, string.match, string.rep, string.sub
+local lower, upper = string.lower, string.upper
 local concat, insert, pack, remove = table.concat, table.insert, table.pack, table.remove
 local sort, unpack = table.sort, table.unpack
 local floor, math_type, tointeger, huge = math.floor, math.type, math.tointeger, math.huge
 local utf8_len = utf8.len
+
+-- What a field of the API's table that is not there stands for.
+local EMPTY = {}
 
 local host = __host
 local original = {}

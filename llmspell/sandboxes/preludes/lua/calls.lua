@@ -21,7 +21,11 @@ end
 
 -- Sends a call; gives the future of its reply.
 function P.call(method, args)
-  local text = P.encode(P.mark_object(args), "call")
+  return P.call_text(method, P.encode(P.mark_object(args), "call"))
+end
+
+-- The same for arguments that are JSON already.
+function P.call_text(method, text)
   P.flush()
   last_call = last_call + 1
   local future = P.new_future()
@@ -85,7 +89,8 @@ local function spelled(spec, key)
   local names = spec.spellings
   if not names then
     names = {}
-    for index, name in ipairs(spec.params) do names[spec.camels[index]], names[name] = name, name end
+    local camels = spec.camels or spec.params
+    for index, name in ipairs(spec.params or EMPTY) do names[camels[index]], names[name] = name, name end
     spec.spellings = names
   end
   return names[key]
@@ -93,7 +98,7 @@ end
 
 -- Named arguments; those that are no parameters go into the parameter that takes them.
 local function add_named(spec, args, named)
-  local spread = spec.spread ~= "" and spec.spread or nil
+  local spread = spec.spread
   local rest
   for key, value in next, named do
     local name = spelled(spec, key)
@@ -117,7 +122,7 @@ end
 -- Arguments by position, then one table of named ones; or everything named.
 local function collect(spec, ...)
   local count, args = select("#", ...), {}
-  local params, positional = spec.params, spec.positional
+  local params, positional = spec.params, spec.positional or 0
   local first = ...
   if count == 1 and type(first) == "table" and not spec.object_first and not P.is_object(first) then
     add_named(spec, args, first)
@@ -130,16 +135,19 @@ local function collect(spec, ...)
     end
     if options then add_named(spec, args, options) end
   end
-  for key, value in next, spec.fixed do args[key] = value end
+  for key, value in next, spec.fixed or EMPTY do args[key] = value end
   return args
 end
 
-P.after = {
-  [""] = function(value) return value end,
-}
+-- What is done with a reply, by the description's `after`.
+P.after = {}
+
+local function as_it_is(value)
+  return value
+end
 
 function P.stub(spec)
-  local finish = P.after[spec.after]
+  local finish = P.after[spec.after] or as_it_is
   return function(...)
     local args = collect(spec, ...)
     return finish(P.await(P.call(spec.wire, args)), args)
@@ -148,7 +156,7 @@ end
 
 -- The same for a method: the call gets the object's id.
 function P.method_stub(spec)
-  local finish = P.after[spec.after]
+  local finish = P.after[spec.after] or as_it_is
   return function(self, ...)
     local args = collect(spec, ...)
     args.id = rawget(self, "id")

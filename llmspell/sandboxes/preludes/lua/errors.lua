@@ -119,12 +119,6 @@ function P.describe(caught)
   return wire
 end
 
-local upper = string.upper
--- input_schema → InputSchema
-function P.pascal(name)
-  return (gsub(gsub(name, "^%l", upper), "_(%l)", upper))
-end
-
 -- A message handler that leaves the value as it is, with the stack where the value can hold one.
 function P.keep_stack(value)
   if P.is_error(value) and not rawget(value, "stack") then value.stack = P.caught(value).stack end

@@ -1,9 +1,10 @@
 -- One run: wait for it, build its world, drive it, report its end.
-local EMPTY, MESSAGE_MAX = {}, 16777000
+local MESSAGE_MAX = 16777000
 
 function P.send_end()
   if P.reported then return end
   local ending, text = P.ending or EMPTY, nil
+  if not ending.failure then ending = { value = ending.value, failure = P.failed_tests() } end
   if not ending.failure then
     local done, encoded = pcall(P.encode, ending.value, "value")
     if done and #encoded > MESSAGE_MAX then
@@ -50,9 +51,7 @@ local function drive()
   end
   local main = P.run_until_done(P.spawn(chunk, unpack(run.args or EMPTY)))
   if P.ending or not main then return end
-  local failure = P.failed_tests()
-  if not main.ok then failure = main.value end
-  P.ending = failure and { failure = failure } or { value = main.value }
+  P.ending = main.ok and { value = main.value } or { failure = main.value }
 end
 
 local function main()

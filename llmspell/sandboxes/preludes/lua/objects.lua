@@ -5,6 +5,8 @@ local methods_of, metatables = {}, {}
 P.classes = {}
 -- What calling an object does, by class.
 P.class_calls = {}
+-- What makes the module that describes a class, by class.
+P.class_homes = {}
 
 local known = setmetatable({}, { __mode = "k" })
 -- agent.chat is agent.chat: an object's bound methods are made once.
@@ -16,12 +18,12 @@ end
 
 -- input_schema → inputSchema
 function P.camel(name)
-  return (gsub(name, "_(%l)", string.upper))
+  return (gsub(name, "_(%l)", upper))
 end
 
 function P.snake(name)
   name = gsub(gsub(name, "(%u+)(%u%l)", "%1_%2"), "([%l%d])(%u)", "%1_%2")
-  return string.lower(name)
+  return lower(name)
 end
 
 -- object:method(x) and object.method(x) are both in use.
@@ -70,20 +72,23 @@ function P.define_class(described)
   local class = described.name
   local methods, own = methods_of[class] or define(class), P.classes[class] or {}
   for name, action in next, own do methods[name], methods[P.camel(name)] = action, action end
-  for _, spec in ipairs(described.methods) do
+  for _, spec in ipairs(described.methods or EMPTY) do
     spec.label = class .. ":" .. spec.name
     local action = spec.wire ~= "" and P.method_stub(spec) or own[spec.name]
     methods[spec.name], methods[spec.camel] = action, action
-    for _, alias in ipairs(spec.aliases) do methods[alias], methods[P.camel(alias)] = action, action end
+    for _, alias in ipairs(spec.aliases or EMPTY) do methods[alias], methods[P.camel(alias)] = action, action end
   end
 end
 
 -- Makes an object of plain fields, where its class is known.
 function P.object(value)
   local class = rawget(value, "handle")
-  if type(class) ~= "string" or rawget(value, "id") == nil then return value end
+  if type(class) ~= "string" or rawget(value, "id") == nil or known[value] then return value end
+  if not metatables[class] then
+    if not P.class_homes[class] then return value end
+    P.class_homes[class]()
+  end
   local meta = metatables[class]
-  if not meta or known[value] then return value end
   known[value] = class
   return setmetatable(value, meta)
 end

@@ -53,6 +53,11 @@ end
 for _, name in ipairs({ "all", "all_settled", "race" }) do
   local wait = P.modules.async[name]
   Promise[name] = function(list)
+    -- Heard from now on, not from when the task first runs.
+    for _, item in ipairs(type(list) == "table" and list or EMPTY) do
+      local future = P.handle_future(item)
+      if future then future.observed = true end
+    end
     return P.task_handle(P.spawn(wait, list))
   end
 end

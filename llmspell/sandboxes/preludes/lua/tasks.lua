@@ -59,7 +59,7 @@ function P.spawn(action, ...)
     local done, value = xpcall(action, P.caught, unpack(arguments, 1, arguments.n))
     if not done and type(value) ~= "table" then value = { value = value } end
     live[task] = nil
-    if not done then P.failures[#P.failures + 1] = task end
+    if not done and not task.observed then P.failures[#P.failures + 1] = task end
     P.settle(task, done, value)
   end)
   live[task] = true
@@ -230,7 +230,8 @@ function P.run_until_done(main)
     if main.done then
       local failed = unheard_failure()
       if failed then return failed end
-      if next(live) == nil then return main end
+      -- What still waits to be done at the end (events.lua) may start tasks.
+      if next(live) == nil and not P.at_end() then return main end
     end
     P.pump()
   end

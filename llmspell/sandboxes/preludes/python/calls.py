@@ -8,9 +8,17 @@ class Call(Future):
 
     __slots__ = ("_finish", "_id", "_method")
 
-    def __init__(self, method: str, args: dict[str, Any], finish: Callable[[Any], Any] | None) -> None:
+    def __init__(
+        self,
+        method: str,
+        args: dict[str, Any],
+        finish: Callable[[Any], Any] | None,
+        text: str | None = None,
+    ) -> None:
+        """`text`: the arguments, where they are JSON already."""
         super().__init__()
-        text = encode(args, calls=True)
+        if text is None:
+            text = encode(args, calls=True)
         flush_output()
         number = CALLS.next_id()
         send_text(f'{{"type":"call","id":{number},"method":{encode_basestring(method)},"args":{text}}}')

@@ -10,7 +10,8 @@ class LateModule:
 
     def __init__(self, entry: Mapping[str, Any]) -> None:
         self._entry = entry
-        self.name: str = entry["names"][0]
+        # A module without a global describes classes only.
+        self.name: str = (entry["names"] or [entry["name"]])[0]
         self.classes: list[str] = entry["classes"]
         self.functions: dict[str, Any] = {}
         self.constructor: Callable[..., Any] | None = None
@@ -116,6 +117,8 @@ for _name in ("breakpoint", "help", "copyright", "credits", "license"):
 LOCAL_FUNCTIONS: dict[str, dict[str, Any]] = {
     "async": {name: getattr(Async, name) for name in dir(Async) if name[0] != "_"},
     "log": {**LOG_FUNCTIONS, "set_level": set_level, "level": least_level},
+    "events": EVENT_FUNCTIONS,
+    "storage": STORAGE_FUNCTIONS,
     "json": {
         "encode": json_encode,
         "decode": json_decode,

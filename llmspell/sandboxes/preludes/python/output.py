@@ -104,8 +104,14 @@ STDOUT = Writer("stdout")
 STDERR = Writer("stderr")
 
 
+BEFORE_MESSAGES: list[Callable[[], None]] = []
+"""What else leaves before the next message."""
+
+
 def flush_output() -> None:
-    """Everything printed so far leaves before the next message."""
+    """Everything printed and emitted so far leaves before the next message."""
+    for action in BEFORE_MESSAGES:
+        action()
     STDOUT._emit()
     STDERR._emit()
     _gathering.flush()

@@ -131,6 +131,7 @@ class Loop:
         self.live: set[Task] = set()
         self.failures: list[Future] = []
         self.exit: SystemExit | None = None
+        self.at_end: list[Callable[[], bool]] = []
         self.outstanding: dict[int, Call] = {}
         self._timers: list[tuple[float, int, Callable[[], None]]] = []
         self._count = 0
@@ -169,8 +170,12 @@ class Loop:
 
     def run_until_done(self) -> None:
         """Until no task lives and no call is outstanding."""
-        while (self.live or self.outstanding) and self.exit is None:
+        while self.exit is None and (self.live or self.outstanding or self._at_end()):
             self.pump()
+
+    def _at_end(self) -> bool:
+        """Whether something still waited to be done, which has begun now."""
+        return any([action() for action in self.at_end])
 
     def unheard(self) -> BaseException | None:
         """The error of a call or task that nobody ever waited for."""

@@ -1,0 +1,294 @@
+"""Kept values beyond the light calls of `storage.py`: other scopes, batches, transactions.
+
+The scope `run` is the run's own memory. The others lie in a database an owner (`spells/state`),
+opened at first use and worked on by a thread; each use of them is judged (`--allow-state`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from llmspell.errors import InternalError, LimitExceeded
+from llmspell.spells.state import values
+from llmspell.spells.state.values import Operation, Store, check_key, check_ttl, decode, encode
+from llmspell.supervisor.services.run_store import RunStore
+from llmspell.supervisor.services.storage import Storage
+
+if TYPE_CHECKING:
+    from llmspell.spells.ports import Host
+    from llmspell.spells.state.keeping import Keeping
+    from llmspell.supervisor.services.context import Args, CallContext
+
+Value = TypeVar("Value")
+
+
+class Kept:
+    """One open store: its calls one after another, on a thread where it waits for a disk."""
+
+    def __init__(self, store: Store, *, waits: bool) -> None:
+        self._store = store
+        self._waits = waits
+        self._turn = asyncio.Lock()
+        self._busy = threading.Lock()
+
+    async def use(self, act: Callable[[Store], Value]) -> Value:
+        """What `act` gives for the store. A call that is given up still ends before the next."""
+        if not self._waits:
+            return act(self._store)
+
+        def guarded() -> Value:
+            with self._busy:
+                return act(self._store)
+
+        async with self._turn:
+            return await asyncio.shield(asyncio.get_running_loop().run_in_executor(None, guarded))
+
+    def close(self) -> None:
+        """Waits for the call under way, if any, then lets the store go."""
+        with self._busy:
+            self._store.close()
+
+
+class StateService:
+    """`storage.*` for every scope, and `ports.State` for the other services."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        memory = getattr(host, "run_values", None)
+        self._stores: dict[str, Kept] = {
+            "run": Kept(RunStore(memory if isinstance(memory, Storage) else Storage()), waits=False)
+        }
+        self._opening = asyncio.Lock()
+        self._keeping: Keeping | None = None
+        self._closed = False
+        self.table: dict[str, Callable[[CallContext, Args], Any]] = {
+            "storage.get": self._get,
+            "storage.set": self._set,
+            "storage.delete": self._delete,
+            "storage.exists": self._exists,
+            "storage.list": self._list,
+            "storage.clear": self._clear,
+            "storage.get_batch": self._get_batch,
+            "storage.set_batch": self._set_batch,
+            "storage.delete_batch": self._delete_batch,
+            "storage.scan": self._scan,
+            "storage.transaction": self._transaction,
+            "storage.compact": self._compact,
+            "storage.stats": self._stats,
+            "storage.backup": self._backup,
+        }
+
+    def close(self) -> None:
+        """Lets every store go."""
+        self._closed = True
+        stores, self._stores = list(self._stores.values()), {}
+        for store in stores:
+            store.close()
+
+    # -- for the other services (ports.State) --------------------------------------------------
+
+    async def get(self, scope: str, key: str) -> Any:
+        """A value, or None."""
+        return await self._host.call("storage.get", {"scope": scope, "key": key}, origin="state")
+
+    async def set(self, scope: str, key: str, value: Any) -> None:
+        """Keeps a value. Raises `LimitExceeded`, `Denied` for a scope that was not granted."""
+        args = {"scope": scope, "key": key, "value": value}
+        await self._host.call("storage.set", args, origin="state")
+
+    async def delete(self, scope: str, key: str) -> bool:
+        """Forgets a value; whether there was one."""
+        args = {"scope": scope, "key": key}
+        return bool(await self._host.call("storage.delete", args, origin="state"))
+
+    async def list(self, scope: str, prefix: str) -> Sequence[str]:
+        """Keys that begin so, sorted."""
+        args = {"scope": scope, "prefix": prefix}
+        found: Sequence[str] = await self._host.call("storage.list", args, origin="state")
+        return found
+
+    async def store(self, scope: str) -> Kept:
+        """The store of a scope, opened at first use. The caller has judged the scope.
+
+        `events` is the scope of persisted events: no spell can name it.
+        """
+        kept = self._stores.get(scope)
+        if kept is not None:
+            return kept
+        async with self._opening:
+            kept = self._stores.get(scope)
+            if kept is None:
+                kept = self._stores[scope] = await self._open(scope)
+            return kept
+
+    # -- the calls -----------------------------------------------------------------------------
+
+    async def _get(self, ctx: CallContext, args: Args) -> Any:
+        key = check_key(args["key"])
+        kept = await self._judged(ctx, args, key, reads=True)
+        text = await kept.use(lambda store: store.get(key))
+        self._charge(ctx, args, 0 if text is None else len(text))
+        return decode(text)
+
+    async def _set(self, ctx: CallContext, args: Args) -> None:
+        key, ttl = check_key(args["key"]), check_ttl(args.get("ttl"))
+        kept = await self._judged(ctx, args, key)
+        text = encode(args["value"])
+        self._charge(ctx, args, len(text))
+        await kept.use(lambda store: store.set(key, text, ttl))
+
+    async def _delete(self, ctx: CallContext, args: Args) -> bool:
+        key = check_key(args["key"])
+        kept = await self._judged(ctx, args, key)
+        return await kept.use(lambda store: store.delete(key))
+
+    async def _exists(self, ctx: CallContext, args: Args) -> bool:
+        key = check_key(args["key"])
+        kept = await self._judged(ctx, args, key, reads=True)
+        return await kept.use(lambda store: store.get(key)) is not None
+
+    async def _list(self, ctx: CallContext, args: Args) -> Sequence[str]:
+        prefix = args.get("prefix") or ""
+        kept = await self._judged(ctx, args, prefix + "*", reads=True)
+        return await kept.use(lambda store: store.keys(prefix))
+
+    async def _clear(self, ctx: CallContext, args: Args) -> None:
+        kept = await self._judged(ctx, args, "*")
+        await kept.use(lambda store: store.clear())
+
+    async def _get_batch(self, ctx: CallContext, args: Args) -> dict[str, Any]:
+        keys = _keys(args["keys"])
+        kept = await self._judged(ctx, args, f"{len(keys)} keys", reads=True)
+        operations = [Operation("get", key) for key in keys]
+        texts = await kept.use(lambda store: store.apply(operations))
+        self._charge(ctx, args, sum(len(text) for text in texts if text is not None))
+        found = zip(keys, texts, strict=True)
+        return {key: decode(text) for key, text in found if text is not None}
+
+    async def _set_batch(self, ctx: CallContext, args: Args) -> None:
+        data, ttl = args["data"], check_ttl(args.get("ttl"))
+        _bounded(len(data))
+        operations = [
+            Operation("set", check_key(key), encode(value), ttl) for key, value in data.items()
+        ]
+        kept = await self._judged(ctx, args, f"{len(data)} keys")
+        self._charge(ctx, args, _weight(operations))
+        await kept.use(lambda store: store.apply(operations))
+
+    async def _delete_batch(self, ctx: CallContext, args: Args) -> int:
+        keys = _keys(args["keys"])
+        kept = await self._judged(ctx, args, f"{len(keys)} keys")
+
+        def act(store: Store) -> int:
+            before: int = store.stats()["keys"]
+            store.apply([Operation("delete", key) for key in keys])
+            return before - int(store.stats()["keys"])
+
+        return await kept.use(act)
+
+    async def _scan(self, ctx: CallContext, args: Args) -> dict[str, Any]:
+        prefix, after = args.get("prefix") or "", args.get("after")
+        limit = args.get("limit") or values.PAGE_MAX
+        kept = await self._judged(ctx, args, prefix + "*", reads=True)
+
+        def act(store: Store) -> tuple[list[tuple[str, bytes]], bool]:
+            keys = store.keys(prefix, after, limit + 1)
+            page: list[tuple[str, bytes]] = []
+            size = 0
+            for key in keys[:limit]:
+                text = store.get(key)
+                if text is None:
+                    continue
+                if page and size + len(text) > values.PAGE_BYTES:
+                    return page, True
+                size += len(text)
+                page.append((key, text))
+            return page, len(keys) > limit
+
+        page, more = await kept.use(act)
+        self._charge(ctx, args, sum(len(text) for _, text in page))
+        items = [[key, decode(text)] for key, text in page]
+        return {"items": items, "next": page[-1][0] if more and page else None}
+
+    async def _transaction(self, ctx: CallContext, args: Args) -> Sequence[Any]:
+        operations = values.parse_operations(args["operations"])
+        kept = await self._judged(ctx, args, f"{len(operations)} operations")
+        self._charge(ctx, args, _weight(operations))
+        texts = await kept.use(lambda store: store.apply(operations))
+        return [decode(text) for text in texts]
+
+    async def _compact(self, ctx: CallContext, args: Args) -> None:
+        kept = await self._judged(ctx, args, "*")
+        await kept.use(lambda store: store.compact())
+
+    async def _stats(self, ctx: CallContext, args: Args) -> dict[str, Any]:
+        kept = await self._judged(ctx, args, "*", reads=True)
+        found = await kept.use(lambda store: store.stats())
+        return {"scope": args.get("scope") or "run", **found}
+
+    async def _backup(self, ctx: CallContext, args: Args) -> dict[str, Any]:
+        kept = await self._judged(ctx, args, "*")
+        await self._settings()
+        keeping = self._keeping
+        assert keeping is not None
+        return {"name": await kept.use(keeping.backup)}
+
+    # -- inside --------------------------------------------------------------------------------
+
+    async def _judged(
+        self, ctx: CallContext, args: Args, what: str, *, reads: bool = False
+    ) -> Kept:
+        scope = args.get("scope") or "run"
+        if scope != "run":
+            ctx.judge(
+                ctx.policy.state.judge(scope),
+                action="read" if reads else "state",
+                target=f"state:{scope}/{what}"[:200],
+            )
+        return await self.store(scope)
+
+    def _charge(self, ctx: CallContext, args: Args, size: int) -> None:
+        if (args.get("scope") or "run") != "run":
+            ctx.reserve("transfer", size)
+
+    async def _settings(self) -> Keeping:
+        if self._keeping is None:
+            from llmspell.spells.state.keeping import Keeping
+
+            keeping = Keeping.of(self._host.tenant, self._host.spell_path)
+            for note in keeping.settings.notes:
+                self._host.note("warn", note)
+            self._keeping = keeping
+        return self._keeping
+
+    async def _open(self, scope: str) -> Kept:
+        if self._closed:
+            raise InternalError("a store was used after its run ended")
+        keeping = await self._settings()
+        why = keeping.only_in_memory(scope)
+        if why is not None:
+            self._host.note("warn", why)
+            return Kept(RunStore(Storage()), waits=False)
+        loop = asyncio.get_running_loop()
+        store: Store = await loop.run_in_executor(None, keeping.open, scope)
+        if self._closed:
+            store.close()
+            raise InternalError("a store was used after its run ended")
+        return Kept(store, waits=True)
+
+
+def _keys(given: Sequence[Any]) -> list[str]:
+    _bounded(len(given))
+    return list(dict.fromkeys(check_key(key) for key in given))
+
+
+def _bounded(count: int) -> None:
+    if count > values.BATCH_MAX:
+        raise LimitExceeded("storage", f"a batch has at most {values.BATCH_MAX} keys")
+
+
+def _weight(operations: Sequence[Operation]) -> int:
+    return sum(len(operation.text) for operation in operations if operation.text is not None)
