@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
     from typing import Any, Final
 
+    from llmspell.config.provider_table import ProviderConfig
     from llmspell.llm.cassette import Cassette
     from llmspell.llm.port import OnChunk, Provider
     from llmspell.policies.rate import RateLimiter
@@ -57,6 +58,8 @@ class ModelService:
         self._host = host
         folder = None if host.policy is None else host.policy.files.roots.working
         self.config = load_providers(folder) if config is None else config
+        self._starting = self.config
+        """What the provider process is started with: narrowing a run starts no other one."""
         self._targets = Targets(self.config)
         self._providers: dict[str, Provider] = {}
         self._limiters: dict[str, RateLimiter] = {}
@@ -113,6 +116,46 @@ class ModelService:
         if shared is not None:
             from llmspell.supervisor.providers.remote import release
 
+            release(shared)
+
+    def names(self) -> list[str]:
+        """Every provider that is switched on, sorted."""
+        return self.config.available()
+
+    def settings(self, provider: str) -> dict[str, Any]:
+        """A provider's settings without anything secret; see `ports.Models.settings`."""
+        from llmspell.spells.models.narrowing import described
+
+        return described(self._targets.provider(provider))
+
+    def narrow(self, provider: str, options: Mapping[str, Any]) -> Callable[[], None]:
+        """A narrower provider for the rest of this run; see `ports.Models.narrow`."""
+        from llmspell.spells.models.narrowing import narrowed
+
+        found = self._targets.provider(provider)
+        changed = narrowed(found, options, self._host.engine)
+
+        def settle() -> None:
+            providers = {**self.config.providers, found.name: changed}
+            self.config = self.config._replace(providers=providers)
+            self._targets.use(self.config)
+            if changed.base_url != found.base_url:
+                self._move(found.name, changed)
+
+        return settle
+
+    def _move(self, name: str, changed: ProviderConfig) -> None:
+        """Another address: the process that may reach it is another one, without the key."""
+        before = self._starting.providers
+        self._starting = self._starting._replace(providers={**before, name: changed})
+        shared, self._shared = self._shared, None
+        for key in [key for key in self._providers if key.endswith(f":{name}")]:
+            del self._providers[key]
+        if shared is not None:
+            from llmspell.supervisor.providers.remote import release
+
+            # The account's rates hold wherever its requests go.
+            self._processes().limiters.update(shared.limiters)
             release(shared)
 
     # -- the script API ------------------------------------------------------------------------
@@ -272,7 +315,7 @@ class ModelService:
         if self._shared is None:
             from llmspell.supervisor.providers.remote import acquire
 
-            self._shared = acquire(self.config)
+            self._shared = acquire(self._starting)
         return self._shared
 
     def _limiter_of(self, target: Target) -> RateLimiter | None:
