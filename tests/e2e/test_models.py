@@ -17,10 +17,12 @@ COMPLETE = {
     "lua": 'return llm.complete({model="%s", messages={{role="user", content="%s"}}%s})',
     "javascript": 'return await llm.complete({model:"%s", '
     'messages:[{role:"user", content:"%s"}]%s})',
-    "python": 'result = await llm.complete(model="%s", messages=[{"role":"user", "content":"%s"}]%s)',
+    "python": 'result = await llm.complete(model="%s", '
+    'messages=[{"role":"user", "content":"%s"}]%s)',
 }
 SAFE = {
-    "lua": "local ok, e = pcall(function() %s end) if ok then return e end return {code=e.code, kind=e.kind, rule=e.rule}",
+    "lua": "local ok, e = pcall(function() %s end) if ok then return e end "
+    "return {code=e.code, kind=e.kind, rule=e.rule}",
     "javascript": "try { %s } catch (e) { return {code:e.code, kind:e.kind, rule:e.rule} }",
     "python": "try:\n    %s\nexcept Exception as e:\n"
     "    result = {'code': e.code, 'kind': e.kind, 'rule': e.rule}",
