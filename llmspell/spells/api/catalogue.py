@@ -15,7 +15,9 @@ from llmspell.spells.api import (
     json_,
     llm_,
     log,
+    orchestration,
     os_,
+    scheduler,
     spells_,
     stdin,
     storage,
@@ -48,6 +50,8 @@ API: Final[tuple[Module, ...]] = (
     config_.MODULE,
     workflows.MODULE,
     *spells_.MODULES,
+    orchestration.MODULE,
+    scheduler.MODULE,
 )
 """Every module, in the order of the reference."""
 
