@@ -85,6 +85,7 @@ function P.object(value)
   local meta = metatables[class]
   if not meta or known[value] then return value end
   known[value] = class
+  if class == "hook" and rawget(value, "point") == "system_shutdown" then P.shutdown_hooked = true end
   return setmetatable(value, meta)
 end
 
