@@ -20,7 +20,7 @@ def test_the_same_in_each_language(program: Program, language: str, profile: str
     assert result["output"] == "the end\n"
     lines = (program.folder / "a.jsonl").read_text().splitlines()
     records = [json.loads(line) for line in lines]
-    hooks = [(r["point"], r["action"]) for r in records if r["event"] == "hook"]
+    hooks = [(r["details"]["point"], r["action"]) for r in records if r["event"] == "hook"]
     assert ("before_tool_execution", "modify") in hooks
     asked = [r["target"] for r in records if r.get("action") == "tool" and r["allowed"]]
     assert asked.count("adder") == 5 and asked.count("calculator") == 1
