@@ -9,9 +9,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any, Final
 
-    from llmspell.supervisor.audit.log import AuditLog
     from llmspell.policies.breaker import CircuitBreaker
     from llmspell.policies.rate import RateLimiter
+    from llmspell.supervisor.audit.log import AuditLog
     from llmspell.supervisor.effects import Effect
     from llmspell.supervisor.result import Usage
     from llmspell.supervisor.session import Session
@@ -29,9 +29,7 @@ class Tree:
 
     __slots__ = ("breakers", "rates", "under_way")
 
-    def __init__(
-        self, rates: dict[str, RateLimiter], breakers: dict[str, CircuitBreaker]
-    ) -> None:
+    def __init__(self, rates: dict[str, RateLimiter], breakers: dict[str, CircuitBreaker]) -> None:
         self.under_way = 0
         self.rates = rates
         self.breakers = breakers

@@ -127,7 +127,9 @@ class NestedRuns:
             raise LimitExceeded("cpu", "the spells of this run used up its processor time")
         narrower = stricter_limits(narrower, everything._replace(cpu=cpu))
         left = self._wall_left()
-        return narrower if left is None else stricter_limits(narrower, everything._replace(wall=left))
+        return (
+            narrower if left is None else stricter_limits(narrower, everything._replace(wall=left))
+        )
 
     def _wall_left(self) -> float | None:
         moment = self._host.running.wall_deadline
