@@ -113,11 +113,12 @@ class Models(Protocol):
         Raises `Missing` (6001) for a provider that is not there.
         """
 
-    def narrow(self, provider: str, options: Mapping[str, Any]) -> None:
-        """Narrows a provider for the rest of this run: `model`, `temperature` as the spell likes,
-        limits, time-outs and rates only downwards, `base_url` of a host that was judged before.
+    def narrow(self, provider: str, options: Mapping[str, Any]) -> Callable[[], None]:
+        """Checks a narrower provider; calling what it gives makes it so for the rest of the run.
 
-        Raises `InvalidInput` for an unknown option, `Denied` for one that would loosen.
+        `model` and `temperature` are the spell's to choose, `max_tokens`, `timeout` and `retries`
+        go only down, a `base_url` (whose host was judged before) is used without the user's key.
+        Raises `InvalidInput` for an unknown option, `policies.narrowed.Looser` for a looser one.
         """
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from llmspell.records import TYPE_CHECKING
 from llmspell.spells.api import (
+    agents,
     async_,
     config_,
     errors_,
@@ -14,12 +15,15 @@ from llmspell.spells.api import (
     json_,
     llm_,
     log,
+    orchestration,
     os_,
+    scheduler,
     spells_,
     stdin,
     storage,
     testing,
     tools,
+    workflows,
 )
 from llmspell.spells.api.lookup import calls_of
 from llmspell.spells.api.model import Function, Module, Param
@@ -33,6 +37,7 @@ API: Final[tuple[Module, ...]] = (
     *tools.MODULES,
     *hooks.MODULES,
     storage.MODULE,
+    *agents.MODULES,
     events.MODULE,
     stdin.MODULE,
     *async_.MODULES,
@@ -43,7 +48,10 @@ API: Final[tuple[Module, ...]] = (
     *testing.MODULES,
     errors_.MODULE,
     config_.MODULE,
-    spells_.MODULE,
+    workflows.MODULE,
+    *spells_.MODULES,
+    orchestration.MODULE,
+    scheduler.MODULE,
 )
 """Every module, in the order of the reference."""
 

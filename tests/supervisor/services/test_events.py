@@ -57,7 +57,8 @@ class Spell:
         return outcome
 
     def call(self, name: str, **args: Any) -> Any:
-        return self.service.table[f"events.{name}"](Context(self.host), args)
+        context: Any = Context(self.host)
+        return self.service.table[f"events.{name}"](context, args)
 
     def subscribe(self, pattern: str, handler: Handler, **options: Any) -> str:
         self.handlers.append(handler)
