@@ -28,6 +28,15 @@ TIGHTENED: Final = "the rules were tightened after the run was granted them"
 """The hint of a refusal by the second set: a flag of the first would change nothing."""
 
 
+class Looser(Exception):
+    """An option would allow more. `key` and `reason` are for the refusal."""
+
+    def __init__(self, key: str, reason: str) -> None:
+        super().__init__(reason)
+        self.key = key
+        self.reason = reason
+
+
 def _told(verdict: Verdict) -> Verdict:
     return verdict if verdict.allowed is True else verdict._replace(hint=TIGHTENED)
 

@@ -10,6 +10,7 @@ async with llmspell.Supervisor() as supervisor:
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -56,6 +57,9 @@ WAIT_SECONDS: Final = 30.0
 
 SHARDS_MAX: Final = 256
 """Shards of one supervisor: more than machines have cores for."""
+
+PROVIDERS: Final = "llmspell.supervisor.providers.remote"
+"""The module that starts provider processes."""
 
 DRAINED: Final = "drained"
 """The reason in the result of a run that a drain had to end."""
@@ -176,6 +180,9 @@ class Supervisor:
         if self._pool is not None:
             self._pool.close()
             self._pool = None
+        if PROVIDERS in sys.modules:
+            # Only a supervisor whose runs asked a real model has a process to end.
+            sys.modules[PROVIDERS].close_all()
 
     async def warm(
         self,

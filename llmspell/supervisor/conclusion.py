@@ -48,4 +48,5 @@ def result(
         audit_head=plan.audit.head,
         audit_path=plan.audit_path,
         audit_complete=complete,
+        requests=tuple(plan.mask(list((plan.requests or {}).values()))),
     )

@@ -9,9 +9,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any, Final
 
-    from llmspell.supervisor.audit.log import AuditLog
     from llmspell.policies.breaker import CircuitBreaker
     from llmspell.policies.rate import RateLimiter
+    from llmspell.supervisor.audit.log import AuditLog
     from llmspell.supervisor.effects import Effect
     from llmspell.supervisor.result import Usage
     from llmspell.supervisor.session import Session

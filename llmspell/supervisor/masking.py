@@ -90,6 +90,15 @@ class Masker:
             text = self._keys.sub(MASK, text)
         return text
 
+    def beginning_at_end(self, text: str) -> int:
+        """Characters at the end of a text with which a registered secret may begin."""
+        longest = min(len(text), len(self._forms[0]) - 1) if self._forms else 0
+        for size in range(longest, 0, -1):
+            end = text[-size:]
+            if any(form.startswith(end) for form in self._forms):
+                return size
+        return 0
+
     def _walk(self, value: Any, depth: int, patterns: bool) -> Any:
         if isinstance(value, str):
             return self.mask_text(value, patterns=patterns)

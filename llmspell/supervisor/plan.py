@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 
 NOT_LIMITED: Final = float("inf")
 
+REQUESTS_MAX: Final = 200
+"""Jobs that a result lists, those of nested spells among them; the audit has every one."""
+
 
 class SessionPlan(NamedTuple):
     """The parts of a session. Nothing in it reaches a worker but `run_fields()`."""
@@ -55,11 +58,28 @@ class SessionPlan(NamedTuple):
     tenant: str | None = None
     services: Services | None = None
     lineage: Lineage | None = None
+    requests: dict[str, dict[str, Any]] | None = None
+    """Jobs that the spell asked for, by id."""
 
     def intercepts(self, tool: str) -> bool:
         """Whether a call of this tool has to come by the service that holds the spell's own tools
         and the hooks; false for most runs, whose tools go straight to their workers."""
         return self.services is not None and self.services.intercepts(tool)
+
+    def keep_request(self, identity: str, job: dict[str, Any]) -> None:
+        """Keeps a job that was asked for, for the result."""
+        if self.requests is not None and len(self.requests) < REQUESTS_MAX:
+            self.requests[identity] = job
+
+    def forget_request(self, identity: str) -> None:
+        """A request that was taken back."""
+        if self.requests is not None:
+            self.requests.pop(identity, None)
+
+    def take_requests(self, other: SessionPlan) -> None:
+        """The requests of a spell that this one ran are this one's too."""
+        for identity, job in (other.requests or {}).items():
+            self.keep_request(f"{other.session}/{identity}", job)
 
     @property
     def audit_path(self) -> str | None:

@@ -85,6 +85,7 @@ def complete(decided: Decided, script: Script | None = None) -> Prepared:
             script=script,
             tenant=options.tenant,
             services=services,
+            requests={},
         )
     except BaseException:
         if services is not None:

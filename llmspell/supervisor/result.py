@@ -97,6 +97,8 @@ class Result(NamedTuple):
     audit_head: str | None
     audit_path: str | None
     audit_complete: bool
+    requests: tuple[Mapping[str, Any], ...] = ()
+    """Jobs that the spell asked a host to run later (`Scheduler.register`)."""
 
     @property
     def ok(self) -> bool:
@@ -132,4 +134,5 @@ class Result(NamedTuple):
             "violations": [{"kind": item.kind.value, **item.details} for item in self.violations],
             "session": self.session,
             "audit_head": self.audit_head,
+            **({"requests": [dict(job) for job in self.requests]} if self.requests else {}),
         }

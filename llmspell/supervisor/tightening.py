@@ -9,7 +9,7 @@ from __future__ import annotations
 from llmspell.errors import InvalidInput, UsageError
 from llmspell.policies.hosts import NetRules, parse_net_rule
 from llmspell.policies.names import NameRules
-from llmspell.policies.narrowed import both_names, both_net, both_tools, narrowed
+from llmspell.policies.narrowed import Looser, both_names, both_net, both_tools, narrowed
 from llmspell.policies.policy import LEVELS
 from llmspell.policies.tools import ToolRules
 from llmspell.records import TYPE_CHECKING
@@ -28,15 +28,6 @@ RULE_SETS_MAX: Final = 16
 
 SOURCE: Final = "config"
 """The name of such rules in verdicts and records."""
-
-
-class Looser(Exception):
-    """An option would allow more. `key` and `reason` are for the refusal."""
-
-    def __init__(self, key: str, reason: str) -> None:
-        super().__init__(reason)
-        self.key = key
-        self.reason = reason
 
 
 def tightened(policy: Policy, options: Mapping[str, Any]) -> Policy:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from llmspell.records import TYPE_CHECKING
 from llmspell.spells.api import (
+    agents,
     async_,
     config_,
     errors_,
@@ -14,7 +15,9 @@ from llmspell.spells.api import (
     json_,
     llm_,
     log,
+    orchestration,
     os_,
+    scheduler,
     spells_,
     stdin,
     storage,
@@ -34,6 +37,7 @@ API: Final[tuple[Module, ...]] = (
     *tools.MODULES,
     *hooks.MODULES,
     storage.MODULE,
+    *agents.MODULES,
     events.MODULE,
     stdin.MODULE,
     *async_.MODULES,
@@ -46,6 +50,8 @@ API: Final[tuple[Module, ...]] = (
     config_.MODULE,
     workflows.MODULE,
     *spells_.MODULES,
+    orchestration.MODULE,
+    scheduler.MODULE,
 )
 """Every module, in the order of the reference."""
 

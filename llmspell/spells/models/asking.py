@@ -92,7 +92,7 @@ class Asking:
     ) -> dict[str, Any]:
         """The reply to a request; see `ports.Models.complete`."""
         fields = dict(given)
-        if self._hooked(BEFORE):
+        if self._host.hooks.any(BEFORE):
             outcome = await self._host.hooks.run(BEFORE, self._shown(ctx, fields))
             if outcome.action == "skip":
                 return self._instead(fields, outcome.value)
@@ -100,7 +100,7 @@ class Asking:
             fields = _changed(fields, outcome)
         for tries in range(HOOK_RETRIES_MAX + 1):
             reply = await self._ask(ctx, check_request(fields), settings, on_chunk)
-            if not self._hooked(AFTER):
+            if not self._host.hooks.any(AFTER):
                 return reply
             context = {**self._shown(ctx, fields), "response": reply}
             outcome = await self._host.hooks.run(AFTER, context)
@@ -284,12 +284,6 @@ class Asking:
             except Malformed as error:
                 return None, [f"it is no JSON ({error})"]
         return value, await structured.mistakes(self._host, value, request["schema"], ctx.origin)
-
-    def _hooked(self, point: str) -> bool:
-        try:
-            return self._host.hooks.any(point)
-        except ModuleNotFoundError:
-            return False
 
     def _shown(self, ctx: Context, fields: Mapping[str, Any]) -> dict[str, Any]:
         """What a hook gets to see: plain data of the request as it stands."""

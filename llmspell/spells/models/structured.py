@@ -48,7 +48,7 @@ async def mistakes(host: Host, value: Any, schema: dict[str, Any], origin: str) 
     """
     size = len(compact(schema)) * len(compact(value))
     if size > WORK_MAX or _needs_worker(schema):
-        given = {"operation": "validate", "input": compact(value), "schema": schema}
+        given = {"operation": "validate", "json": compact(value), "schema": schema}
         outcome = await host.tools.execute("json_processor", given, origin=origin)
         errors = outcome.get("metadata", {}).get("errors", []) if isinstance(outcome, dict) else []
         found = [f"{error.get('path') or 'the value'} {error.get('message')}" for error in errors]

@@ -43,6 +43,17 @@ class Targets:
     def __init__(self, config: ProvidersConfig) -> None:
         self._config = config
 
+    def use(self, config: ProvidersConfig) -> None:
+        """From now on these providers."""
+        self._config = config
+
+    def provider(self, name: str) -> ProviderConfig:
+        """A provider by its name. Raises `ConfigurationError` 6001."""
+        found = self._find(name)
+        if found is None:
+            raise ConfigurationError(f"Provider not found: {name[:64]}")
+        return found
+
     def primary(self, request: Mapping[str, Any]) -> Target:
         """What a request names, or the default.
 

@@ -91,7 +91,7 @@ class Services:
         if above is not None:
             resolve = above._resolve
         self._policy = policy
-        self._resolve = resolve
+        self._resolve: Resolve | None = resolve
         self._web: Web | None = None
         self._made: dict[tuple[str, str], Any] = {}
         self.session: Session | None = None
@@ -100,12 +100,13 @@ class Services:
         if folders.workspace is not None:
             roots.append(folders.workspace)
         self._walker = Walker(roots)
-        self._scratch = scratch = Scratch(
+        self._scratch: Scratch = Scratch(
             policy.limits.scratch, None if above is None else above._scratch
         )
-        self._elsewhere = Quota(
+        self._elsewhere: Quota = Quota(
             policy.limits.scratch, above=None if above is None else above._elsewhere
         )
+        scratch = self._scratch
         reading = FileReading(self._walker, scratch)
         changes = FileChanges(
             self._walker,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextvars import ContextVar
 from random import random
+from time import monotonic
 
 from llmspell.channel.jsontext import Callback
 from llmspell.config.providers import ProvidersConfig, load_providers
@@ -19,10 +20,13 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
     from typing import Any, Final
 
+    from llmspell.config.provider_table import ProviderConfig
+    from llmspell.llm.cassette import Cassette
     from llmspell.llm.port import OnChunk, Provider
     from llmspell.policies.rate import RateLimiter
     from llmspell.spells.ports import Host
     from llmspell.supervisor.broker import CallContext
+    from llmspell.supervisor.providers.remote import Shared
 
 TEXTS_MAX: Final = 2_048
 """Texts of one embedding request."""
@@ -54,8 +58,13 @@ class ModelService:
         self._host = host
         folder = None if host.policy is None else host.policy.files.roots.working
         self.config = load_providers(folder) if config is None else config
+        self._starting = self.config
+        """What the provider process is started with: narrowing a run starts no other one."""
         self._targets = Targets(self.config)
         self._providers: dict[str, Provider] = {}
+        self._limiters: dict[str, RateLimiter] = {}
+        self._cassette: Cassette | None = None
+        self._shared: Shared | None = None
         self._asking = Asking(host, self._targets, self._provider_of, self._limiter_of, random)
         self.table: dict[str, Callable[[CallContext, dict[str, Any]], Any]] = {
             "llm.complete": self._complete,
@@ -103,6 +112,51 @@ class ModelService:
     def close(self) -> None:
         """Lets the providers go; calls under way were cancelled with their tasks."""
         self._providers.clear()
+        shared, self._shared = self._shared, None
+        if shared is not None:
+            from llmspell.supervisor.providers.remote import release
+
+            release(shared)
+
+    def names(self) -> list[str]:
+        """Every provider that is switched on, sorted."""
+        return self.config.available()
+
+    def settings(self, provider: str) -> dict[str, Any]:
+        """A provider's settings without anything secret; see `ports.Models.settings`."""
+        from llmspell.spells.models.narrowing import described
+
+        return described(self._targets.provider(provider))
+
+    def narrow(self, provider: str, options: Mapping[str, Any]) -> Callable[[], None]:
+        """A narrower provider for the rest of this run; see `ports.Models.narrow`."""
+        from llmspell.spells.models.narrowing import narrowed
+
+        found = self._targets.provider(provider)
+        changed = narrowed(found, options, self._host.engine)
+
+        def settle() -> None:
+            providers = {**self.config.providers, found.name: changed}
+            self.config = self.config._replace(providers=providers)
+            self._targets.use(self.config)
+            if changed.base_url != found.base_url:
+                self._move(found.name, changed)
+
+        return settle
+
+    def _move(self, name: str, changed: ProviderConfig) -> None:
+        """Another address: the process that may reach it is another one, without the key."""
+        before = self._starting.providers
+        self._starting = self._starting._replace(providers={**before, name: changed})
+        shared, self._shared = self._shared, None
+        for key in [key for key in self._providers if key.endswith(f":{name}")]:
+            del self._providers[key]
+        if shared is not None:
+            from llmspell.supervisor.providers.remote import release
+
+            # The account's rates hold wherever its requests go.
+            self._processes().limiters.update(shared.limiters)
+            release(shared)
 
     # -- the script API ------------------------------------------------------------------------
 
@@ -221,32 +275,62 @@ class ModelService:
         return found
 
     def _definition(self, name: str) -> dict[str, Any]:
-        try:
-            described = self._host.tools.describe(name)
-        except ModuleNotFoundError:
-            from llmspell.tools import registry
-
-            described = registry.describe(name)
+        described = self._host.tools.describe(name)
         return {key: described[key] for key in ("name", "description", "parameters")}
 
     def _seconds(self, value: Any) -> float | None:
         return None if value is None else seconds(value, self._host.engine, "llm: timeout")
 
     def _provider_of(self, target: Target) -> Provider:
-        key = target.stand_in or "process"
+        key = target.stand_in or f"process:{target.provider.name}"
+        if target.stand_in == "replay":
+            key = f"replay:{target.provider.name}"
         provider = self._providers.get(key)
         if provider is None:
             provider = self._providers[key] = self._make(target)
         return provider
 
     def _make(self, target: Target) -> Provider:
-        from llmspell.llm.fake import FakeProvider
+        if target.stand_in == "fake":
+            from llmspell.llm.fake import FakeProvider
 
-        fake = self.config.providers.get("fake")
-        return FakeProvider("" if fake is None else fake.script)
+            fake = self.config.providers.get("fake")
+            return FakeProvider("" if fake is None else fake.script)
+        if self.config.replay is not None:
+            from llmspell.llm.cassette import Cassette, Replayed
+
+            if self._cassette is None:
+                self._cassette = Cassette(self.config.replay)
+            return Replayed(self._cassette, target.provider.name)
+        from llmspell.supervisor.providers.remote import RemoteProvider
+
+        remote = RemoteProvider(self._processes(), target.provider.name)
+        if self.config.record is None:
+            return remote
+        from llmspell.llm.cassette import Recorded
+
+        return Recorded(remote, self.config.record, target.provider.name)
+
+    def _processes(self) -> Shared:
+        if self._shared is None:
+            from llmspell.supervisor.providers.remote import acquire
+
+            self._shared = acquire(self._starting)
+        return self._shared
 
     def _limiter_of(self, target: Target) -> RateLimiter | None:
-        return None
+        """One for each provider, shared by the runs that share its process: the account is one."""
+        rate = target.provider.requests_per_minute
+        if rate is None or (target.stand_in is not None and target.provider.type != "fake"):
+            return None
+        limiters = self._limiters if target.stand_in is not None else self._processes().limiters
+        limiter = limiters.get(target.provider.name)
+        if limiter is None:
+            from llmspell.policies.rate import RateLimiter
+
+            limiter = RateLimiter.per_minute(rate, max(1, rate), monotonic())
+            limiters[target.provider.name] = limiter
+        return limiter
 
 
 def _in_seconds(request: Mapping[str, Any]) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from llmspell.errors import (
 )
 from llmspell.policies.budget import Budget
 from llmspell.policies.limits import KINDS, UNLIMITED, Kind, Limits, Unlimited, parse_limit
-from llmspell.policies.narrowed import stricter_limits
+from llmspell.policies.narrowed import Looser, stricter_limits
 from llmspell.policies.verdict import deny
 from llmspell.records import TYPE_CHECKING
 from llmspell.spells.api.options import normalise, seconds
@@ -93,7 +93,7 @@ class NestedRuns:
     # -- what it may do ------------------------------------------------------------------------
 
     def _policy(self, ctx: CallContext, args: Args) -> Policy:
-        from llmspell.supervisor.tightening import Looser, at_level
+        from llmspell.supervisor.tightening import at_level
 
         policy = self._host.policy
         wanted = args.get("profile")
@@ -164,6 +164,7 @@ class NestedRuns:
         try:
             work = LocalWork(prepared, crew, ParentSink(self._host.running))
             result = await work.drive()
+            self._host.plan.take_requests(prepared.plan)
         finally:
             if entry in self._under_way:
                 self._under_way.remove(entry)
@@ -206,6 +207,7 @@ class NestedRuns:
                 tenant=parent.tenant,
                 services=services,
                 lineage=lineage,
+                requests={},
             )
         except BaseException:
             services.close()

@@ -42,7 +42,7 @@ class Scratch:
     def __init__(self, limit: Amount, above: Scratch | None = None) -> None:
         """`above` is the scratch of the run that this one belongs to: it is charged as well."""
         self._nodes: dict[Names, _Node] = {(): _Node(None)}
-        self._quota = Quota(
+        self._quota: Quota = Quota(
             stricter(limit, MEMORY_MAX), above=None if above is None else above._quota
         )
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from llmspell.errors import InvalidInput, LimitExceeded, UsageError
 from llmspell.policies.limits import KINDS, UNLIMITED, Kind, Limits, Unlimited, parse_limit
+from llmspell.policies.narrowed import Looser
 from llmspell.policies.policy import limits_json
 from llmspell.policies.verdict import allow, deny
 from llmspell.records import TYPE_CHECKING
@@ -138,8 +139,12 @@ class ConfigService:
             _judge_url(ctx, url)
             options["base_url"] = url
         target = f"providers.{name}"
+        try:
+            settle = self._host.models.narrow(name, options)
+        except Looser as looser:
+            self._refuse(ctx, f"{target}.{looser.key}", looser.reason)
         ctx.judge(allow("config.provider", "narrows a provider"), action="configure", target=target)
-        self._host.models.narrow(name, options)
+        settle()
         await self._changed("provider", {"provider": name, "keys": sorted(options)})
 
     def get_provider(self, ctx: CallContext, args: Args) -> dict[str, Any]:
@@ -155,7 +160,7 @@ class ConfigService:
     async def configure_security(self, ctx: CallContext, args: Args) -> None:
         """A stricter level, or further refusals, from now on (API-094)."""
         from llmspell.supervisor.narrowing import narrow_policy
-        from llmspell.supervisor.tightening import Looser, tightened
+        from llmspell.supervisor.tightening import tightened
 
         options = normalise(args["config"])
         try:

@@ -104,6 +104,7 @@ def result_to_wire(result: Result) -> bytes:
             "audit_head": result.audit_head,
             "audit_path": _path_out(result.audit_path),
             "audit_complete": result.audit_complete,
+            "requests": [dict(job) for job in result.requests],
         }
     )
 
@@ -136,6 +137,7 @@ def result_from_wire(data: bytes, value: Any, output: str) -> Result:
             audit_head=raw["audit_head"],
             audit_path=_path_in(raw["audit_path"]),
             audit_complete=raw["audit_complete"] is True,
+            requests=tuple(_is(dict, job) for job in raw["requests"]),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise _unreadable("a result", error) from None

@@ -63,20 +63,15 @@ def _class(described: Class) -> list[str]:
     lines = [f"---{described.doc}", f"---@class {name}"]
     if any(method.wire for method in described.methods):
         lines += ["---@field handle string", "---@field id string"]
-    for field in described.fields:
+    for field in shapes.fields(described):
         lines.append(f"---@field {field.name}{_optional(field)} {_type(field)} {field.doc}")
-    local = local_name(described.name)
-    lines.append(f"local {local} = {{}}\n")
+    # Not the class's own name: some global is called so.
+    table = f"{described.name}_object"
+    lines.append(f"local {table} = {{}}\n")
     for method in shapes.methods(described, "lua"):
         for spelled in (method.name, *method.aliases):
-            lines += _function(local, ":", spelled, method)
+            lines += _function(table, ":", spelled, method)
     return lines
-
-
-def local_name(name: str) -> str:
-    """The local that a class is written as; a module's global of this name stays its own."""
-    is_global = any(name in module.names for module in shapes.modules("lua"))
-    return f"{name}_object" if is_global else name
 
 
 def _module(module: Module) -> list[str]:

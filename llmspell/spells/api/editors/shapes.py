@@ -72,6 +72,11 @@ def methods(described: Class, language: str) -> Iterator[Function]:
     return (one for one in described.methods if language in one.languages)
 
 
+def fields(described: Class) -> tuple[Param, ...]:
+    """The fields of a class's objects but for those that every object has."""
+    return tuple(one for one in described.fields if one.name not in ("handle", "id"))
+
+
 def returned(function: Function) -> Returned:
     """What a function gives. What is described in words only is any value."""
     words, known = function.returns, classes()
