@@ -199,7 +199,10 @@ def test_a_step_has_its_own_time() -> None:
 def test_orc_014_an_adaptive_workflow_changes_itself() -> None:
     made, _, agents = orchestra(a=failing(BROKEN), b=failing(BROKEN, 1, "done"))
     result = run(made, {"steps": [{"id": "s", "agent": "a", "action": "t"}]}, adaptive=True)
-    assert [one["type"] for one in result["adaptations"]] == ["MinorAdjustments", "MajorRestructure"]
+    assert [one["type"] for one in result["adaptations"]] == [
+        "MinorAdjustments",
+        "MajorRestructure",
+    ]
     assert result["output"] == "done"
     made, _, agents = orchestra(a=failing(BROKEN))
     with pytest.raises(OperationFailed):
