@@ -40,7 +40,8 @@ def render() -> str:
 
 def _module(module: Module) -> list[str]:
     names = " or ".join(f"`{name}`" for name in module.names)
-    parts = [f"## {module.name}\n", f"Global {names}{_only(module.languages)}. {module.doc}\n"]
+    place = f"Global {names}" if names else "No global"
+    parts = [f"## {module.name}\n", f"{place}{_only(module.languages)}. {module.doc}\n"]
     if module.construct:
         parts.append(_constructors(module) + "\n")
     for function in module.functions:

@@ -328,7 +328,10 @@ def failure(error: Exception, mask: Callable[[str], str]) -> ModelFailure:
         # litellm calls much a connection error that the server did answer.
         told = "unavailable" if 502 <= status <= 599 else _STATUSES.get(status, "")
         kind = told or kind
-    if kind == "network" and not any(_is_network(one) for one in chain):
+    offline = any(_is_network(one) for one in chain)
+    if kind in ("", "unavailable") and offline:
+        kind = "network"
+    if kind == "network" and not offline:
         kind = "malformed" if not isinstance(status, int) or status < 500 else "unavailable"
     whole = str(getattr(error, "message", None) or error)[:TEXT_MAX]
     text = " ".join(mask(whole.partition("Traceback (most recent call last)")[0]).split())

@@ -67,7 +67,18 @@ class Events(Protocol):
     """The event bus of a run (EVT-001 … 025)."""
 
     def emit(self, name: str, data: Mapping[str, Any], source: str) -> None:
-        """Publishes an event of the services themselves. Bounded, never raises, never waits."""
+        """Publishes an event of the services themselves. Bounded, never raises, never waits.
+
+        Names: `spells.events.names`. Data is masked, copied and bounded (64 KiB).
+        """
+
+    async def ask(self, name: str, data: Mapping[str, Any], source: str) -> dict[str, Any]:
+        """Publishes an event and waits for its handlers' word (API-080).
+
+        `{action, data, delivered, failed, stopped}`: `action` is "continue", "stop", "retry" (do
+        again what the event tells of) or "retry_with_modified_context" (with `data`). How often
+        that is heeded is the caller's to bound. Raises `OperationFailed` 5005.
+        """
 
 
 class Models(Protocol):
@@ -149,7 +160,11 @@ class Workflows(Protocol):
 
 
 class State(Protocol):
-    """Kept values of the run's scopes (STO-001 …): `run`, `spell`, `tenant`, `global`."""
+    """Kept values of the run's scopes (STO-001 …): `run`, `spell`, `tenant`, `global`.
+
+    `spell` is a database of the spell's own in all its runs (of this one only, with a log line,
+    where the spell has no file). Each is a brokered `storage.*` call of origin `state`.
+    """
 
     async def get(self, scope: str, key: str) -> Any:
         """A value, or None."""
@@ -162,6 +177,12 @@ class State(Protocol):
 
     async def list(self, scope: str, prefix: str) -> Sequence[str]:
         """Keys that begin so, sorted."""
+
+    async def store(self, scope: str) -> Any:
+        """The store of a scope itself (`supervisor.services.state.Kept`), for services' own data.
+
+        Unjudged: the caller has judged. No spell can name the scope `events`.
+        """
 
 
 class Host(Protocol):

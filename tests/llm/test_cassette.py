@@ -65,7 +65,7 @@ def test_what_was_not_recorded_fails_loudly(tmp_path: Path) -> None:
     path = tmp_path / "cassette.jsonl"
     record(path, "one")
     replayed = Replayed(Cassette(str(path)), "openai")
-    with pytest.raises(ModelFailure, match="holds no answer of openai/gpt.*'another'") as caught:
+    with pytest.raises(ModelFailure, match=r"holds no answer of openai/gpt.*'another'") as caught:
         asyncio.run(replayed.complete(request("another"), 1.0, None))
     assert caught.value.kind == "replay"
 

@@ -94,20 +94,22 @@ SCHEMAS = st.recursive(
             {"const": 4},
         ]
     ),
-    lambda inner: st.builds(
-        lambda names, each, required: {
-            "type": "object",
-            "properties": dict.fromkeys(names, each),
-            "required": sorted(names)[:required],
-            "additionalProperties": False,
-        },
-        st.sets(st.sampled_from("abc"), min_size=1),
-        inner,
-        st.integers(0, 3),
-    )
-    | st.builds(lambda each: {"type": "array", "items": each, "minItems": 2}, inner)
-    | st.builds(lambda each: {"anyOf": [each, {"type": "string"}]}, inner)
-    | st.builds(lambda each: {"$defs": {"it": each}, "allOf": [each]}, inner),
+    lambda inner: (
+        st.builds(
+            lambda names, each, required: {
+                "type": "object",
+                "properties": dict.fromkeys(names, each),
+                "required": sorted(names)[:required],
+                "additionalProperties": False,
+            },
+            st.sets(st.sampled_from("abc"), min_size=1),
+            inner,
+            st.integers(0, 3),
+        )
+        | st.builds(lambda each: {"type": "array", "items": each, "minItems": 2}, inner)
+        | st.builds(lambda each: {"anyOf": [each, {"type": "string"}]}, inner)
+        | st.builds(lambda each: {"$defs": {"it": each}, "allOf": [each]}, inner)
+    ),
     max_leaves=6,
 )
 

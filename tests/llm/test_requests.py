@@ -116,11 +116,15 @@ def test_calls_are_bounded() -> None:
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-9, 9) | st.text(max_size=5) | st.binary(max_size=4),
-    lambda inner: st.lists(inner, max_size=3)
-    | st.dictionaries(
-        st.sampled_from(["role", "content", "type", "text", "url", "data", "tool_calls", "name"]),
-        inner,
-        max_size=4,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                ["role", "content", "type", "text", "url", "data", "tool_calls", "name"]
+            ),
+            inner,
+            max_size=4,
+        )
     ),
     max_leaves=12,
 )

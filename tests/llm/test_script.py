@@ -108,7 +108,7 @@ def test_turns_that_run_out_and_turns_that_remain_are_departures(tmp_path: Path)
     remaining = fake.unfinished()
     assert remaining is not None and "'only'" in remaining.message
     ask(fake, "one")
-    with pytest.raises(ModelFailure, match="its 1 turns are over.*'two'"):
+    with pytest.raises(ModelFailure, match=r"its 1 turns are over.*'two'"):
         ask(fake, "two")
 
 
@@ -144,7 +144,7 @@ def test_chunks_by_number_make_up_the_text(tmp_path: Path) -> None:
         ('[[turn]]\ntext = "x"\nchunks = ["y"]\n', "chunks"),
         ('[[turn]]\ntext = "x"\ndelay = -1\n', "delay"),
         ('[[turn]]\ntext = "x"\nexpect = { strange = 1 }\n', "expect"),
-        ('[[turn]]\ntool_calls = [{ arguments = {} }]\n', "tool_calls"),
+        ("[[turn]]\ntool_calls = [{ arguments = {} }]\n", "tool_calls"),
         ('name = "x"\n[[turn]]\ntext = "x"\n', "nothing else"),
         ("[[turn]\n", "script.toml"),
     ],

@@ -18,10 +18,6 @@ RESPONSE = {"status": 200, "headers": {"a": "b"}, "body": '{"k":[1]}', "url": "u
 TOOL = {"name": "calc", "description": "adds", "category": "math", "schema": {"type": "object"}}
 REPLIES: dict[str, Any] = {
     "http.request": RESPONSE,
-    "tools.get": TOOL,
-    "tools.list": [TOOL],
-    "tools.search": [TOOL],
-    "tools.by_category": [TOOL],
 }
 SAMPLES: dict[str, Any] = {
     "string": "tëxt",
@@ -37,6 +33,8 @@ SAMPLES: dict[str, Any] = {
 
 
 CALLS = calls_of(API)
+OWN_HANDS = ("stdin", "events")
+"""Modules that the preludes do by their own code over other calls; their own tests hold them."""
 
 
 def sample(param: Param) -> Any:
@@ -48,7 +46,7 @@ def described(language: str) -> list[tuple[Module, Function]]:
         (m, f)
         for m in shapes.modules(language)
         for f in m.functions
-        if f.wire and m.name != "stdin"
+        if f.wire and m.name not in OWN_HANDS
     ]
 
 
@@ -56,6 +54,8 @@ def reply(function: Function) -> Any:
     """What the broker says: the canned reply, or objects of the class that is described."""
     if function.wire in REPLIES:
         return REPLIES[function.wire]
+    if function.after in ("tool", "tools"):
+        return TOOL if function.after == "tool" else [TOOL]
     if function.after not in ("handle", "handles"):
         return None
     known = list(shapes.classes())

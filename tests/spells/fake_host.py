@@ -44,6 +44,10 @@ class KeptEvents:
     def emit(self, name: str, data: Mapping[str, Any], source: str) -> None:
         self.emitted.append((name, dict(data), source))
 
+    async def ask(self, name: str, data: Mapping[str, Any], source: str) -> dict[str, Any]:
+        self.emit(name, data, source)
+        return {"action": "continue", "data": dict(data), "delivered": 0, "failed": 0}
+
 
 class FakeHost:
     """Set the attributes a test needs; `function` makes a callback of a Python function."""

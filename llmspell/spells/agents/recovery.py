@@ -6,7 +6,7 @@ are never tried again.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from llmspell.errors import Denied, InvalidInput, LimitExceeded, LlmspellError
@@ -190,11 +190,18 @@ def _actions(table: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     return tuple(found)
 
 
+_FINAL: Final = frozenset(
+    {"denied", "limit", "validation", "script", "replay", "bad_request", "content_filter",
+     "recursion", "handoff_loop", "circuit_open", "state", "cancelled"}
+)  # fmt: skip
+"""Kinds that another try can't mend, or (a departure from a script) must not hide."""
+
+
 def kind_of(error: LlmspellError) -> str:
     """`timeout`, `rate_limit`, `provider`, `final` (never tried again) or `other`."""
     if isinstance(error, (Denied, LimitExceeded, InvalidInput)):
         return "final"
-    if error.code in (2002, 2006, 4008, 6007) or error.kind in ("denied", "limit", "validation"):
+    if error.code in (2002, 2006, 4008, 6007) or error.kind in _FINAL:
         return "final"
     if error.kind == "timeout" or error.code == 1005:
         return "timeout"
@@ -210,6 +217,14 @@ def decide(strategy: Strategy, error: LlmspellError, failures: int) -> Decision:
     kind = kind_of(error)
     if kind == "final":
         return Decision("raise")
+    decision = _decided(strategy, kind, failures)
+    wait = getattr(error, "retry_after", None)
+    if decision.action == "retry" and decision.provider is None and wait:
+        return replace(decision, delay=max(decision.delay, min(float(wait), DELAY_MAX)))
+    return decision
+
+
+def _decided(strategy: Strategy, kind: str, failures: int) -> Decision:
     for point, action in strategy.actions:
         if kind in ON.get(point, ()):
             return _by_action(strategy, action, failures)

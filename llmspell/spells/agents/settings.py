@@ -29,6 +29,8 @@ TIMEOUT_DEFAULT: Final = 300.0
 
 ITERATIONS_DEFAULT: Final = 10
 MEMORY_ENTRIES_DEFAULT: Final = 50
+ENTRIES_MAX: Final = 900
+"""Messages a conversation can keep: a model is asked with at most a thousand."""
 
 ALIASES: Final = {
     "system": "system_prompt",
@@ -265,11 +267,11 @@ def _memory(given: Any) -> MemorySettings:
     return MemorySettings(
         enabled=table.get("type") != "none",
         max_entries=values.integer(
-            table.get("max_entries", MEMORY_ENTRIES_DEFAULT), "memory.max_entries", 1, 10_000
+            table.get("max_entries", MEMORY_ENTRIES_DEFAULT), "memory.max_entries", 1, ENTRIES_MAX
         ),
         summarize_after=None
         if after is None
-        else values.integer(after, "memory.summarize_after", 2, 10_000),
+        else values.integer(after, "memory.summarize_after", 2, ENTRIES_MAX),
         persistence=table.get("persistence") not in (None, False),
     )
 

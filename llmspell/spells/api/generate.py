@@ -135,8 +135,9 @@ def table(language: str, api: tuple[Module, ...] = API) -> str:
         "old_tools": dict(OLD_NAMES),
     }
     if language == "lua":
-        values = {"api": _slim(modules), **shared}
-        return "".join(f"P.{name} = {_lua(value)}\n" for name, value in values.items())
+        listed = "".join(f"{_late_lua(module)},\n" for module in modules)
+        rest = "".join(f"P.{name} = {_lua(value)}\n" for name, value in shared.items())
+        return f"P.api = {{\n{listed}}}\n{rest}"
     late = [_late(module) for module in modules]
     if language == "javascript":
         listed = "".join(f"{_javascript(item)[:-1]},text:'{text}'}},\n" for item, text in late)
@@ -247,17 +248,28 @@ def _describe_function(function: Function) -> dict[str, Any]:
     }
 
 
+def _late_lua(module: dict[str, Any]) -> str:
+    """What is needed at every boot, and the rest as text that is read at the first use."""
+    known = {key: module[key] for key in ("name", "names", "construct")}
+    known["classes"] = [described["name"] for described in module["classes"]]
+    rest = {key: module[key] for key in ("functions", "classes")}
+    text = _lua(_slim(rest))
+    if "]=]" in text:
+        raise TypeError(f"{module['name']} has no literal in Lua")
+    return f"{_lua(_slim(known))[:-1]},text=[=[return {text}]=]}}"
+
+
 def _slim(value: Any) -> Any:
-    """Without what is empty, false or said by another field: it is read at every cold start."""
+    """Without what is empty, false or said by another field."""
     if isinstance(value, list):
         return [_slim(item) for item in value]
     if not isinstance(value, dict):
         return value
-    same = {"camel": value.get("name"), "camels": value.get("params")}
     return {
         key: _slim(item)
         for key, item in value.items()
-        if (item and same.get(key) != item) or (key == "wire" and "params" in value)
+        if (item and not (key == "camels" and item == value["params"]))
+        or (key == "wire" and "params" in value)
     }
 
 

@@ -106,6 +106,7 @@ _HOOK_CLASS: Final = Class(
             returns="object",
             aliases=("get_stats",),
             unjudged=True,
+            sync=True,
         ),
     ),
     (
@@ -147,6 +148,7 @@ HOOKS: Final = Module(
             wire="hooks.list",
             positional=1,
             unjudged=True,
+            sync=True,
         ),
         Function(
             "points",
@@ -154,6 +156,7 @@ HOOKS: Final = Module(
             returns="object",
             wire="hooks.points",
             unjudged=True,
+            sync=True,
         ),
         Function(
             "enable",
@@ -179,6 +182,7 @@ HOOKS: Final = Module(
             returns="object",
             wire="hooks.get_stats",
             unjudged=True,
+            sync=True,
         ),
         _factory("logger", "A hook that logs each point it is at: {level, format}."),
         _factory(

@@ -90,7 +90,8 @@ class Class(NamedTuple):
 
 
 class Module(NamedTuple):
-    """One global table of the API; `names` are the globals it appears under.
+    """One global table of the API; `names` are the globals it appears under. Without a name it
+    describes classes only.
 
     `construct` names the function that calling the module does: `new Agent({…})` in JavaScript,
     `Agent(name=…)` in Python, `Agent.new{…}` and `Agent{…}` in Lua.

@@ -37,7 +37,6 @@ SPELL: Final = Class(
         ),
     ),
     (
-        Param("id", ("string",), "its id in this run"),
         Param("name", ("string",), "its name"),
         Param("description", ("string",), "what it is for"),
     ),

@@ -51,6 +51,7 @@ TOOL_CLASS: Final = Class(
             returns="object or nothing",
             wire="tools.output_schema",
             unjudged=True,
+            sync=True,
         ),
         Function(
             "get_examples",
@@ -58,6 +59,7 @@ TOOL_CLASS: Final = Class(
             returns="array",
             wire="tools.examples",
             unjudged=True,
+            sync=True,
         ),
         Function(
             "get_metadata",
@@ -65,6 +67,7 @@ TOOL_CLASS: Final = Class(
             returns="object",
             wire="tools.metadata",
             unjudged=True,
+            sync=True,
         ),
         Function(
             "can_chain_with",
@@ -74,6 +77,7 @@ TOOL_CLASS: Final = Class(
             wire="tools.can_chain_with",
             positional=1,
             unjudged=True,
+            sync=True,
         ),
         Function(
             "chain_with",
@@ -90,6 +94,7 @@ TOOL_CLASS: Final = Class(
             returns="object",
             wire="tools.function_definition",
             unjudged=True,
+            sync=True,
         ),
         Function(
             "parse_call",
@@ -99,6 +104,7 @@ TOOL_CLASS: Final = Class(
             wire="tools.parse_call",
             positional=1,
             unjudged=True,
+            sync=True,
         ),
     ),
     (
@@ -129,6 +135,7 @@ PIPELINE_CLASS: Final = Class(
             returns="array of {tool, output}",
             wire="tools.pipeline_steps",
             unjudged=True,
+            sync=True,
         ),
     ),
     (Param("name", ("string",), "its name"),),
@@ -271,6 +278,7 @@ TOOLS: Final = Module(
             returns="object by tool name",
             wire="tools.get_stats",
             unjudged=True,
+            sync=True,
         ),
     ),
     classes=(TOOL_CLASS, PIPELINE_CLASS),

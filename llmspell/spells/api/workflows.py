@@ -92,7 +92,7 @@ WORKFLOW: Final = Class(
         _method(
             "run_with_progress",
             "Runs it and calls `callback` with {step, status, progress, …} after each step.",
-            (_INPUT, _CALLBACK),
+            (_CALLBACK, _INPUT),
             "as execute",
         ),
         _method(
@@ -157,7 +157,6 @@ WORKFLOW: Final = Class(
         _method("get_config", "How it is set up.", (), "object"),
     ),
     (
-        Param("id", ("string",), "its id in this run"),
         Param("name", ("string",), "its name"),
         Param("type", ("string",), "sequential, parallel, conditional, loop, …"),
         Param("description", ("string",), "what it is for"),

@@ -43,9 +43,7 @@ class Spending:
             tokens_out = OUTPUT_DEFAULT
             if self._info.output_max is not None:
                 tokens_out = min(tokens_out, self._info.output_max)
-            left = self._budget.left("model_tokens")
-            if not isinstance(left, Unlimited):
-                tokens_out = max(1, min(tokens_out, int(left) - tokens_in))
+            tokens_out = max(1, min(tokens_out, self._affordable(tokens_in)))
         money = self._price(tokens_in, tokens_out)
         self._budget.reserve("model_tokens", tokens_in + tokens_out)
         try:
@@ -95,8 +93,20 @@ class Spending:
             return float(per_token * usage["total_tokens"])
         if isinstance(told, (int, float)) and not isinstance(told, bool) and 0 <= told < 1e9:
             return float(told)
+        if self._target.stand_in is not None:
+            return 0.0
         known = counting.price(self._info, usage["input_tokens"], usage["output_tokens"])
         return 0.0 if known is None else known
+
+    def _affordable(self, tokens_in: int) -> int:
+        """Tokens of an answer that what is left of both budgets allows."""
+        tokens = self._budget.left("model_tokens")
+        most = OUTPUT_DEFAULT if isinstance(tokens, Unlimited) else int(tokens) - tokens_in
+        money = self._budget.left("model_cost")
+        one = self._price(0, 1)
+        if not isinstance(money, Unlimited) and one > 0:
+            most = min(most, int((money - self._price(tokens_in, 0)) / one))
+        return most
 
     def _price(self, tokens_in: int, tokens_out: int) -> float:
         if self._target.stand_in is not None:

@@ -52,7 +52,7 @@ def compile_schema(schema: Any, name: str) -> Check:
     """A checker. Raises `InvalidInput` (2010) for a schema that can't be used here."""
     if len(encoded(schema, name)) > SIZE_MAX:
         raise _wrong(name, f"it has over {SIZE_MAX} bytes")
-    _look(schema, name, 0)
+    _Looking(schema, name).look(schema, 0)
 
     def check(value: Any, what: str) -> Any:
         return _Checking(schema).check(value, schema, what, 0)
@@ -64,40 +64,73 @@ def _wrong(name: str, what: str, hint: str | None = None) -> InvalidInput:
     return InvalidInput(f"{name} is a schema that can't be used: {what}", code=2010, hint=hint)
 
 
-def _look(schema: Any, name: str, depth: int) -> None:
-    """Refuses what a check would stumble over later."""
-    if schema is True or schema is False or schema == []:
-        return
-    if type(schema) is not dict:
-        raise _wrong(name, "a schema is an object, true or false")
-    if depth > DEPTH_MAX:
-        raise _wrong(name, f"it is nested over {DEPTH_MAX} deep")
-    for keyword in _REGEX:
-        if keyword in schema:
-            raise _wrong(
-                name,
-                f"{keyword} is a regular expression, and those don't run here",
-                "check the text in the tool's own function",
-            )
-    kinds = schema.get("type")
-    for kind in kinds if isinstance(kinds, list) else [] if kinds is None else [kinds]:
-        if kind not in _TYPES:
-            raise _wrong(name, f"there is no type {str(kind)[:40]!r}")
-    for keyword in _BOUNDS:
-        bound = schema.get(keyword, 0)
-        if type(bound) not in (int, float) or (keyword == "multipleOf" and bound < 0):
-            raise _wrong(name, f"{keyword} must be a number")
-    required = schema.get("required", [])
-    if required != {} and not (
-        type(required) is list and all(type(item) is str for item in required)
-    ):
-        raise _wrong(name, "required must be a list of names")
-    if type(schema.get("enum", [])) is not list:
-        raise _wrong(name, "enum must be a list")
-    if "$ref" in schema and not str(schema["$ref"]).startswith("#"):
-        raise _wrong(name, "$ref may only lead to a place in the same schema")
-    for child in _children(schema, name):
-        _look(child, name, depth + 1)
+class _Looking:
+    """Refuses what a check would stumble over later, also where a `$ref` leads."""
+
+    __slots__ = ("_name", "_referred", "_root")
+
+    def __init__(self, root: Any, name: str) -> None:
+        self._root = root
+        self._name = name
+        self._referred: set[str] = set()
+
+    def look(self, schema: Any, depth: int) -> None:
+        name = self._name
+        if schema is True or schema is False or schema == []:
+            return
+        if type(schema) is not dict:
+            raise _wrong(name, "a schema is an object, true or false")
+        if depth > DEPTH_MAX:
+            raise _wrong(name, f"it is nested over {DEPTH_MAX} deep")
+        for keyword in _REGEX:
+            if keyword in schema:
+                raise _wrong(
+                    name,
+                    f"{keyword} is a regular expression, and those don't run here",
+                    "check the text in the tool's own function",
+                )
+        kinds = schema.get("type", "null")
+        for kind in kinds if isinstance(kinds, list) else [kinds]:
+            if kind not in _TYPES:
+                raise _wrong(name, f"there is no type {str(kind)[:40]!r}")
+        for keyword in _BOUNDS:
+            bound = schema.get(keyword, 0)
+            if type(bound) not in (int, float) or (keyword == "multipleOf" and bound < 0):
+                raise _wrong(name, f"{keyword} must be a number")
+        required = schema.get("required", [])
+        if required != {} and not (
+            type(required) is list and all(type(item) is str for item in required)
+        ):
+            raise _wrong(name, "required must be a list of names")
+        if type(schema.get("enum", [])) is not list:
+            raise _wrong(name, "enum must be a list")
+        if "$ref" in schema:
+            self._refer(schema["$ref"])
+        for child in _children(schema, name):
+            self.look(child, depth + 1)
+
+    def _refer(self, reference: Any) -> None:
+        if type(reference) is not str or not reference.startswith("#"):
+            raise _wrong(self._name, "$ref may only lead to a place in the same schema")
+        if reference in self._referred:
+            return
+        self._referred.add(reference)
+        target = _target(self._root, reference)
+        if target is _MISSING:
+            raise _wrong(self._name, f"$ref leads to {reference[:80]}, which is not there")
+        # Nesting is counted anew: a place is looked at once, so this ends.
+        self.look(target, 0)
+
+
+def _target(root: Any, reference: str) -> Any:
+    """The place in a schema that a reference names, or `_MISSING`."""
+    target = root
+    for part in reference[1:].split("/")[1:]:
+        part = part.replace("~1", "/").replace("~0", "~")
+        if type(target) is not dict or part not in target:
+            return _MISSING
+        target = target[part]
+    return target
 
 
 def _children(schema: Mapping[str, Any], name: str) -> list[Any]:
@@ -136,7 +169,7 @@ class _Checking:
         if schema is False:
             raise InvalidInput(f"{place} is not allowed")
         if "$ref" in schema:
-            value = self.check(value, self._target(schema["$ref"]), place, depth + 1)
+            value = self.check(value, _target(self._root, schema["$ref"]), place, depth + 1)
         if "type" in schema:
             value = _of_type(value, schema["type"], place)
         if "enum" in schema and not any(_same(value, item) for item in schema["enum"]):
@@ -156,44 +189,46 @@ class _Checking:
             _number(value, schema, place)
         return value
 
-    def _target(self, reference: str) -> Any:
-        target = self._root
-        for part in reference[1:].split("/")[1:]:
-            part = part.replace("~1", "/").replace("~0", "~")
-            if type(target) is not dict or part not in target:
-                raise InvalidInput(f"the schema refers to {reference[:80]}, which is not there")
-            target = target[part]
-        if target is not True and target is not False and type(target) is not dict:
-            raise InvalidInput(f"the schema refers to {reference[:80]}, which is no schema")
-        return target
-
-    def _fits(self, value: Any, schema: Any, place: str, depth: int) -> bool:
+    def _tried(self, value: Any, schema: Any, place: str, depth: int) -> Any:
+        """The value as the schema takes it, or `_MISSING` when it does not."""
         try:
-            self.check(value, schema, place, depth + 1)
+            return self.check(value, schema, place, depth + 1)
         except InvalidInput:
             if self._steps > STEPS_MAX:
                 raise
-            return False
-        return True
+            return _MISSING
 
     def _combined(self, value: Any, schema: Mapping[str, Any], place: str, depth: int) -> Any:
         for each in schema.get("allOf", ()):
             value = self.check(value, each, place, depth + 1)
-        if "anyOf" in schema or "oneOf" in schema:
-            options = schema.get("anyOf") or schema.get("oneOf", ())
-            fitting = [each for each in options if self._fits(value, each, place, depth)]
-            if not fitting:
-                raise InvalidInput(f"{place} fits none of {len(options)} alternatives")
-            if "anyOf" not in schema and len(fitting) > 1:
-                raise InvalidInput(f"{place} fits {len(fitting)} alternatives instead of one")
-            value = self.check(value, fitting[0], place, depth + 1)
-        if "not" in schema and self._fits(value, schema["not"], place, depth):
+        if "anyOf" in schema:
+            value = self._one_of(value, schema["anyOf"], place, depth, several=True)
+        if "oneOf" in schema:
+            value = self._one_of(value, schema["oneOf"], place, depth, several=False)
+        if "not" in schema and self._tried(value, schema["not"], place, depth) is not _MISSING:
             raise InvalidInput(f"{place} is what it must not be")
         if "if" in schema:
-            branch = "then" if self._fits(value, schema["if"], place, depth) else "else"
+            fits = self._tried(value, schema["if"], place, depth) is not _MISSING
+            branch = "then" if fits else "else"
             if branch in schema:
                 value = self.check(value, schema[branch], place, depth + 1)
         return value
+
+    def _one_of(
+        self, value: Any, options: list[Any], place: str, depth: int, *, several: bool
+    ) -> Any:
+        fitting: list[Any] = []
+        for option in options:
+            taken = self._tried(value, option, place, depth)
+            if taken is not _MISSING:
+                fitting.append(taken)
+                if several:
+                    break
+        if not fitting:
+            raise InvalidInput(f"{place} fits none of {len(options)} alternatives")
+        if len(fitting) > 1:
+            raise InvalidInput(f"{place} fits {len(fitting)} alternatives instead of one")
+        return fitting[0]
 
     def _object(
         self, value: dict[str, Any], schema: Mapping[str, Any], place: str, depth: int
@@ -235,7 +270,7 @@ class _Checking:
             if len(seen) < len(result):
                 raise InvalidInput(f"{place} has an item twice")
         if "contains" in schema and not any(
-            self._fits(item, schema["contains"], place, depth) for item in result
+            self._tried(item, schema["contains"], place, depth) is not _MISSING for item in result
         ):
             raise InvalidInput(f"{place} has no item of the kind that must be there")
         return result

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from llmspell.errors import InvalidInput, Missing, OperationFailed
+from llmspell.errors import InvalidInput, Missing, OperationFailed, from_wire
 from llmspell.records import TYPE_CHECKING
 from llmspell.spells.templating import render
 from llmspell.spells.templating.values import text_of
@@ -47,21 +47,37 @@ async def _function(run: Run, step: Step, component: Component, given: Any, valu
 
 
 async def _agent(run: Run, step: Step, component: Component, given: Any, values: Values) -> Any:
-    identity = run.host.agents.find(component.target)
-    if identity is None:
-        raise Missing(f"there is no agent {component.target}", code=1001, kind="not_found")
     call = _agent_input(step, given, values)
-    found = await run.host.agents.execute(identity, call, origin=run.origin)
+    host = run.host
+    if step.tools:
+        # Tools for this step alone: the agent's own stay what they are.
+        identity = host.agents.find(component.target)
+        if identity is None:
+            made = await host.call("agent.get", {"agent": component.target}, origin=run.origin)
+            identity = made["id"]
+        asked = {"id": identity, "prompt": call["input"], "tools": list(step.tools)}
+        found = await host.call("agent.generate_with_tools", asked, origin=run.origin)
+    else:
+        found = await host.agents.execute(component.target, call, origin=run.origin)
+    if not isinstance(found, dict):
+        return found
     if found.get("success") is False:
-        error = found.get("error")
-        detail = error.get("message") if isinstance(error, dict) else error
-        raise OperationFailed(
-            f"agent {component.shown} failed: {text_of(detail)}", code=1003, kind="agent_failed"
-        )
-    for name in ("structured", "output", "content", "data"):
-        if found.get(name) is not None:
-            return found[name]
-    return None
+        info = found.get("error_info")
+        if isinstance(info, dict):
+            raise from_wire(info)
+        message = f"agent {component.shown} failed: {text_of(found.get('error'))}"
+        raise OperationFailed(message, code=1003, kind="agent_failed")
+    return _answer(found)
+
+
+def _answer(found: dict[str, Any]) -> Any:
+    """What an agent answered: its structured answer, the object its text is, or the text."""
+    if found.get("structured") is not None:
+        return found["structured"]
+    data = found.get("data")
+    if isinstance(data, dict) and data.keys() - {"content"}:
+        return data
+    return found["output"] if found.get("output") is not None else found.get("content")
 
 
 def _agent_input(step: Step, given: Any, values: Values) -> dict[str, Any]:
@@ -69,13 +85,12 @@ def _agent_input(step: Step, given: Any, values: Values) -> dict[str, Any]:
     call: dict[str, Any] = {}
     parts: list[str] = []
     if step.prompt:
-        scope = values.scope()
-        parts.append(render(step.prompt, scope))
+        parts.append(render(step.prompt, values.scope()))
     if step.action:
         parts.append("Task: " + step.action.replace("_", " "))
     if isinstance(given, dict) and isinstance(given.get("input"), str) and step.has_input:
         # Already in the agent's own shape.
-        call.update(given)
+        call.update({key: value for key, value in given.items() if key in _AGENT_KEYS})
         parts.append(given["input"])
     elif given is not None and (step.has_input or not step.prompt):
         parts.append(text_of(given))
@@ -85,9 +100,10 @@ def _agent_input(step: Step, given: Any, values: Values) -> dict[str, Any]:
             f"step {step.name}: an agent's input has at most {PROMPT_MAX} characters"
         )
     call["input"] = text
-    if step.tools:
-        call["tools"] = list(step.tools)
     return call
+
+
+_AGENT_KEYS: Final = frozenset({"context", "metadata", "images"})
 
 
 async def _workflow(run: Run, component: Component, given: Any) -> Any:

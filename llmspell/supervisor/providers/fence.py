@@ -107,6 +107,7 @@ def bind_client(fence: Fence) -> None:
         default = _PORTS.get(request.url.scheme, 0)
         fence.check(request.url.host, request.url.port or default)
         response = await plain(self, request)
+        _refuse_leading_away(request, response)
         response.stream = _Bounded(response.stream)
         return response
 
@@ -131,6 +132,20 @@ def bind_client(fence: Fence) -> None:
 
         async def aclose(self) -> None:
             await self._stream.aclose()
+
+
+def _refuse_leading_away(request: Any, response: Any) -> None:
+    """A redirect to another host would take headers along that only this one may see."""
+    location = response.headers.get("location")
+    if location is None or not 300 <= response.status_code < 400:
+        return
+    target = request.url.join(location)
+    if (target.scheme, target.host, target.port) != (
+        request.url.scheme,
+        request.url.host,
+        request.url.port,
+    ):
+        raise FenceRefusal(f"the provider leads to another host, {str(target.host)[:200]}")
 
 
 def bound_memory(limit: int) -> None:

@@ -385,7 +385,7 @@ class WorkflowService:
             if component.kind == "tool" and component.target not in self._host.tools.names():
                 errors.append(f"step {step.name}: there is no tool {component.shown}")
             if component.kind == "agent" and self._host.agents.find(component.target) is None:
-                errors.append(f"step {step.name}: there is no agent {component.shown}")
+                warnings.append(f"step {step.name}: there is no agent {component.shown} yet")
         if flow.metadata:
             warnings.append(f"without effect: {', '.join(list(flow.metadata)[:10])}")
         return {"valid": not errors, "errors": errors, "warnings": warnings}

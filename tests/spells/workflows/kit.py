@@ -45,6 +45,8 @@ class Agents:
         self, name_or_id: str, given: Mapping[str, Any], *, origin: str
     ) -> dict[str, Any]:
         self.calls.append((name_or_id, dict(given), origin))
+        if name_or_id not in self.acts:
+            raise Missing(f"there is no agent {name_or_id}", code=1001)
         output = await _settled(self.acts[name_or_id](given["input"]))
         return {"success": True, "output": output, "content": str(output)}
 

@@ -87,10 +87,15 @@ def test_an_agent_step_says_action_input_and_tools() -> None:
         "tools": ["calculator"],
         "output": "final_report",
     }
+    kit.host.answers["agent.generate_with_tools"] = lambda args: {
+        "success": True, "output": "text", "data": {"content": "text", "text": args["prompt"]},
+    }  # fmt: skip
     result = play(kit.run("sequential", [step], {"research_data": [1, 2]}))
     text = 'Task: write report\n\n{"research": [1, 2], "format": "markdown"}'
-    assert result["final_report"] == {"text": text}
-    assert kit.agents.calls[0][1]["tools"] == ["calculator"]
+    assert result["final_report"] == {"content": "text", "text": text}
+    method, args, origin = kit.host.calls[0]
+    assert (method, origin) == ("agent.generate_with_tools", "workflow:workflow-1")
+    assert args["tools"] == ["calculator"] and args["id"] == "writer"
 
 
 def test_WF_002_parallel_steps_run_at_once_and_no_more_than_allowed() -> None:

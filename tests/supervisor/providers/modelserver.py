@@ -115,7 +115,7 @@ class ModelServer:
         _send(visit, status, body.encode(), "application/json", headers)
 
     def _redirect(self, visit: BaseHTTPRequestHandler) -> None:
-        _send(visit, 307, b"", "text/plain", {"location": "http://127.0.0.1:1/v1/chat/completions"})
+        _send(visit, 307, b"", "text/plain", {"location": "http://127.0.0.1:1/v1/other"})
 
 
 def _send(

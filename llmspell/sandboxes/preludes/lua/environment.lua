@@ -24,14 +24,14 @@ local function guarded_rawset(target, key, value)
   return rawset(target, key, value)
 end
 
--- Functions that the prelude does itself, under their described names and in camelCase too.
-local function add_functions(content, module)
+-- A module's functions, under their described names and in camelCase too; some the prelude does itself.
+local function add_functions(content, module, functions)
   local own = P.modules[module.name] or {}
-  for _, spec in ipairs(module.functions or EMPTY) do
+  for _, spec in ipairs(functions or EMPTY) do
     spec.label = module.name .. "." .. spec.name
     local action = own[spec.name]
     if not action and spec.wire ~= "" then action = P.stub(spec) end
-    content[spec.name], content[spec.camel or spec.name] = action, action
+    content[spec.name], content[spec.camel] = action, action
     for _, alias in ipairs(spec.aliases or EMPTY) do
       -- Workflow.Sequential{…} is a class to the eye, so it has `new` as one.
       local named = find(alias, "^%u") and read_only(alias, { new = action }, function(_, ...) return action(...) end) or action
@@ -40,27 +40,65 @@ local function add_functions(content, module)
   end
 end
 
+-- The rest of a module's description, read when it is first asked for.
+local function described(module)
+  if module.text then
+    local rest = load(module.text, "=llmspell", "t", {})()
+    module.functions, module.described_classes, module.text = rest.functions, rest.classes, nil
+  end
+  return module
+end
+
+function P.functions_of(name)
+  for _, module in ipairs(P.api) do
+    if module.name == name then return described(module).functions end
+  end
+end
+
+local function contents(module)
+  local content = {}
+  for name, value in pairs(P.modules[module.name] or {}) do content[name] = value end
+  add_functions(content, module, described(module).functions)
+  for _, class in ipairs(module.described_classes or EMPTY) do P.define_class(class) end
+  if module.construct then content.new = content.new or content[module.construct] end
+  if module.name == "tools" then setmetatable(content, { __index = P.tool_field }) end
+  return content
+end
+
 -- What calling the module does: Agent{…} is Agent.new{…}.
-local function caller(module, content)
+local function caller(module, made)
   if module.name == "log" then
     return function(_, level, message, fields) P.log(level, message, fields) end
   end
-  local make = module.construct and content[module.construct]
-  if not make then return nil end
-  content.new = content.new or make
-  return function(_, ...) return make(...) end
+  return module.construct and function(_, ...) return made()[module.construct](...) end or nil
+end
+
+-- A module's read-only table: made when a spell first looks into it, as most spells use few.
+local function api_table(module)
+  -- A module without a name describes classes only.
+  local title = module.names and module.names[1] or module.name
+  local meta, content = { __metatable = false, __name = title }, nil
+  local function made()
+    if not content then
+      content = contents(module)
+      meta.__index = content
+    end
+    return content
+  end
+  meta.__index = function(_, key) return made()[key] end
+  meta.__newindex = function() error(title .. " can't be changed", 2) end
+  meta.__pairs = function() return next, made(), nil end
+  meta.__call = caller(module, made)
+  for _, class in ipairs(module.classes or EMPTY) do P.class_homes[class] = made end
+  local proxy = setmetatable({}, meta)
+  protected[proxy] = true
+  return proxy
 end
 
 local function add_api(env)
   for _, module in ipairs(P.api) do
-    local content = {}
-    for name, value in pairs(P.modules[module.name] or {}) do content[name] = value end
-    add_functions(content, module)
-    for _, class in ipairs(module.classes or EMPTY) do P.define_class(class) end
-    local call = caller(module, content)
-    local missing = module.name == "tools" and P.tool_field or nil
-    local proxy = module.name == "os" and content or read_only(module.names[1], content, call, missing)
-    for _, name in ipairs(module.names) do env[name] = proxy end
+    local value = module.name == "os" and contents(module) or api_table(module)
+    for _, name in ipairs(module.names or EMPTY) do env[name] = value end
   end
   for _, level in ipairs({ "trace", "info", "warn" }) do env[level] = P.modules.log[level] end
   env.debug = read_only("debug", { traceback = host.traceback },
@@ -71,7 +109,6 @@ local function add_api(env)
 end
 
 -- Made at boot: what a zygote has by then, its children share.
-P.define_class({ name = "tool" })
 local api = {}
 add_api(api)
 

@@ -1,5 +1,6 @@
 -- Events: what the spell emits travels many at a time; what the supervisor delivers is run here.
-local BATCH, WINDOW, CASCADE_MAX, HANDLER_MS = 50, 8, 32, 30000
+local BATCH, WINDOW, CASCADE_MAX = 50, 8, 32
+local HANDLER_SECONDS, LOOK_MS = 30, 5000
 local Events = {}
 P.modules.events = Events
 
@@ -127,22 +128,41 @@ local function readable_all(events)
   return events
 end
 
--- Runs one function in a task of its own; whether it ended well, and its value or what it raised.
-local function run(action, event, depth)
-  local late = false
+-- Looks every few seconds whether it is still the same handler that runs: a clock for each would
+-- cost more than most handlers do.
+local function watch(state)
+  state.timer = P.start_timer(LOOK_MS, function()
+    if state.task and state.task == state.seen then
+      state.looks = state.looks + 1
+      if state.looks * LOOK_MS >= HANDLER_SECONDS * 1000 then
+        state.late = true
+        state.task:cancel()
+      end
+    else
+      state.seen, state.looks = state.task, 0
+    end
+    watch(state)
+  end)
+end
+
+-- Runs a handler in a task of its own; whether it ended well, and its value or what it raised.
+local function run(action, event, depth, state)
   local task = P.spawn(function()
     depths[co_running()] = depth
     return P.finished(action, event)
   end)
-  local timer = P.start_timer(HANDLER_MS, function()
-    late = true
-    task:cancel()
-  end)
+  state.task, state.late = task, false
   local done = pcall(P.await, task)
-  P.stop_timer(timer)
+  state.task = nil
   if done then return true, task.value end
-  if late then return false, "it did not end within " .. HANDLER_MS // 1000 .. " s" end
+  if state.late then return false, "it did not end within " .. HANDLER_SECONDS .. " s" end
   return false, P.describe(task.value).message
+end
+
+local function ask(predicate, event)
+  local done, caught = xpcall(predicate, P.caught, event)
+  if done then return true, caught end
+  return false, P.describe(type(caught) == "table" and caught or { value = caught }).message
 end
 
 local function is_stop(value)
@@ -150,8 +170,9 @@ local function is_stop(value)
 end
 
 local function dispatch(batch, collect)
-  local outcome = { failures = {}, filtered = 0, stopped = 0 }
+  local outcome, state = { failures = {}, filtered = 0, stopped = 0 }, {}
   unsettled = true
+  watch(state)
   local function failed(index, id, message)
     outcome.failures[#outcome.failures + 1] = { index - 1, id, message }
   end
@@ -161,11 +182,11 @@ local function dispatch(batch, collect)
     for _, to in ipairs(item[2]) do
       local id, handler, filter = to[1], handlers[to[2]], handlers[to[3]]
       local done, value = true, true
-      if filter then done, value = run(filter, event, depth) end
+      if filter then done, value = ask(filter, event) end
       if done and not value then
         outcome.filtered = outcome.filtered + 1
       else
-        if done then done, value = run(handler, event, depth) end
+        if done then done, value = run(handler, event, depth, state) end
         if not done then failed(index, id, value) end
         if done and is_stop(value) then
           outcome.stopped = outcome.stopped + 1
@@ -179,6 +200,7 @@ local function dispatch(batch, collect)
       end
     end
   end
+  P.stop_timer(state.timer)
   return outcome
 end
 

@@ -5,6 +5,8 @@ local methods_of, metatables = {}, {}
 P.classes = {}
 -- What calling an object does, by class.
 P.class_calls = {}
+-- What makes the module that describes a class, by class.
+P.class_homes = {}
 
 local known = setmetatable({}, { __mode = "k" })
 -- agent.chat is agent.chat: an object's bound methods are made once.
@@ -73,7 +75,7 @@ function P.define_class(described)
   for _, spec in ipairs(described.methods or EMPTY) do
     spec.label = class .. ":" .. spec.name
     local action = spec.wire ~= "" and P.method_stub(spec) or own[spec.name]
-    methods[spec.name], methods[spec.camel or spec.name] = action, action
+    methods[spec.name], methods[spec.camel] = action, action
     for _, alias in ipairs(spec.aliases or EMPTY) do methods[alias], methods[P.camel(alias)] = action, action end
   end
 end
@@ -81,9 +83,12 @@ end
 -- Makes an object of plain fields, where its class is known.
 function P.object(value)
   local class = rawget(value, "handle")
-  if type(class) ~= "string" or rawget(value, "id") == nil then return value end
+  if type(class) ~= "string" or rawget(value, "id") == nil or known[value] then return value end
+  if not metatables[class] then
+    if not P.class_homes[class] then return value end
+    P.class_homes[class]()
+  end
   local meta = metatables[class]
-  if not meta or known[value] then return value end
   known[value] = class
   return setmetatable(value, meta)
 end

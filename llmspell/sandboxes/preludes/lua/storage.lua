@@ -22,16 +22,10 @@ function Storage.query(predicate, options, named)
   return found
 end
 
-local function described()
-  for _, module in ipairs(P.api) do
-    if module.name == "storage" then return module.functions end
-  end
-end
-
 function Storage.scope(name)
   if type(name) == "table" then name = name.name end
   local view = {}
-  for _, spec in ipairs(described()) do
+  for _, spec in ipairs(P.functions_of("storage")) do
     if spec.wire ~= "" then
       local bound = { fixed = { scope = name } }
       for key, value in next, spec do

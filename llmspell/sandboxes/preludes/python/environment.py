@@ -10,7 +10,8 @@ class LateModule:
 
     def __init__(self, entry: Mapping[str, Any]) -> None:
         self._entry = entry
-        self.name: str = entry["names"][0]
+        # A module without a global describes classes only.
+        self.name: str = (entry["names"] or [entry["name"]])[0]
         self.classes: list[str] = entry["classes"]
         self.functions: dict[str, Any] = {}
         self.constructor: Callable[..., Any] | None = None

@@ -83,7 +83,7 @@ def _class(described: Class) -> list[str]:
     lines = [_doc(described.doc), f"interface {_class_name(described.name)} {{"]
     if any(method.wire for method in own):
         lines += ["  readonly handle: string;", "  readonly id: string;"]
-    for field in described.fields:
+    for field in shapes.fields(described):
         lines.append(f"  {_doc(field.doc)}")
         lines.append(f"  {camel(field.name)}{_optional(field)}: {_type(field)};")
     for method in own:

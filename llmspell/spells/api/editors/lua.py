@@ -63,12 +63,14 @@ def _class(described: Class) -> list[str]:
     lines = [f"---{described.doc}", f"---@class {name}"]
     if any(method.wire for method in described.methods):
         lines += ["---@field handle string", "---@field id string"]
-    for field in described.fields:
+    for field in shapes.fields(described):
         lines.append(f"---@field {field.name}{_optional(field)} {_type(field)} {field.doc}")
-    lines.append(f"local {described.name} = {{}}\n")
+    # Not the class's own name: some global is called so.
+    table = f"{described.name}_object"
+    lines.append(f"local {table} = {{}}\n")
     for method in shapes.methods(described, "lua"):
         for spelled in (method.name, *method.aliases):
-            lines += _function(described.name, ":", spelled, method)
+            lines += _function(table, ":", spelled, method)
     return lines
 
 

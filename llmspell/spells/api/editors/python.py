@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 _TYPES: Final[Mapping[str, str]] = {
     "string": "str",
     "string?": "str | None",
-    "strings": "list[str]",
+    "strings": "builtins.list[str]",
     "bytes": "bytes",
     "integer": "int",
     "number": "float",
     "boolean": "bool",
-    "object": "dict[str, Any]",
-    "array": "list[Any]",
+    "object": "builtins.dict[str, Any]",
+    "array": "builtins.list[Any]",
     "any": "Any",
     "callback": "Callable[..., Any]",
     "nothing": "None",
@@ -33,6 +33,7 @@ _WORDS: Final[Mapping[str, str]] = {"iterator of text": "AsyncIterator[str]"}
 _HEAD: Final = '''\
 # The script API of llmspell; written by `llmspell types`. Every function takes its camelCase name
 # too. Pyright takes this file for a folder's spells under the name `__builtins__.pyi`.
+import builtins
 from collections.abc import AsyncIterator, Callable, Generator
 from typing import Any, Generic, Literal, TypeVar
 
@@ -68,7 +69,7 @@ def _class(described: Class) -> list[str]:
     lines = [f"class {_class_name(described.name)}{base}:", f"    {_doc(described.doc)}\n"]
     if any(method.wire for method in own):
         lines += ["    handle: str", "    id: str"]
-    lines += [f"    {field.name}: {_type(field)}" for field in described.fields]
+    lines += [f"    {field.name}: {_type(field)}" for field in shapes.fields(described)]
     for method in own:
         for name in (method.name, *method.aliases):
             lines += _method(name, method, shapes.waits(None, method))
@@ -131,7 +132,7 @@ def _value(function: Function) -> str:
     gives = shapes.returned(function)
     if gives.of_class:
         name = _class_name(gives.of_class)
-        return f"list[{name}]" if gives.many else name
+        return f"builtins.list[{name}]" if gives.many else name
     return _TYPES[gives.kind]
 
 

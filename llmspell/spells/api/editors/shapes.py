@@ -60,9 +60,9 @@ def classes() -> dict[str, Class]:
 
 
 def modules(language: str) -> Iterator[Module]:
-    """The modules of one language, each with the functions that it has there."""
+    """The modules of one language that have a global, each with the functions it has there."""
     for module in API:
-        if language in module.languages:
+        if language in module.languages and module.names:
             functions = tuple(one for one in module.functions if language in one.languages)
             yield module._replace(functions=functions)
 
@@ -72,13 +72,17 @@ def methods(described: Class, language: str) -> Iterator[Function]:
     return (one for one in described.methods if language in one.languages)
 
 
+def fields(described: Class) -> tuple[Param, ...]:
+    """The fields of a class's objects but for those that every object has."""
+    return tuple(one for one in described.fields if one.name not in ("handle", "id"))
+
+
 def returned(function: Function) -> Returned:
     """What a function gives. What is described in words only is any value."""
-    words = function.returns
-    known = classes()
-    for name in (words, words.removesuffix("s").rpartition(" ")[2]):
-        if name in known:
-            return Returned("object", name, words.startswith("array"))
+    words, known = function.returns, classes()
+    one = words.removeprefix("array of ").removesuffix("s") if "array of " in words else words
+    if one in known:
+        return Returned("object", one, one != words)
     return Returned(_RETURNS.get(words, "any"))
 
 

@@ -1,0 +1,428 @@
+"""The loop of model and tools: what is called, told, kept, refused (CON-012, TRT-021, LLM-012)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from llmspell.errors import Denied, InvalidInput, LimitExceeded, LlmspellError, OperationFailed
+from llmspell.spells.agents import inputs
+from llmspell.spells.agents.execution import Way
+from llmspell.spells.agents.turns import CALLS_A_TURN_MAX, RESULT_MAX
+from llmspell.spells.events import names
+from tests.spells.agents.kit import Desk, call
+
+Body = Callable[[], Awaitable[None]]
+
+
+def run(body: Body) -> None:
+    asyncio.run(asyncio.wait_for(body(), 20))
+
+
+def test_an_answer_with_its_metadata() -> None:
+    async def go() -> None:
+        desk = Desk("hello")
+        agent = await desk.agent(name="a", system_prompt="be kind", temperature=0.5)
+        output = await desk.run(agent, {"input": "hi", "context": {"user": "u1"}})
+        assert (output["success"], output["content"], output["output"]) == (True, "hello", "hello")
+        assert output["data"] == {"content": "hello"}
+        metadata = output["metadata"]
+        assert metadata["token_usage"]["total_tokens"] == 15 and metadata["cost"] == 0.01
+        assert metadata["tools_used"] == [] and metadata["iterations"] == 1
+        assert metadata["events_emitted"] == len(desk.emitted())
+        (request,) = desk.models.requests
+        assert request["messages"][0] == {"role": "system", "content": "be kind"}
+        assert request["messages"][1]["content"] == 'hi\n\nContext:\n{"user": "u1"}'
+        assert request["temperature"] == 0.5 and request["provider"] == "fake"
+        assert desk.models.origins == ["agent:a"]
+        assert desk.emitted() == [
+            names.AGENT_STARTED,
+            names.AGENT_EXECUTION_STARTED,
+            names.AGENT_EXECUTION_COMPLETED,
+            names.AGENT_COMPLETED,
+        ]
+
+    run(go)
+
+
+def test_X16_an_answer_that_is_an_object_is_data_and_fields() -> None:
+    output = inputs.answer('```json\n{"sources": ["a"], "success": false, "n": 1}\n```')
+    assert output["data"]["sources"] == ["a"] and output["sources"] == ["a"]
+    assert output["success"] is True, "the model can't say that it succeeded or failed"
+    assert inputs.answer('{"$callback": 3}')["data"] == {"content": '{"$callback": 3}'}
+    assert inputs.answer("[" * 100_000)["success"] is True
+
+
+def test_tools_are_called_with_the_agent_s_origin_and_told_to_the_model() -> None:
+    async def go() -> None:
+        desk = Desk(call("double", n=4), "it is 8", double=lambda given: given["n"] * 2)
+        agent = await desk.agent(name="a", tools=["double"])
+        output = await desk.run(agent, "4 twice")
+        assert desk.tools.calls == [("double", {"n": 4}, "agent:a")]
+        assert output["content"] == "it is 8"
+        assert output["metadata"]["tools_used"] == ["double"]
+        (used,) = output["tool_calls"]
+        assert (used["success"], used["result"]) == (True, 8)
+        told = desk.models.requests[1]["messages"][-1]
+        assert told["role"] == "tool" and told["content"] == "8"
+        assert desk.models.requests[0]["tools"][0]["name"] == "double"
+
+    run(go)
+
+
+def test_a_denied_tool_is_told_to_the_model_and_stands_in_the_result() -> None:
+    def denied(given: dict[str, Any]) -> Any:
+        raise Denied("denied tool wipe", code=2006, rule="high.tools.wipe")
+
+    async def go() -> None:
+        desk = Desk(call("wipe"), "I could not", wipe=denied)
+        output = await desk.run(await desk.agent(name="a", tools=["wipe"]), "wipe it")
+        (used,) = output["tool_calls"]
+        assert used["success"] is False
+        assert used["error"]["code"] == 2006 and used["error"]["rule"] == "high.tools.wipe"
+        assert "denied tool wipe" in desk.models.requests[1]["messages"][-1]["content"]
+        assert output["success"] is True and output["content"] == "I could not"
+
+    run(go)
+
+
+@pytest.mark.parametrize(
+    ("reply", "code"),
+    [
+        (call("nosuch"), 1008),
+        ({"tool_calls": [{"id": "1", "name": "ok", "arguments": "[1]"}]}, 2002),
+        ({"tool_calls": [{"id": "1", "name": "ok", "arguments": "{nonsense"}]}, 2002),
+        ({"tool_calls": [{"id": "1", "name": "ok", "arguments": {"$callback": 1}}]}, 2002),
+    ],
+)
+def test_what_a_model_makes_up_reaches_no_tool(reply: dict[str, Any], code: int) -> None:
+    async def go() -> None:
+        desk = Desk(reply, "sorry", ok=lambda given: 1)
+        output = await desk.run(await desk.agent(tools=["ok"]), "go")
+        assert desk.tools.calls == []
+        assert output["tool_calls"][0]["error"]["code"] == code
+
+    run(go)
+
+
+def test_max_iterations_ends_a_model_that_never_answers() -> None:
+    async def go() -> None:
+        desk = Desk(*[call("ok")] * 9, ok=lambda given: 1)
+        agent = await desk.agent(tools=["ok"], max_iterations=3)
+        with pytest.raises(OperationFailed) as failed:
+            await desk.run(agent, "go")
+        assert (failed.value.code, failed.value.kind) == (1003, "max_iterations")
+        assert len(desk.models.requests) == 3 and agent.iteration_count == 3
+
+    run(go)
+
+
+def test_tools_run_at_once_up_to_the_bound() -> None:
+    async def go() -> None:
+        at_once = most = 0
+
+        async def slow(given: dict[str, Any]) -> int:
+            nonlocal at_once, most
+            at_once += 1
+            most = max(most, at_once)
+            await asyncio.sleep(0.005)
+            at_once -= 1
+            return 1
+
+        many = {"tool_calls": [{"id": str(n), "name": "slow", "arguments": {}} for n in range(40)]}
+        desk = Desk(many, "done", slow=slow)
+        agent = await desk.agent(tools=["slow"], max_concurrent_tools=3)
+        output = await desk.run(agent, "go")
+        assert most == 3
+        assert len(desk.tools.calls) == CALLS_A_TURN_MAX
+        assert sum(one["success"] is False for one in output["tool_calls"]) == 8
+
+    run(go)
+
+
+def test_a_huge_result_is_cut_for_the_model_and_the_output() -> None:
+    async def go() -> None:
+        desk = Desk(call("big"), "done", big=lambda given: "x" * 1_000_000)
+        output = await desk.run(await desk.agent(tools=["big"]), "go")
+        assert len(desk.models.requests[1]["messages"][-1]["content"]) < RESULT_MAX + 100
+        assert len(output["tool_calls"][0]["result"]) < RESULT_MAX + 100
+
+    run(go)
+
+
+def test_the_conversation_is_remembered_with_its_tool_calls() -> None:
+    async def go() -> None:
+        desk = Desk(call("ok"), "first", "second", ok=lambda given: 1)
+        agent = await desk.agent(tools=["ok"])
+        await desk.run(agent, "one")
+        await desk.run(agent, "two")
+        roles = [message["role"] for message in desk.models.requests[-1]["messages"]]
+        assert roles == ["user", "assistant", "tool", "assistant", "user"]
+
+    run(go)
+
+
+def test_a_failed_request_leaves_the_conversation_as_it_was() -> None:
+    async def go() -> None:
+        desk = Desk(OperationFailed("down", code=6003))
+        agent = await desk.agent()
+        with pytest.raises(OperationFailed):
+            await desk.run(agent, "one")
+        assert agent.memory.messages() == []
+        assert names.AGENT_EXECUTION_ERROR in desk.emitted()
+
+    run(go)
+
+
+def test_timeout_is_1005() -> None:
+    async def go() -> None:
+        desk = Desk(lambda request: asyncio.sleep(5, {"content": "late"}))
+        agent = await desk.agent(timeout=0.02)
+        with pytest.raises(OperationFailed) as late:
+            await desk.run(agent, "go")
+        assert (late.value.code, late.value.kind) == (1005, "timeout")
+        assert agent.active == 0
+
+    run(go)
+
+
+def test_the_agent_s_own_budget_is_6007_before_the_next_call() -> None:
+    async def go() -> None:
+        desk = Desk(*["x"] * 9)
+        agent = await desk.agent(max_total_tokens=30)
+        for _ in range(2):
+            await desk.run(agent, "go")
+        with pytest.raises(LlmspellError) as over:
+            await desk.run(agent, "go")
+        assert over.value.code == 6007 and len(desk.models.requests) == 2
+        spender = await desk.agent(max_cost=0.01)
+        await desk.run(spender, "go")
+        with pytest.raises(LlmspellError):
+            await desk.run(spender, "go")
+
+    run(go)
+
+
+def test_rate_limit_is_6006() -> None:
+    async def go() -> None:
+        desk = Desk()
+        agent = await desk.agent(rate_limit={"requests_per_minute": 1, "burst_allowance": 2})
+        await desk.run(agent, "1")
+        await desk.run(agent, "2")
+        with pytest.raises(LlmspellError) as limited:
+            await desk.run(agent, "3")
+        assert (limited.value.code, limited.value.recoverable) == (6006, True)
+        assert len(desk.models.requests) == 2
+
+    run(go)
+
+
+def test_requests_at_once_at_one_agent_are_bounded() -> None:
+    async def go() -> None:
+        gate = asyncio.Event()
+
+        async def wait(request: Any) -> str:
+            await gate.wait()
+            return "x"
+
+        desk = Desk(*[wait] * 40)
+        agent = await desk.agent()
+        tasks = [asyncio.create_task(desk.run(agent, "go")) for _ in range(20)]
+        await asyncio.sleep(0.01)
+        refused = [task for task in tasks if task.done()]
+        assert len(refused) == 4
+        assert all(isinstance(task.exception(), LimitExceeded) for task in refused)
+        gate.set()
+        await asyncio.wait(tasks)
+        assert agent.active == 0
+
+    run(go)
+
+
+def test_streaming_passes_each_piece_on() -> None:
+    async def go() -> None:
+        desk = Desk("one two three")
+        heard: list[str] = []
+
+        async def hear(piece: str) -> None:
+            heard.append(piece)
+
+        await desk.run(await desk.agent(), "go", Way(on_chunk=hear))
+        assert heard == ["one", "two", "three"]
+
+    run(go)
+
+
+def test_structured_output_reaches_the_model_and_comes_back() -> None:
+    async def go() -> None:
+        desk = Desk({"content": '{"n": 1}', "structured": {"n": 1}})
+        output = await desk.run(await desk.agent(), "go", Way(schema={"type": "object"}))
+        assert desk.models.requests[0]["schema"] == {"type": "object"}
+        assert output["structured"] == {"n": 1} == output["data"]
+
+    run(go)
+
+
+def test_state_updates_of_a_tool_and_of_the_answer() -> None:
+    async def go() -> None:
+        desk = Desk(call("note"), '{"text": "done", "state_updates": {"b": 2}}',
+                    note=lambda given: {"state_updates": {"a": 1}})  # fmt: skip
+        agent = await desk.agent(tools=["note"], state={"z": 0})
+        output = await desk.run(agent, "go")
+        assert output["state_updates"] == {"a": 1, "b": 2}
+        assert agent.get_state() == {"z": 0, "a": 1, "b": 2, "iteration_count": 2}
+
+    run(go)
+
+
+@pytest.mark.parametrize("given", [None, 7, "", "   ", {}, [], {"images": []}])
+def test_API_036_no_message_is_a_validation_error(given: Any) -> None:
+    with pytest.raises(InvalidInput):
+        inputs.asked(given)
+
+
+def test_objects_and_images_become_messages() -> None:
+    seen = inputs.asked({"query": "q", "sources": ["a"], "context": {"c": 1}})
+    assert seen.message == 'q\n\n{"sources": ["a"]}' and seen.context == {"c": 1}
+    assert inputs.asked({"data": [1], "kind": "x"}).message == '{"data": [1], "kind": "x"}'
+    seen = inputs.asked("look", {"images": [{"data": b"\x89PNG", "media_type": "image/png"}]})
+    part = seen.user_message()["content"][1]
+    assert part["image_url"]["url"] == "data:image/png;base64,iVBORw=="
+    with pytest.raises(InvalidInput):
+        inputs.asked("look", {"images": [7]})
+
+
+# -- hooks ---------------------------------------------------------------------------------------
+
+
+def test_a_hook_rewrites_the_prompt() -> None:
+    async def go() -> None:
+        desk = Desk()
+        desk.register("before_agent_execution", lambda ctx: {"input": ctx["input"] + " please"})
+        output = await desk.run(await desk.agent(), "go")
+        assert output["content"] == "go please"
+        assert output["metadata"]["hook_point_executions"] == 1
+
+    run(go)
+
+
+def test_API_035_the_agent_s_own_hooks() -> None:
+    async def go() -> None:
+        desk = Desk("answer")
+        seen: list[Any] = []
+        host = desk.host
+
+        def before(context: dict[str, Any]) -> Any:
+            seen.append((context["input"], context["agent"]["tools"]))
+            return {"message": "rewritten"}
+
+        def after(context: dict[str, Any]) -> Any:
+            seen.append((context["output"]["result"], context["success"]))
+            assert context["timing"]["duration"] >= 0
+            return {"output": "changed"}
+
+        hooks = {"before_execution": host.function(before), "afterExecution": host.function(after)}
+        agent = await desk.agent(hooks=hooks, tools=[])
+        output = await desk.run(agent, "go")
+        assert seen == [("go", []), ("answer", True)]
+        assert output["content"] == "changed"
+        assert desk.models.last_texts() == ["rewritten"]
+
+    run(go)
+
+
+def test_on_error_may_put_something_in_the_place_of_the_error() -> None:
+    async def go() -> None:
+        desk = Desk(OperationFailed("down", code=6003), OperationFailed("down", code=6003))
+        told: list[Any] = []
+
+        def mend(context: dict[str, Any]) -> Any:
+            told.append(context["error"]["message"])
+            return {"rows": 3}
+
+        agent = await desk.agent(hooks={"on_error": desk.host.function(mend)})
+        output = await desk.run(agent, "go")
+        assert told == ["down"] and output["data"] == {"rows": 3} and output["success"]
+        assert output["metadata"]["replaced_error"]["code"] == 6003
+        silent = await desk.agent(hooks={"on_error": desk.host.function(lambda ctx: None)})
+        with pytest.raises(OperationFailed):
+            await desk.run(silent, "go")
+
+    run(go)
+
+
+@pytest.mark.parametrize(
+    ("answer", "check"),
+    [
+        (False, "cancelled"),
+        ({"action": "cancel", "reason": "no"}, "cancelled"),
+        ({"action": "skip", "value": "instead"}, "instead"),
+    ],
+)
+def test_hooks_before_may_cancel_or_skip(answer: Any, check: str) -> None:
+    async def go() -> None:
+        desk = Desk()
+        desk.register("before_agent_execution", lambda ctx: answer)
+        agent = await desk.agent()
+        if check == "cancelled":
+            with pytest.raises(OperationFailed) as refused:
+                await desk.run(agent, "go")
+            assert refused.value.kind == "cancelled"
+        else:
+            assert (await desk.run(agent, "go"))["content"] == check
+        assert desk.models.requests == [] and agent.active == 0
+
+    run(go)
+
+
+def test_a_hook_redirects_to_another_agent() -> None:
+    async def go() -> None:
+        desk = Desk()
+        await desk.agent(name="other", system_prompt="other's")
+
+        def redirect(context: dict[str, Any]) -> Any:
+            return (
+                {"action": "redirect", "target": "other"} if context["agent_name"] == "a" else None
+            )
+
+        desk.register("before_agent_execution", redirect)
+        output = await desk.run(await desk.agent(name="a"), "go")
+        assert output["metadata"]["agent_name"] == "other"
+        assert desk.models.origins == ["agent:other"]
+
+    run(go)
+
+
+def test_a_hook_that_redirects_in_a_circle_ends() -> None:
+    async def go() -> None:
+        desk = Desk()
+        desk.register("before_agent_execution", lambda ctx: {"action": "redirect", "target": "a"})
+        with pytest.raises(OperationFailed) as circle:
+            await desk.run(await desk.agent(name="a"), "go")
+        assert circle.value.kind == "recursion"
+
+    run(go)
+
+
+def test_hooks_take_tools_away_and_never_add_any() -> None:
+    async def go() -> None:
+        desk = Desk(call("b"), "done", a=lambda given: 1, b=lambda given: 1)
+        desk.register("before_tools_available", lambda ctx: {"tools": ["a", "invented"]})
+        output = await desk.run(await desk.agent(tools=["a", "b"]), "go")
+        assert [one["name"] for one in desk.models.requests[0]["tools"]] == ["a"]
+        assert desk.tools.calls == [] and output["tool_calls"][0]["error"]["code"] == 1008
+
+    run(go)
+
+
+def test_a_hook_after_may_ask_for_another_try_within_bounds() -> None:
+    async def go() -> None:
+        desk = Desk()
+        desk.register("after_agent_execution", lambda ctx: {"action": "retry"})
+        await desk.run(await desk.agent(), "go")
+        assert len(desk.models.requests) == 4
+
+    run(go)

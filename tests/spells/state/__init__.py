@@ -1,0 +1,1 @@
+"""Kept values: stores, sealing, the vault."""

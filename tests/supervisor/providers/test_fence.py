@@ -1,0 +1,119 @@
+"""What the provider process may reach; each refusal beside what is allowed (LLM-018)."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from llmspell.supervisor.providers.fence import Fence, FenceRefusal, endpoint_of
+
+PROGRAM = """
+import asyncio, json, os, socket, subprocess, sys
+from llmspell.supervisor.providers.fence import Fence, FenceRefusal
+allowed, other = int(sys.argv[1]), int(sys.argv[2])
+fence = Fence([f"http://127.0.0.1:{allowed}/v1", "https://api.example.com"])
+fence.close()
+
+def tried(act):
+    try:
+        act()
+    except FenceRefusal as error:
+        return str(error)
+    except Exception as error:
+        return type(error).__name__
+    return "done"
+
+async def streams(port):
+    await asyncio.open_connection("127.0.0.1", port)
+
+def udp():
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
+        one.sendto(b"x", ("127.0.0.1", allowed + 1))
+
+def bind():
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+
+def local():
+    with socket.socket(socket.AF_UNIX) as one:
+        one.connect("/run/dbus/system_bus_socket")
+
+def native():
+    import litellm.rust_bridge._native
+
+print(json.dumps({
+    "allowed": tried(lambda: socket.create_connection(("127.0.0.1", allowed)).close()),
+    "allowed, asyncio": tried(lambda: asyncio.run(streams(allowed))),
+    "other port": tried(lambda: socket.create_connection(("127.0.0.1", other)).close()),
+    "other port, asyncio": tried(lambda: asyncio.run(streams(other))),
+    "other name": tried(lambda: socket.getaddrinfo("evil.example", 443)),
+    "other name, old": tried(lambda: socket.gethostbyname("evil.example")),
+    "other address": tried(lambda: socket.create_connection(("127.0.0.2", allowed))),
+    "udp": tried(udp),
+    "listen": tried(bind),
+    "unix": tried(local),
+    "program": tried(lambda: subprocess.run(["/bin/true"])),
+    "system": tried(lambda: os.system("true")),
+    "spawn": tried(lambda: os.posix_spawn("/bin/true", ["true"], {})),
+    "fork": tried(os.fork),
+    "native": tried(native),
+}))
+"""
+
+
+@pytest.fixture
+def ports() -> Iterator[tuple[int, int]]:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as one,
+        socket.create_server(("127.0.0.1", 0)) as other,
+    ):
+        yield one.getsockname()[1], other.getsockname()[1]
+
+
+def test_only_the_configured_hosts_and_ports_are_reached(ports: tuple[int, int]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, *map(str, ports)],
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    found: dict[str, Any] = json.loads(done.stdout)
+    assert found.pop("allowed") == "done", "the control"
+    assert found.pop("allowed, asyncio") == "done", "the control"
+    assert found.pop("native") == "ModuleNotFoundError"
+    for what, outcome in found.items():
+        assert "provider" in outcome, f"{what}: {outcome}"
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "reached"),
+    [
+        ("api.example.com", 443, True),
+        ("API.example.com.", 443, True),
+        ("api.example.com", 80, False),
+        ("example.com", 443, False),
+        ("api.example.com.evil.example", 443, False),
+        ("127.0.0.1", 443, False),
+    ],
+)
+def test_the_clients_transport_is_held_to_the_same_list(
+    host: str, port: int, reached: bool
+) -> None:
+    fence = Fence(["https://api.example.com/v1"])
+    if reached:
+        fence.check(host, port)
+    else:
+        with pytest.raises(FenceRefusal):
+            fence.check(host, port)
+
+
+@pytest.mark.parametrize("url", ["ftp://a", "https://", "nothing", "http:///path"])
+def test_a_url_without_an_end_is_no_end(url: str) -> None:
+    with pytest.raises(ValueError, match="URL"):
+        endpoint_of(url)
