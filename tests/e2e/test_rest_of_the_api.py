@@ -100,9 +100,19 @@ def test_a_trace_id_is_in_the_error_and_in_the_record(program: Program) -> None:
 
 
 GLOBALS = (
-    "ENGINE VERSION PLATFORM CONFIG_PATH DATA_PATH CACHE_PATH SECURITY_LEVEL SANDBOX_ENABLED "
-    "MAX_MEMORY MAX_EXECUTION_TIME MAX_CONCURRENT_OPERATIONS AVAILABLE_PROVIDERS"
-).split()
+    "ENGINE",
+    "VERSION",
+    "PLATFORM",
+    "CONFIG_PATH",
+    "DATA_PATH",
+    "CACHE_PATH",
+    "SECURITY_LEVEL",
+    "SANDBOX_ENABLED",
+    "MAX_MEMORY",
+    "MAX_EXECUTION_TIME",
+    "MAX_CONCURRENT_OPERATIONS",
+    "AVAILABLE_PROVIDERS",
+)
 
 
 @pytest.mark.parametrize("language", SUFFIXES)
@@ -140,10 +150,12 @@ local function rule(act, ...) local done, e = pcall(act, ...) return done or e.r
 return {Config.get("security.level"), rule(Config.set, "limits.calls", 500),
   Config.get("limits.calls"), rule(Config.set, "limits.calls", 501),
   rule(Config.configure_resources, {max_execution_time = 100000}),
-  rule(Config.configure_security, {level = "none"}), rule(Config.configure_security, {level = "high"}),
+  rule(Config.configure_security, {level = "none"}),
+  rule(Config.configure_security, {level = "high"}),
   rule(fs.read, "spell:spell.lua"), Config.get_security_config().level,
   rule(Config.configure_provider, "fake", {api_key = "sk-secret"}),
-  rule(Config.configure_provider, "fake", {max_tokens = 7}), Config.get("providers.fake.max_tokens")}
+  rule(Config.configure_provider, "fake", {max_tokens = 7}),
+  Config.get("providers.fake.max_tokens")}
 """,
     "javascript": """
 const rule = async (act) => { try { await act(); return true; } catch (e) { return e.rule; } };
@@ -222,16 +234,19 @@ def test_changes_are_told_to_hooks_and_listeners(program: Program) -> None:
 
 
 JOB = """
-local wf = Workflow.sequential({name = "report", steps = {{name = "a", component = function() end}}})
+local step = {name = "a", component = function() end}
+local wf = Workflow.sequential({name = "report", steps = {step}})
 local job = Scheduler.register({name = "daily", trigger = {type = "cron", schedule = "0 8 * * *"},
   action = {type = "workflow", workflow = wf, input = {report_date = "{{now()}}"}}})
 local function refused(change)
-  local config = {name = "x", trigger = {type = "interval", seconds = 60}, action = {type = "agent", agent = "a"}}
+  local config = {name = "x", trigger = {type = "interval", seconds = 60},
+    action = {type = "agent", agent = "a"}}
   for key, value in pairs(change) do config[key] = value end
   local done, e = pcall(Scheduler.register, config)
   return not done and e.message
 end
-local other = Scheduler.register({name = "gone", trigger = {cron = "@daily"}, action = {tool = "echo"}})
+local other = Scheduler.register(
+  {name = "gone", trigger = {cron = "@daily"}, action = {tool = "echo"}})
 return {job.name, job.status, job:get_status().trigger.schedule, other:cancel(), #Scheduler.list(),
   refused({trigger = {type = "cron", schedule = "61 * * * *"}}), refused({name = "daily"}),
   refused({action = {type = "tool", tool = "echo", input = {f = function() end}}})}
@@ -282,7 +297,8 @@ a = Agent(name="ann", provider="fake", model="echo")
 b = Agent(name="bob", provider="fake", model="test-model")
 session = await Orchestrator.start_collaboration([a, "bob"], "sequential", {"topic": "moons"})
 result = await session.execute({"steps": [
-    {"step_id": "find", "agent_id": "ann", "action": "look at {{topic}}", "expected_output": "facts"},
+    {"step_id": "find", "agent_id": "ann", "action": "look at {{topic}}",
+     "expected_output": "facts"},
     {"step_id": "write", "agent": b, "action": "write {{facts}}"}]})
 known = True
 try:

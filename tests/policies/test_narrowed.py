@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llmspell.policies.limits import UNLIMITED, Limits, number_of
-from llmspell.policies.narrowed import TIGHTENED, narrowed, stricter_limits
+from llmspell.policies.narrowed import TIGHTENED, Looser, narrowed, stricter_limits
 from llmspell.policies.policy import LEVELS, Policy
 from llmspell.profiles.context import PolicyContext
 from llmspell.profiles.grants import Grant
 from llmspell.profiles.loader import load_policy
-from llmspell.supervisor.tightening import Looser, at_level, tightened
+from llmspell.supervisor.tightening import at_level, tightened
 
 FOLDER = Path("/srv/work")
 PATHS = ("/srv/work/a.txt", "/srv/work/out/b", "/etc/passwd", "/srv/kept/x", "/srv/spell/one.lua")

@@ -72,7 +72,8 @@ def orchestra(**answers: Answerer) -> tuple[Orchestra, FakeHost, Agents]:
 def run(
     made: Orchestra, workflow: Any, strategy: str = "sequential", **options: Any
 ) -> dict[str, Any]:
-    agents = options.pop("agents", None) or list(made._host.agents.answers)
+    known: Any = made._host.agents
+    agents = options.pop("agents", None) or list(known.answers)
     session = made.start(agents, strategy, options.pop("context", {}), options)
     return asyncio.run(made.execute(session, workflow))
 
@@ -360,7 +361,7 @@ def test_dynamic_says_what_it_chose() -> None:
 
 def test_orc_012_delegation_and_negotiation() -> None:
     bids = iter([0.4, 0.9])
-    made, host, agents = orchestra(
+    made, _, agents = orchestra(
         ann=lambda asked, context: (
             {"can_do": True, "confidence": next(bids), "cost": 3} if "Can you" in asked else "did"
         ),

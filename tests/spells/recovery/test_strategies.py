@@ -83,7 +83,8 @@ def test_the_information_of_parse_error_is_a_strategy() -> None:
 @pytest.mark.parametrize(
     "config",
     [
-        "nothing", {}, 5, {"type": "retry", "max_retries": 21}, {"type": "retry", "max_retries": -1},
+        "nothing", {}, 5, {"type": "retry", "max_retries": 21},
+        {"type": "retry", "max_retries": -1},
         {"type": "retry", "multiplier": 0}, {"type": "retry", "delay": -1},
         {"type": "circuit_breaker", "failure_threshold": 0}, {"on_moon": "retry"},
         {"on_timeout": "nothing"}, {"type": "switch_to_fallback_provider", "providers": [1]},
