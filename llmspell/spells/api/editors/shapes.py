@@ -5,6 +5,7 @@ from __future__ import annotations
 from llmspell.records import TYPE_CHECKING, NamedTuple
 from llmspell.spells.api.catalogue import API
 from llmspell.spells.api.model import Class, Function, Module, Param
+from llmspell.tools.index import TOOLS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -84,6 +85,13 @@ def returned(function: Function) -> Returned:
     if one in known:
         return Returned("object", one, one != words)
     return Returned(_RETURNS.get(words, "any"))
+
+
+def tool_fields(module: Module) -> dict[str, str]:
+    """The built-in tools as fields of Tools (API-066): name and what each does."""
+    if module.name != "tools":
+        return {}
+    return {entry.name: entry.description for entry in TOOLS.values()}
 
 
 def waits(module: Module | None, function: Function) -> bool:
