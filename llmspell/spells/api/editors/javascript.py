@@ -131,7 +131,17 @@ def _method(name: str, function: Function, waits: bool) -> list[str]:
     if gives is None:
         gives = _value(function)
         gives = f"Promise<{gives}>" if waits else gives
-    return [f"  {_doc(function.doc)}", f"  {name}({_parameters(function)}): {gives};"]
+    lines = [f"  {_doc(function.doc)}", f"  {name}({_parameters(function)}): {gives};"]
+    if shapes.takes_names(function):
+        lines.append(f"  {name}(named: {_named(function)}): {gives};")
+    return lines
+
+
+def _named(function: Function) -> str:
+    fields = [f"{camel(one.name)}{_optional(one)}: {_type(one)}" for one in function.params]
+    if function.spread:
+        fields.append("[option: string]: any")
+    return f"{{ {'; '.join(fields)} }}"
 
 
 def _parameters(function: Function) -> str:

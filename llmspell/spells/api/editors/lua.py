@@ -124,6 +124,13 @@ def _function(owner: str, mark: str, name: str, function: Function) -> list[str]
     gives = _returned(function)
     if gives:
         lines.append(f"---@return {gives}")
+    if shapes.takes_names(function):
+        named = [f"{_key(one.name)}{_optional(one)}: {_type(one)}" for one in function.params]
+        if function.spread:
+            named.append("[string]: any")
+        this = "self: table, " if mark == ":" else ""
+        result = f": {gives}" if gives else ""
+        lines.append(f"---@overload fun({this}named: {{ {', '.join(named)} }}){result}")
     if name in _KEYWORDS:
         head = ["self", *names] if mark == ":" else names
         lines.append(f'{owner}["{name}"] = function({", ".join(head)}) end\n')

@@ -113,7 +113,8 @@ def _parameters(function: Function) -> str:
     by_position, by_name = shapes.split(function)
     given, optional = ["self"], False
     for one in by_position:
-        optional = optional or not one.required
+        # What takes all further options may be given by these alone.
+        optional = optional or not one.required or one.name == function.spread
         given.append(_parameter(one, optional))
     if by_name:
         given.append("*")

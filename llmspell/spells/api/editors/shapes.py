@@ -108,6 +108,12 @@ def split(function: Function) -> tuple[tuple[Param, ...], tuple[Param, ...]]:
     return function.params[: function.positional], function.params[function.positional :]
 
 
+def takes_names(function: Function) -> bool:
+    """Whether one table of everything by name is told apart from a first parameter."""
+    first = function.params[0].types if function.params else ()
+    return bool(first) and function.positional > 0 and not {"object", "any"} & set(first)
+
+
 def pascal(name: str) -> str:
     """`test_suite` → `TestSuite`."""
     return "".join(part[:1].upper() + part[1:] for part in name.split("_"))
