@@ -46,11 +46,24 @@ const contentOf = (module) => {
   return {};
 };
 
+// A part of the prelude that most runs do without is text until then. It is compiled behind every
+// line of a spell's, so that its frames are told from the spell's.
+P.need = (name) => {
+  const text = P.late[name];
+  if (text === undefined) return;
+  P.late[name] = undefined;
+  let lines = "\n";
+  while (lines.length < (host.prelude_line ?? 0)) lines += lines;
+  P.withBase(host.compile(lines + text, "llmspell"));
+};
+
 // A module is made of its description when it is first asked for.
 const contents = create(null), building = new NativeSet();
 const build = (late) => {
   if (contents[late.name] !== undefined) return contents[late.name];
   const module = parse(late.text);
+  P.need(late.name);
+  if (late.name === "tools") P.need("class_tools");
   module.name = late.name;
   module.names = late.names;
   setAdd(building, late.name);
@@ -150,6 +163,9 @@ const makeProcess = (run) => ({
   stderr: { write: (text) => (P.write("stderr", makeText(text)), true) },
 });
 
+// A guest's image is made once for all runs.
+if (host.boots === true) for (const name of keys(P.late)) P.need(name);
+
 // At boot: what a zygote has by then, its children share.
 addApi();
 addConsole();
@@ -157,7 +173,10 @@ addTimers();
 
 P.makeEnvironment = () => {
   const { run } = P;
-  P.addClassTools(setGlobal, run.source);
+  if (indexOf(run.source, "Tool") >= 0) {
+    P.need("class_tools");
+    P.addClassTools(setGlobal, run.source);
+  }
   restartClock();
   setGlobal("params", run.params ?? {});
   setGlobal("args", run.args ?? []);

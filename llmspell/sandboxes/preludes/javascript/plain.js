@@ -101,7 +101,7 @@ const encodeWith = (mode, pending) => {
         }
         return makeText(value);
       case "function":
-        if (P.isTool(value)) return objectText({ __proto__: null, name: value.name }, depth);
+        if (P.isTool !== undefined && P.isTool(value)) return objectText({ __proto__: null, name: value.name }, depth);
         if (mode === "call") return '{"$callback":' + P.callbackNumber(value) + "}";
     }
     return refuse("a " + typeof value + " has no form in JSON");
