@@ -44,6 +44,7 @@ PARTS: Final[dict[str, tuple[str, ...]]] = {
         "testing",
         "class_tools",
         "events",
+        "hooks",
         "storage",
         "clock",
         "stdin",
@@ -87,6 +88,7 @@ PARTS: Final[dict[str, tuple[str, ...]]] = {
         "testing",
         "class_tools",
         "events",
+        "hooks",
         "storage",
         "stdin",
         "files",
@@ -97,7 +99,7 @@ PARTS: Final[dict[str, tuple[str, ...]]] = {
 }
 """The parts of each prelude, in the order they are evaluated; `*api` is the generated table."""
 
-LATE_PARTS: Final = ("events", "storage", "testing", "imports", "class_tools")
+LATE_PARTS: Final = ("events", "hooks", "storage", "testing", "imports", "class_tools")
 """JavaScript's parts that few runs need: text until then, since QuickJS compiles all it reads."""
 
 SUFFIXES: Final = {"lua": "lua", "javascript": "js", "python": "py"}

@@ -7,16 +7,15 @@ const put = (content, name, value) => defineProperty(content, name, {
   __proto__: null, value, writable: true, enumerable: true, configurable: true,
 });
 
+// The module that describes each class: what a module's functions give may be another one's.
+const classModules = create(null);
+
 // The class of what a function gives: the one of its name, of its module, or of its wire's service.
 const classOf = (module, spec) => {
-  const service = split(spec.wire, ".")[0];
-  let first;
-  for (let index = 0; index < module.classes.length; index++) {
-    const { name } = module.classes[index];
-    if (name === spec.name || name === service) return name;
-    first ??= name;
-  }
-  return first ?? service;
+  const service = split(spec.wire, ".")[0], { classes } = module;
+  if (classModules[spec.name] !== undefined) return spec.name;
+  for (let index = 0; index < classes.length; index++) if (classes[index].name === service) return service;
+  return classes.length > 0 ? classes[0].name : service;
 };
 
 const actionOf = (module, spec) => {
@@ -77,8 +76,6 @@ const build = (late) => {
   return contents[late.name] = freeze(content);
 };
 
-// The class of an object that a module gives may be described by another one.
-const classModules = create(null);
 P.needClass = (name) => {
   const late = classModules[name];
   if (late !== undefined && !setHas(building, late.name)) build(late);
