@@ -135,6 +135,9 @@ class Targets:
                 hint=f"set providers.{provider.name}.enabled to true",
             )
         wanted = model or provider.model
+        if wanted is not None and wanted.startswith(f"{provider.name}/"):
+            # `provider = "openai", model = "openai/gpt-4"` names the provider twice.
+            wanted = wanted.partition("/")[2] or None
         if wanted is None and (provider.name == "fake" or self._config.mock):
             wanted = "echo"
         if wanted is None:

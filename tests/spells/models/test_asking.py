@@ -71,6 +71,7 @@ def test_no_provider_and_no_default_names_the_key_to_set() -> None:
         ({"model": "x"}, "openai/x"),
         ({"provider": "anthropic"}, "anthropic/claude"),
         ({"model": "anthropic/opus"}, "anthropic/opus"),
+        ({"provider": "anthropic", "model": "anthropic/opus"}, "anthropic/opus"),
         ({"model": "claude"}, "anthropic/claude"),
         ({"model": "org/model"}, "openai/org/model"),
         ({"model": "test-model"}, "fake/test-model"),
