@@ -98,6 +98,21 @@ def test_LLM_002_a_provider_that_is_not_there(given: dict[str, Any], words: str)
     assert caught.value.hint
 
 
+@pytest.mark.parametrize(
+    "model",
+    ["../../v1/files", "a//b", "gpt 4", "gpt-4?key=x", "gpt#", "/gpt", "*", "gpt\u200b", "é"],
+)
+def test_a_model_that_would_lead_elsewhere_has_no_name(model: str) -> None:
+    provider = Played()
+    desk = Desk({"openai": provider, "anthropic": provider})
+    for given in ({"model": model}, {"model": f"anthropic/{model}"}):
+        with pytest.raises(InvalidInput):
+            desk.ask({**HELLO, **given})
+    with pytest.raises(InvalidInput):
+        desk.ask(HELLO, Settings(fallback=[f"anthropic/{model}"]))
+    assert provider.requests == []
+
+
 def test_when_mocking_every_name_leads_to_fake_and_stays_in_the_answer() -> None:
     desk = Desk({"fake": Played()}, mock=True, default=None)
     for provider, model in (("openai", "gpt-4"), ("nobody", "strange")):

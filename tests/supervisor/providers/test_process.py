@@ -363,3 +363,32 @@ def test_without_the_package_the_hint_says_what_to_install(
         world.run(ask())
     assert "llmspell[llm]" in str(caught.value.hint)
     process.close()
+
+
+@needs_litellm
+def test_one_process_serves_a_supervisors_runs_and_ends_with_it(
+    world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
+    import llmspell
+    from tests.e2e.program import children
+
+    user = tmp_path / "llmspell.toml"
+    user.write_text(
+        f'[providers.openai]\nbase_url = "http://127.0.0.1:{world.server.port}/v1"\n'
+        'api_key_env = "LLMSPELL_TEST_KEY"\ncost_per_token = 0\n'
+    )
+    monkeypatch.setenv("LLMSPELL_CONFIG_PATH", str(user))
+    monkeypatch.setenv("LLMSPELL_TEST_KEY", KEY)
+    source = 'return llm.complete({prompt="x", provider="openai", model="ok"}).content'
+    spell = llmspell.Spell.from_source(source, language="lua")
+    before = children(os.getpid())
+
+    async def run() -> tuple[list[Any], set[int]]:
+        async with llmspell.Supervisor(zygotes=False) as supervisor:
+            results = await asyncio.gather(*(supervisor.run(spell) for _ in range(4)))
+            return [result.value for result in results], children(os.getpid()) - before
+
+    values, left = asyncio.run(run())
+    assert values == [TEXT] * 4
+    assert len(left) == 1, "one process for all of them, kept for the next"
+    assert not children(os.getpid()) - before, "and ended with the supervisor"
