@@ -53,44 +53,55 @@ def environ(program: Program, server: ModelServer) -> dict[str, str]:
     return {"LLMSPELL_CONFIG_PATH": str(path), "ADVERSARIAL_KEY": "sk-adversarial-0123456789"}
 
 
-@pytest.mark.parametrize("way", WAYS)
+def attempts(ways: list[str]) -> str:
+    """A spell that tries them one after the other and says how each ended."""
+    tries = "\n".join(
+        f'do local ok, e = pcall(function() {WAYS[way]} end) told["{way}"] = ok and 0 or e.code end'
+        for way in ways
+    )
+    return f"local told = {{}}\n{tries}\nreturn told"
+
+
+PLAIN = [way for way in WAYS if "hook" not in way and way != "as a fallback"]
+CODES = {
+    **dict.fromkeys(WAYS, 4008),
+    # Of none that is allowed none is chosen, and a fallback's denial leaves the first failure.
+    "as one that suits": 6001,
+    "as a fallback": 6008,
+}
+
+
+@pytest.mark.parametrize(
+    "ways",
+    [PLAIN, ["as a fallback"], ["by a hook"], ["by a hook that redirects"]],
+    ids=lambda ways: ways[0],
+)
 def test_EN_08_a_model_that_was_not_granted_is_not_reached(
-    program: Program, server: ModelServer, way: str
+    program: Program, server: ModelServer, ways: list[str]
 ) -> None:
     trail = program.folder / "audit.jsonl"
     asked = len(server.requests)
-    source = f"local ok, e = pcall(function() {WAYS[way]} end) return {{ok, ok and 0 or e.code}}"
     flags = ("--profile", "high", "--allow-llm", "fake", "--audit", str(trail))
     env = environ(program, server)
-    if way == "as a fallback":
+    if ways == ["as a fallback"]:
         script = program.write("script.toml", '[[turn]]\nerror = "unavailable"\n')
         env["LLMSPELL_FAKE_SCRIPT"] = str(script)
-    result = program.result(source, ".lua", *flags, env=env)
+    result = program.result(attempts(ways), ".lua", *flags, env=env)
     assert len(server.requests) == asked, "nobody was asked"
+    assert result["value"] == {way: CODES[way] for way in ways}, result["stderr"]
     records = [json.loads(line) for line in trail.read_text().splitlines()]
     assert not any(each["event"] == "model" for each in records)
-    if way == "as one that suits":
-        assert result["value"] == [False, 6001], "of none that is allowed, none is chosen"
-        return
-    if way != "by an agent in a workflow":
-        code = 6008 if way == "as a fallback" else 4008
-        assert result["value"] == [False, code], "a fallback's denial leaves the first failure"
-    decided = [each for each in records if each.get("action") == "model"]
-    assert decided[-1]["allowed"] is False and decided[-1]["target"].startswith("openai/")
-    assert any(each["target"].startswith("openai/") for each in result["denials"])
+    denied = [each for each in records if each.get("action") == "model" and not each["allowed"]]
+    assert len(denied) == len([way for way in ways if way != "as one that suits"])
+    assert all(each["target"].startswith("openai/") for each in denied)
+    assert {each["target"] for each in result["denials"]} == {each["target"] for each in denied}
 
 
 @pytest.mark.skipif(importlib.util.find_spec("litellm") is None, reason="needs the extra llm")
 def test_EN_08_with_the_grant_every_way_leads_there(program: Program, server: ModelServer) -> None:
     server.counts.clear()
-    calls = "\n".join(
-        f"do local ok, e = pcall(function() {call} end) "
-        f'if not ok then error("{way}: " .. tostring(e)) end end'
-        for way, call in WAYS.items()
-        if "hook" not in way and way != "as a fallback"
-    )
-    last = WAYS["by a hook"]
+    ways = [*PLAIN, "by a hook"]
     flags = ("--profile", "high", "--allow-llm", "openai", "--allow-llm", "fake")
-    ended = program.run(f"{calls}\n{last}", ".lua", *flags, env=environ(program, server))
-    assert ended.code == 0, ended.err
+    result = program.result(attempts(ways), ".lua", *flags, env=environ(program, server))
+    assert result["value"] == dict.fromkeys(ways, 0), result["stderr"]
     assert server.counts["ok"] == 9 and server.counts["emb"] == 1
