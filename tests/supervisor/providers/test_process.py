@@ -136,7 +136,7 @@ def test_LLM_014_a_stream_in_each_format(world: World, name: str) -> None:
 
 @needs_litellm
 @pytest.mark.parametrize("streamed", [False, True], ids=["whole", "streamed"])
-@pytest.mark.parametrize("name", ["openai", "anthropic"])
+@pytest.mark.parametrize("name", SPEAKERS)
 def test_LLM_012_tools_are_offered_called_and_answered(
     world: World, name: str, streamed: bool
 ) -> None:
