@@ -15,6 +15,7 @@ from llmspell.spells.agents.toolbox import (
     Toolbox,
     shown_name,
 )
+from llmspell.spells.api.class_tools import OLD_NAMES
 from llmspell.spells.api.options import handle_id, normalise
 
 if TYPE_CHECKING:
@@ -23,8 +24,11 @@ if TYPE_CHECKING:
     from llmspell.spells.agents.settings import Settings
     from llmspell.spells.ports import Host
 
-AGENTS_MAX: Final = 256
+AGENTS_MAX: Final = 128
 """Agents of one run; those that were shut down don't count."""
+
+ENDED_MAX: Final = 1_024
+"""Agents that were shut down whose ids are still told apart from wrong ones."""
 
 STATE_KEY: Final = "agent_state:"
 """Where an agent's state is kept (STO-007), followed by its name."""
@@ -36,6 +40,7 @@ class AgentBook:
     def __init__(self, host: Host) -> None:
         self.host = host
         self._agents: dict[str, Agent] = {}
+        self._ended: dict[str, str] = {}
         self._made = 0
 
     def __iter__(self) -> Any:
@@ -54,6 +59,10 @@ class AgentBook:
         """The agent of a name, an id or a handle. Raises `Missing` 1001."""
         wanted = handle_id(given, "agent") or handle_id(given, "agent_tool") or given
         found = self.find(wanted) if isinstance(wanted, str) else None
+        if found is None and isinstance(wanted, str) and wanted in self._ended:
+            raise OperationFailed(
+                f"the agent {self._ended[wanted]} was shut down", code=1003, kind="state"
+            )
         if found is None:
             shown = str(wanted)[:60] if isinstance(wanted, str) else "that"
             names = ", ".join(sorted({agent.name for agent in self._agents.values()})[:20])
@@ -151,7 +160,10 @@ class AgentBook:
         agent.is_shut_down = True
         agent.memory.clear()
         agent.facts.clear()
-        self._agents.pop(agent.id, None)
+        if self._agents.pop(agent.id, None) is not None:
+            self._ended[agent.id] = agent.name
+            if len(self._ended) > ENDED_MAX:
+                del self._ended[next(iter(self._ended))]
 
     # -- tools ---------------------------------------------------------------------------------
 
@@ -202,6 +214,8 @@ class AgentBook:
         try:
             about = self.host.tools.describe(name)
         except Missing as error:
+            if name in OLD_NAMES:
+                return self._described(OLD_NAMES[name])
             raise Missing(
                 f"there is no tool {name[:60]!r} for the agent", code=1008, hint=error.hint
             ) from None

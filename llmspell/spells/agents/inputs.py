@@ -82,7 +82,7 @@ def changed(request: Asked, context: Mapping[str, Any]) -> Asked:
     """The request as hooks left it: a changed `input` counts, then a changed `message`."""
     given, message = context.get("input"), context.get("message")
     extra = context.get("context")
-    if given != request.input and given is not None:
+    if given is not None and given != values.without_functions(request.input):
         fresh = asked(given)
         return replace(fresh, images=request.images or fresh.images, metadata=request.metadata)
     if isinstance(message, str) and message != request.message:

@@ -75,6 +75,14 @@ def without_functions(value: Any, depth: int = DEPTH_MAX) -> Any:
     return None if isinstance(value, (Callback, bytes)) else value
 
 
+def holds_bytes(value: Any, depth: int = DEPTH_MAX) -> bool:
+    """Whether there are bytes anywhere in the value, or it is nested too deep to tell."""
+    if isinstance(value, (dict, list)):
+        inner = value.values() if isinstance(value, dict) else value
+        return depth == 0 or any(holds_bytes(item, depth - 1) for item in inner)
+    return isinstance(value, bytes)
+
+
 def as_json(value: Any) -> str:
     """A value for a prompt: text as it is, anything else as JSON without functions."""
     if isinstance(value, str):

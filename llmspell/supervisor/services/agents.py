@@ -16,7 +16,7 @@ from llmspell.spells.agents.memory import checked_message
 from llmspell.spells.agents.requests import PLAN_SCHEMA, REASON_SCHEMA, plan_prompt, reason_prompt
 from llmspell.spells.agents.shown import config_of
 from llmspell.spells.agents.templates import TemplateBook
-from llmspell.spells.agents.turns import use
+from llmspell.spells.agents.turns import found_agents, use
 from llmspell.spells.agents.wrapped import as_tool, ask_wrapped, call_wrapped
 from llmspell.spells.api.options import handle_id, normalise
 
@@ -59,7 +59,7 @@ class AgentService:
                     "get_config", "update_config", "system_prompt", "set_system_prompt",
                     "register_hook", "unregister_hook", "initialize", "shutdown", "health",
                     "token_usage", "estimated_cost", "as_tool", "delegate_to", "handoff",
-                    "call_tool",
+                    "call_tool", "create_finder", "run_finder",
                 )
             },
             "template.create": self._create_of_template,
@@ -372,6 +372,12 @@ class AgentService:
         agent = self.book.get(args["id"])
         self._judge(ctx, agent.name)
         return await ask_wrapped(self._runner, agent, given)
+
+    def _create_finder(self, ctx: CallContext, args: Args) -> dict[str, Any]:
+        return {"handle": "agent_finder", "id": handoff.FINDER, "name": handoff.FINDER}
+
+    def _run_finder(self, ctx: CallContext, args: Args) -> list[dict[str, Any]]:
+        return found_agents(self.book, args["input"], None)
 
     async def _delegate_to(self, ctx: CallContext, args: Args) -> dict[str, Any]:
         agent, other = self.book.get(args["id"]), await self._found(args["agent"])

@@ -426,3 +426,33 @@ def test_a_hook_after_may_ask_for_another_try_within_bounds() -> None:
         assert len(desk.models.requests) == 4
 
     run(go)
+
+
+def test_an_agent_that_was_shut_down_takes_no_more_requests() -> None:
+    async def go() -> None:
+        desk = Desk()
+        agent = await desk.agent(name="a")
+        desk.book.shut_down(agent)
+        with pytest.raises(OperationFailed) as ended:
+            desk.book.get(agent.id)
+        assert (ended.value.code, ended.value.kind) == (1003, "state")
+        with pytest.raises(OperationFailed):
+            await desk.run(agent, "go")
+        assert agent.health(0)["status"] == "shut_down"
+
+    run(go)
+
+
+def test_an_answer_is_not_lost_when_it_can_t_be_saved() -> None:
+    async def go() -> None:
+        desk = Desk("paid for")
+        agent = await desk.agent(memory={"persistence": True})
+
+        async def full(scope: str, key: str, value: Any) -> None:
+            raise LimitExceeded("state", "the store is full")
+
+        desk.host.state.set = full
+        assert (await desk.run(agent, "go"))["content"] == "paid for"
+        assert "could not be saved" in desk.host.notes[-1][1]
+
+    run(go)

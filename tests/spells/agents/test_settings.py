@@ -107,6 +107,8 @@ def test_the_later_of_two_spellings_counts() -> None:
         ({"output_schema": "object"}, "output_schema"),
         ({"config": 5}, "config"),
         ({f"k{n}": n for n in range(300)}, "options"),
+        ({"notes": "x" * 1_100_000}, "options"),
+        ({"notes": {"inner": [b"x"]}}, "bytes"),
     ],
 )
 def test_wrong_settings_name_the_option(given: dict[str, Any], named: str) -> None:
