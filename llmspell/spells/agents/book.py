@@ -17,6 +17,7 @@ from llmspell.spells.agents.toolbox import (
 )
 from llmspell.spells.api.class_tools import OLD_NAMES
 from llmspell.spells.api.options import handle_id, normalise
+from llmspell.spells.events import names
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -118,6 +119,9 @@ class AgentBook:
         if read.memory.persistence:
             await self.load(agent)
         self._agents[agent.id] = agent
+        self.host.events.emit(
+            names.AGENT_CREATED, {"agent_id": agent.id, "agent": agent.name}, agent.origin
+        )
         return agent
 
     async def update(self, agent: Agent, changes: Mapping[str, Any]) -> None:

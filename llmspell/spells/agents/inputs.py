@@ -101,7 +101,9 @@ def _of_object(given: dict[str, Any]) -> str:
             text: str = rest.pop(key)
             return f"{text}\n\n{values.as_json(rest)}" if rest else text
     inner = rest.get("input")
-    if isinstance(inner, (dict, list)) and len(rest) == 1:
+    if len(rest) == 1 and isinstance(inner, dict):
+        return _of_object(inner) if "input" not in inner else values.as_json(inner)
+    if len(rest) == 1 and isinstance(inner, list):
         return values.as_json(inner)
     return values.as_json(rest) if rest else ""
 

@@ -32,13 +32,14 @@ def test_an_answer_with_its_metadata() -> None:
         metadata = output["metadata"]
         assert metadata["token_usage"]["total_tokens"] == 15 and metadata["cost"] == 0.01
         assert metadata["tools_used"] == [] and metadata["iterations"] == 1
-        assert metadata["events_emitted"] == len(desk.emitted())
+        assert metadata["events_emitted"] == len(desk.emitted()) - 1
         (request,) = desk.models.requests
         assert request["messages"][0] == {"role": "system", "content": "be kind"}
         assert request["messages"][1]["content"] == 'hi\n\nContext:\n{"user": "u1"}'
         assert request["temperature"] == 0.5 and request["provider"] == "fake"
         assert desk.models.origins == ["agent:a"]
         assert desk.emitted() == [
+            names.AGENT_CREATED,
             names.AGENT_STARTED,
             names.AGENT_EXECUTION_STARTED,
             names.AGENT_EXECUTION_COMPLETED,
@@ -287,6 +288,7 @@ def test_API_036_no_message_is_a_validation_error(given: Any) -> None:
 def test_objects_and_images_become_messages() -> None:
     seen = inputs.asked({"query": "q", "sources": ["a"], "context": {"c": 1}})
     assert seen.message == 'q\n\n{"sources": ["a"]}' and seen.context == {"c": 1}
+    assert inputs.asked({"input": {"prompt": "p"}}).message == "p"
     assert inputs.asked({"data": [1], "kind": "x"}).message == '{"data": [1], "kind": "x"}'
     seen = inputs.asked("look", {"images": [{"data": b"\x89PNG", "media_type": "image/png"}]})
     part = seen.user_message()["content"][1]
