@@ -103,6 +103,7 @@ const known = (name) => {
 const asObject = (value) => {
   if (!isHandle(value)) return value;
   const prototype = known(value.handle);
+  if (value.handle === "hook" && value.point === "system_shutdown") P.shutdownHooked = true;
   return prototype === undefined ? value : setPrototypeOf(value, prototype);
 };
 const asObjects = (value) => {
