@@ -38,6 +38,7 @@ class Agent:
         self.template: str | None = None
         self.toolbox = Toolbox()
         self.missing_tools: list[str] = []
+        self.own_tools: list[str] = []
         self.specialists: list[Specialist] = []
         self.hooks: dict[str, Any] = {}
         self.given_hooks: dict[str, list[Any]] = {}

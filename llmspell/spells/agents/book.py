@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from itertools import count
 from typing import TYPE_CHECKING, Any, Final
 
 from llmspell.channel.jsontext import Callback
@@ -42,6 +44,7 @@ class AgentBook:
         self.host = host
         self._agents: dict[str, Agent] = {}
         self._ended: dict[str, str] = {}
+        self._inline: dict[str, Callback] = {}
         self._made = 0
 
     def __iter__(self) -> Any:
@@ -159,6 +162,13 @@ class AgentBook:
         agent.error_handlers = settings.error_handlers(given.get("on_error", []))
         agent.hooks, agent.given_hooks = prepared, {key: list(one) for key, one in given.items()}
 
+    async def end(self, agent: Agent) -> None:
+        """Ends an agent, and with it the tools that only its settings held."""
+        self.shut_down(agent)
+        for name in agent.own_tools:
+            self._inline.pop(name, None)
+            await self.host.call("tools.unregister", {"tool": name}, origin=agent.origin)
+
     def shut_down(self, agent: Agent) -> None:
         """Ends an agent; its place is free."""
         agent.is_shut_down = True
@@ -209,9 +219,9 @@ class AgentBook:
             about = f"Runs the workflow {name}."
             return AgentTool("workflow", name, workflow, shown_name(name), about, WORKFLOW_SCHEMA)
         name = _name_of(item)
-        own = isinstance(item, dict) and isinstance(item.get("execute"), Callback)
-        if own and name not in self.host.tools.names():
-            return await self._inline_tool(agent, item)
+        function = item.get("execute") if isinstance(item, dict) else None
+        if isinstance(function, Callback):
+            return await self._inline_tool(agent, name, function, item)
         return self._described(name)
 
     def _described(self, name: str) -> AgentTool:
@@ -229,12 +239,31 @@ class AgentBook:
         description = str(about.get("description") or name)
         return AgentTool("tool", name, name, shown_name(name), description, parameters)
 
-    async def _inline_tool(self, agent: Agent, item: dict[str, Any]) -> AgentTool:
-        """A function given in the settings becomes a tool of the run, judged like all."""
-        given = normalise(item)
-        name = values.text(given.pop("name"), "a tool's name", 128)
-        await self.host.call("tools.create", {"name": name, "config": given}, origin=agent.origin)
-        return self._described(name)
+    async def _inline_tool(
+        self, agent: Agent, name: str, function: Callback, item: dict[str, Any]
+    ) -> AgentTool:
+        """A function given in the settings becomes a tool of the run, judged like all.
+
+        Another function of the same name gets a name of its own in the run; the model, and the
+        verdict, know it by the name it was given.
+        """
+        taken = set(self.host.tools.names())
+        if self._inline.get(name) == function:
+            return self._described(name)
+        if name in taken and name not in self._inline and not _is_built_in(name):
+            # An object that the spell registered as a tool already.
+            return self._described(name)
+        target = name
+        if name in self._inline:
+            target = next(free for free in (f"{name}_{n}" for n in count(2)) if free not in taken)
+        given = {**normalise(item), "name": target}
+        await self.host.call("tools.create", {"name": target, "config": given}, origin=agent.origin)
+        self._inline[target] = function
+        agent.own_tools.append(target)
+        tool = self._described(target)
+        if target == name:
+            return tool
+        return replace(tool, kind="inline", name=name, shown=shown_name(name))
 
     def _agent_tool(self, owner: Agent, inner: Agent, named: Mapping[str, Any]) -> AgentTool:
         circle = self.circle(owner, inner)
@@ -303,6 +332,15 @@ class AgentBook:
             return False
         agent.restore(snapshot)
         return True
+
+
+def _is_built_in(name: str) -> bool:
+    from llmspell.tools import registry
+
+    try:
+        return registry.entry(name).name == name
+    except LlmspellError:
+        return False
 
 
 def recursion(names: list[str]) -> LlmspellError:

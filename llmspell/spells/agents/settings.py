@@ -80,6 +80,12 @@ KNOWN: Final = frozenset(
 """Options that do something. Any other is kept, shown by get_config, and warned of once."""
 
 
+MEMORY_KEYS: Final = frozenset(
+    {"type", "max_entries", "summarize_after", "summarise_after", "persistence"}
+)
+"""Options of `memory` that do something; `storage_path` does not: state has a place of its own."""
+
+
 @dataclass(frozen=True, slots=True)
 class AgentLimits:
     """What one agent may use. Seconds, counts, US dollars; None: no limit of the agent's own."""
@@ -205,6 +211,10 @@ def read(raw: dict[str, Any], name: str, engine: str, *, free: bool = False) -> 
         settings.tool_overrides[name] = values.table(fixed, f"tool_overrides.{name[:60]}")
     if not free:
         settings.unknown = tuple(key[:60] for key in raw if key not in KNOWN)
+        memory = raw.get("memory")
+        if isinstance(memory, dict):
+            odd = [key for key in memory if key not in MEMORY_KEYS]
+            settings.unknown += tuple(f"memory.{key[:60]}" for key in odd)
     return settings
 
 

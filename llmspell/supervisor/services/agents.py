@@ -294,12 +294,18 @@ class AgentService:
         if tool.kind == "tool" or ctx.origin != agent.origin:
             # It is the agent that acts, whoever asked it to.
             return await use(self._host, agent, tool, args["input"])
-        self._judge(ctx, tool.name)
+        self._judge(ctx, tool.name, of_agent=tool.kind != "inline")
+        if tool.kind == "inline":
+            return await self._host.tools.execute(tool.target, args["input"], origin=agent.origin)
         return await call_wrapped(self._host, self.book, self._runner, agent, tool, args["input"])
 
-    def _judge(self, ctx: CallContext, name: str) -> None:
-        """The verdict on an agent or workflow that is a tool: by its name, and needing a model."""
-        verdict = ctx.policy.tools.judge(name, frozenset({"model"}), "agent")
+    def _judge(self, ctx: CallContext, name: str, *, of_agent: bool = True) -> None:
+        """The verdict on what is a tool of agents only, by the name that it has for them.
+
+        An agent, or a workflow, that is a tool needs a model.
+        """
+        needs = frozenset({"model"}) if of_agent else frozenset()
+        verdict = ctx.policy.tools.judge(name, needs, "agent" if of_agent else "")
         ctx.judge(verdict, action="tool", target=name)
 
     def _get_config(self, ctx: CallContext, args: Args) -> dict[str, Any]:
@@ -346,8 +352,8 @@ class AgentService:
     def _initialize(self, ctx: CallContext, args: Args) -> dict[str, Any]:
         return self.book.get(args["id"]).health(self._host.now())
 
-    def _shutdown(self, ctx: CallContext, args: Args) -> None:
-        self.book.shut_down(self.book.get(args["id"]))
+    async def _shutdown(self, ctx: CallContext, args: Args) -> None:
+        await self.book.end(self.book.get(args["id"]))
 
     def _health(self, ctx: CallContext, args: Args) -> dict[str, Any]:
         found = self.book.find(args["id"])

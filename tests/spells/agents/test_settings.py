@@ -121,9 +121,9 @@ def test_wrong_settings_name_the_option(given: dict[str, Any], named: str) -> No
 def test_unknown_options_are_kept_and_warned_of_once() -> None:
     async def go() -> None:
         desk = Desk()
-        agent = await desk.agent(name="a", mood="sunny", compliance={"mode": "HIPAA"})
-        assert desk.host.notes == [("warn", "Agent.create: mood, compliance: kept, but nothing "
-                                    "uses it")]  # fmt: skip
+        agent = await desk.agent(name="a", mood="sunny", memory={"storage_path": "./x"})
+        assert desk.host.notes == [("warn", "Agent.create: mood, memory.storage_path: kept, but "
+                                    "nothing uses it")]  # fmt: skip
         assert agent.settings.raw["mood"] == "sunny"
 
     asyncio.run(go())
