@@ -131,6 +131,8 @@ class AgentBook:
         """Changes settings; limits can only become tighter. Raises as `create`, and `Denied`."""
         changed = settings.merged(changes)
         raw = {**agent.settings.raw, **changed}
+        if "system_prompt_template" in changed and "system_prompt" not in changed:
+            raw.pop("system_prompt", None)
         read = settings.read(raw, agent.name, self.host.engine, free=True)
         self._add_template(read)
         settings.check_tighter(agent.settings.limits, read.limits)
@@ -151,6 +153,8 @@ class AgentBook:
 
             text = rendered(self.host, read.prompt_template, read.raw)
             read.system_prompt = "\n\n".join(part for part in (read.system_prompt, text) if part)
+            read.raw["system_prompt"] = read.system_prompt
+            del read.raw["system_prompt_template"]
 
     def set_hooks(self, agent: Agent, given: Mapping[str, list[Any]]) -> None:
         """Makes these the agent's own hooks, checked. Raises `InvalidInput`."""

@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 HOOK_RETRIES_MAX: Final = 3
 """How often hooks after a request may ask for it to be done again."""
 
-REDIRECTS_MAX: Final = 8
 SHOWN_INPUT_MAX: Final = 4_096
 """Characters of an input that an event carries."""
 
