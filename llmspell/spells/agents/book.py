@@ -107,18 +107,12 @@ class AgentBook:
         """
         if len(self._agents) >= AGENTS_MAX:
             raise LimitExceeded("agents", f"a run has at most {AGENTS_MAX} agents")
-        raw = settings.merged(given)
-        number = self._made + 1
-        read = settings.read(raw, f"agent_{number}", self.host.engine, free=template is not None)
-        self._add_template(read)
+        with values.naming("Agent.create"):
+            agent = await self._made_of(given, template, missing_ok)
+        read = agent.settings
         if read.unknown:
             listed = ", ".join(read.unknown[:20])
             self.host.note("warn", f"Agent.create: {listed}: kept, but nothing uses it")
-        agent = Agent(f"agent-{number}", self.host.session, read, self.host.now())
-        agent.template = template
-        self._made = number
-        self.set_hooks(agent, read.hooks)
-        await self._equip(agent, read, missing_ok)
         if read.memory.persistence:
             await self.load(agent)
         self._agents[agent.id] = agent
@@ -127,8 +121,26 @@ class AgentBook:
         )
         return agent
 
+    async def _made_of(
+        self, given: Mapping[str, Any], template: str | None, missing_ok: bool
+    ) -> Agent:
+        raw = settings.merged(given)
+        number = self._made + 1
+        read = settings.read(raw, f"agent_{number}", self.host.engine, free=template is not None)
+        self._add_template(read)
+        agent = Agent(f"agent-{number}", self.host.session, read, self.host.now())
+        agent.template = template
+        self._made = number
+        self.set_hooks(agent, read.hooks)
+        await self._equip(agent, read, missing_ok)
+        return agent
+
     async def update(self, agent: Agent, changes: Mapping[str, Any]) -> None:
         """Changes settings; limits can only become tighter. Raises as `create`, and `Denied`."""
+        with values.naming("agent.update_config"):
+            await self._updated(agent, changes)
+
+    async def _updated(self, agent: Agent, changes: Mapping[str, Any]) -> None:
         changed = settings.merged(changes)
         raw = {**agent.settings.raw, **changed}
         if "system_prompt_template" in changed and "system_prompt" not in changed:
