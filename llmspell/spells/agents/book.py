@@ -105,8 +105,7 @@ class AgentBook:
         `missing_ok`: tools that don't exist are left out with a warning, as for templates.
         Raises `InvalidInput` 1004, `Missing` 1008, `LimitExceeded`.
         """
-        if len(self._agents) >= AGENTS_MAX:
-            raise LimitExceeded("agents", f"a run has at most {AGENTS_MAX} agents")
+        self._check_room()
         with values.naming("Agent.create"):
             agent = await self._made_of(given, template, missing_ok)
         read = agent.settings
@@ -115,11 +114,20 @@ class AgentBook:
             self.host.note("warn", f"Agent.create: {listed}: kept, but nothing uses it")
         if read.memory.persistence:
             await self.load(agent)
+        self._check_room()
         self._agents[agent.id] = agent
         self.host.events.emit(
             names.AGENT_CREATED, {"agent_id": agent.id, "agent": agent.name}, agent.origin
         )
         return agent
+
+    def _check_room(self) -> None:
+        if len(self._agents) >= AGENTS_MAX:
+            raise LimitExceeded(
+                "agents",
+                f"a run has at most {AGENTS_MAX} agents at a time",
+                hint="shutdown() lets one go",
+            )
 
     async def _made_of(
         self, given: Mapping[str, Any], template: str | None, missing_ok: bool

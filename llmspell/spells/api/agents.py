@@ -65,7 +65,12 @@ TEMPLATE: Final = Class(
 )
 
 _FIND: Final = (
-    Param("query", ("string",), "words to look for", maximum=1024),
+    Param(
+        "query",
+        ("string", "object", "array"),
+        "words to look for; a list is of capabilities, a table has query and capabilities",
+        maximum=1024,
+    ),
     Param("capabilities", ("array", "string"), "what they must be able to do", maximum=64),
 )
 

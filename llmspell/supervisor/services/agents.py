@@ -135,9 +135,16 @@ class AgentService:
         return [agent.to_wire() for agent in self.book]
 
     def _find(self, ctx: CallContext, args: Args) -> list[dict[str, Any]]:
+        query = args.get("query", "")
+        if isinstance(query, dict):
+            args = {**args, **query}
+            query = query.get("query", "")
+        elif isinstance(query, list):
+            args, query = {**args, "capabilities": query}, ""
         given = values.items(args.get("capabilities"), "capabilities", 64)
         wanted = [values.text(word, "a capability", 256) for word in given]
-        return [agent.to_wire() for agent in self.book.discover(args.get("query", ""), wanted)]
+        words = values.text(query, "query", 1024)
+        return [agent.to_wire() for agent in self.book.discover(words, wanted)]
 
     # -- templates -----------------------------------------------------------------------------
 

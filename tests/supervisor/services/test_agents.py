@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from llmspell.errors import InvalidInput, LlmspellError, Missing
+from llmspell.errors import InvalidInput, LimitExceeded, LlmspellError, Missing
+from llmspell.spells.agents.book import AGENTS_MAX
 from llmspell.spells.api import agents as described
 from llmspell.spells.api.lookup import calls_of
 from llmspell.spells.api.schema import compile_params
@@ -186,6 +187,42 @@ def test_the_port_finds_and_runs() -> None:
         assert output["content"] == "for a workflow"
         with pytest.raises(Missing):
             await call.service.execute("b", {"input": "x"}, origin="workflow:w")
+
+    asyncio.run(go())
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"query": "knows"},
+        {"query": ["law"]},
+        {"query": {"capabilities": ["law"]}},
+        {"query": {"query": "law"}},
+        {"capabilities": "law"},
+    ],
+)
+def test_agents_are_found_in_every_way_of_asking(asked: dict[str, Any]) -> None:
+    async def go() -> None:
+        call = Service()
+        await call("agent.create", settings={"name": "other"})
+        await call(
+            "agent.create",
+            settings={"name": "a", "description": "knows law", "capabilities": ["law"]},
+        )
+        assert [one["name"] for one in await call("agent.find", **asked)] == ["a"]
+
+    asyncio.run(go())
+
+
+def test_agents_of_a_run_are_bounded() -> None:
+    async def go() -> None:
+        call = Service()
+        for _ in range(AGENTS_MAX):
+            await call("agent.create", settings={"name": "a"})
+        with pytest.raises(LimitExceeded):
+            await call("agent.create", settings={"name": "one more"})
+        await call("agent.shutdown", id="agent-1")
+        await call("agent.create", settings={"name": "one more"})
 
     asyncio.run(go())
 
