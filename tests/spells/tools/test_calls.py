@@ -256,7 +256,7 @@ def test_COD_6006_a_rate_of_its_own() -> None:
     desk.run("t")
     with pytest.raises(LlmspellError) as caught:
         desk.run("t")
-    assert (caught.value.code, caught.value.recoverable) == (6006, True)
+    assert (caught.value.code, caught.value.rule) == (6006, "limit.tool_rate")
 
 
 def test_TOOL_076_concurrency_and_a_bounded_queue() -> None:
