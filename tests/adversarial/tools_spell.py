@@ -28,7 +28,8 @@ local own = Tools.create("own", {execute = function(input) return {result = inpu
 local before, failed = "before_tool_execution", "tool_error"
 local function hook(point, act) Hooks.register(point, {name = "attack", handler = act}) end
 local function counting(name)
-  return Agent.create({name = name, provider = "fake", model = "mock-model", tools = {"calculator"}})
+  local tools = {"calculator"}
+  return Agent.create({name = name, provider = "fake", model = "mock-model", tools = tools})
 end
 local ways = {
   direct = function() return Tools.execute("calculator", sum) end,
