@@ -51,7 +51,8 @@ def test_API_086_register_list_and_unregister() -> None:
         ("mine", 70, False)
     ]
     assert len(hooked.do("hooks.list")) == 2
-    for which in ("mine", two["id"], two, act):
+    for how in ("name", "id", "object", "function"):
+        which = {"name": "mine", "id": two["id"], "object": two, "function": act}[how]
         assert hooked.do("hooks.unregister", point="before_tool_execution", hook=which) is True
         assert hooked.do("hooks.unregister", point="pre-tool", hook=which) is False
         given = {"name": "mine", "handler": act}
