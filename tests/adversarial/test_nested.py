@@ -70,9 +70,7 @@ def refused(program: Program) -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize("language", SUFFIXES)
 @pytest.mark.parametrize("profile", ["medium", "high"])
-def test_a_file_that_the_parent_may_not_read(
-    program: Program, language: str, profile: str
-) -> None:
+def test_a_file_that_the_parent_may_not_read(program: Program, language: str, profile: str) -> None:
     child = f"child{SUFFIXES[language]}"
     program.write(child, READ[language])
     (program.folder.parent / "outside.txt").write_text("secret")
@@ -82,7 +80,7 @@ def test_a_file_that_the_parent_may_not_read(
     told = run(program, child, *flags)
     assert told["value"]["code"] == 4008
     assert told["value"]["rule"] == f"{profile}.files.read"
-    (rule, who), = refused(program)
+    ((rule, who),) = refused(program)
     start = next(item for item in records(program) if item["event"] == "nested_start")
     assert (rule, who) == (f"{profile}.files.read", start["details"]["run"])
     assert start["details"]["parent"] == start["session"]
@@ -195,14 +193,18 @@ def test_it_ends_with_its_own_wall_and_with_its_parents(program: Program) -> Non
     told = run(program, "child.lua", limits={"wall": "200ms"})
     assert (told["value"]["code"], told["value"]["rule"]) == (4004, "limit.wall")
     # The program fixture sees that no process is left.
-    told = run(program, "child.lua", "--limit", "wall=1s", parent='Spell.run_file("spell:child.lua")')
+    told = run(
+        program, "child.lua", "--limit", "wall=1s", parent='Spell.run_file("spell:child.lua")'
+    )
     assert (told["status"], told["reason"]) == ("limit", "wall")
     assert told["usage"]["wall"] < 3
 
 
 @pytest.mark.alone
 def test_its_processor_time_counts_as_the_parents(program: Program) -> None:
-    program.write("child.lua", "local t = os.clock() while os.clock() - t < 0.7 do end return 'done'")
+    program.write(
+        "child.lua", "local t = os.clock() while os.clock() - t < 0.7 do end return 'done'"
+    )
     parent = """
     for i = 1, 5 do Spell.run_file("spell:child.lua") end
     return "all"

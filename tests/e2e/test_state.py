@@ -245,3 +245,23 @@ def test_a_light_run_opens_no_store(program: Program) -> None:
     program.write("light.lua", "Storage.set('k', 1) return Storage.get('k')")
     assert program("run", "light.lua").out == "1\n"
     assert kept(program) == before
+
+
+def test_SEC_026_the_vault_is_rotated_from_the_command_line(program: Program, config: Any) -> None:
+    pytest.importorskip("cryptography")
+    assert "not encrypted" in program("vault", "status").err
+    config("[storage]\nencryption_enabled = true\n")
+    program.write("v.lua", "Storage.set('k', 'wading', {scope = 'spell'})")
+    program.write("w.lua", "return Storage.scope('spell').get('k')")
+    word = {"LLMSPELL_MASTER_PASSWORD": "correct horse"}
+    assert program("run", "v.lua", env=word).code == 0
+    rotated = program("vault", "rotate", "--output", "json", env=word)
+    assert rotated.json() == {"action": "rotate", "resealed": 1, "stores": 1, "retired": 1}
+    program.write("v.lua", "return Storage.scope('spell').get('k')")
+    assert program("run", "v.lua", env=word).out == "wading\n"
+    status = program("vault", "status", "--output", "json", env=word).json()
+    assert (status["keys"], status["passphrase"]) == (1, True)
+    # The control: another passphrase opens nothing, and its words are shown nowhere.
+    wrong = program("run", "v.lua", env={"LLMSPELL_MASTER_PASSWORD": "battery staple"})
+    assert "(6004)" in wrong.err and wrong.out == ""
+    assert "battery" not in wrong.err and "correct" not in wrong.err
