@@ -35,6 +35,10 @@ TYPES_COUNTED: Final = 256
 """Event names that are counted one by one; the others together as `…`."""
 
 ROUTES_KEPT: Final = 512
+LIST_MAX: Final = 1_000
+LIST_WEIGHT: Final = 2**18
+"""Events of one gathered list, and what they may come to in characters: then it goes early."""
+
 PRIORITY_MAX: Final = 1_000
 
 FAILURES: Final = 5
@@ -52,7 +56,7 @@ class Subscription:
 
     __slots__ = (
         "batch", "breaker", "delivered", "failed", "filter", "gathered", "glob", "handler", "id",
-        "once", "pattern", "priority", "where", "window",
+        "once", "pattern", "priority", "weight", "where", "window",
     )  # fmt: skip
 
     def __init__(
@@ -79,6 +83,7 @@ class Subscription:
         self.batch = batch
         self.window = window
         self.gathered: list[Event] = []
+        self.weight = 0
         self.breaker = CircuitBreaker(FAILURES, 2 * HANDLER_SECONDS, HANDLER_SECONDS)
         self.delivered = 0
         self.failed = 0
@@ -87,6 +92,19 @@ class Subscription:
     def gathers(self) -> bool:
         """Whether its handler takes lists of events."""
         return self.batch > 0 or self.window > 0
+
+    def gather(self, event: Event, weight: int) -> bool:
+        """Adds to the list; whether it is full: by its number, or before it gets too large."""
+        self.gathered.append(event)
+        self.weight += weight
+        full = min(self.batch or LIST_MAX, LIST_MAX)
+        return len(self.gathered) >= full or self.weight >= LIST_WEIGHT
+
+    def release(self) -> tuple[list[Event], int]:
+        """The list so far and its weight; a new one begins."""
+        released = self.gathered, self.weight
+        self.gathered, self.weight = [], 0
+        return released
 
     def wants(self, event: Event) -> bool:
         """Whether what the event holds is what `where` says."""

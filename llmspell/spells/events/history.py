@@ -24,7 +24,7 @@ TTL_SECONDS: Final = 86_400.0
 """How long an event is kept (EVT-017)."""
 
 BATCH: Final = 50
-FULL: Final = 500
+FULL: Final = 200
 """Events that are written together, and that may wait to be before emitters do."""
 
 PAGES_MAX: Final = 2_000

@@ -30,6 +30,9 @@ EMISSIONS_MAX: Final = 500
 AT_ONCE_MAX: Final = 16
 """Emissions that wait for their handlers at one time: handlers that emit so and so on."""
 
+GATHERED_MAX: Final = 8 * 2**20
+"""What all lists that are being gathered may come to, in characters; over it they go early."""
+
 WAITERS_MAX: Final = 64
 WAIT_SECONDS: Final = 30.0
 REPLAY_MAX: Final = 1_000
@@ -72,6 +75,7 @@ class EventService:
         self._waiters: list[_Waiter] = []
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._at_once = 0
+        self._gathered = 0
         self.table: dict[str, Callable[[CallContext, Args], Any]] = {
             "events.emit": self._emit,
             "events.emit_sync": self._emit_sync,
@@ -188,7 +192,7 @@ class EventService:
                 queue(Item(event, weight, at_once, depth))
             for one in to:
                 if one.gathers:
-                    self._gather(one, event)
+                    self._gather(one, event, weight)
 
     def _arrived(self, event: Event, weight: int) -> tuple[Subscription, ...]:
         """Takes the event up everywhere but at its handlers, which are what this gives."""
@@ -201,9 +205,9 @@ class EventService:
 
     # -- events in lists (EVT-023) -------------------------------------------------------------
 
-    def _gather(self, one: Subscription, event: Event) -> None:
-        one.gathered.append(event)
-        if one.batch and len(one.gathered) >= one.batch:
+    def _gather(self, one: Subscription, event: Event, weight: int) -> None:
+        self._gathered += weight
+        if one.gather(event, weight) or self._gathered > GATHERED_MAX:
             self._release(one)
         elif one.window and one.id not in self._timers:
             loop = running_loop()
@@ -219,10 +223,11 @@ class EventService:
         timer = self._timers.pop(one.id, None)
         if timer is not None:
             timer.cancel()
-        gathered, one.gathered = one.gathered, []
+        gathered, weight = one.release()
+        self._gathered -= weight
         if gathered:
             try:
-                self._delivery.add(Item(gathered, 1_000 * len(gathered), (one,)))
+                self._delivery.add(Item(gathered, weight, (one,)))
             except OperationFailed:
                 self._bus.counts["dropped"] += len(gathered) - 1
 
@@ -247,7 +252,10 @@ class EventService:
     def _unsubscribe(self, ctx: CallContext, args: Args) -> int:
         if not args:
             raise InvalidInput("events.unsubscribe: say which: a pattern, a handler or an id")
-        return self._bus.unsubscribe(args.get("id"), args.get("pattern"), args.get("handler"))
+        count = self._bus.unsubscribe(args.get("id"), args.get("pattern"), args.get("handler"))
+        # What an ended subscription had gathered is gone with it.
+        self._gathered = sum(one.weight for one in self._bus.all())
+        return count
 
     def _list(self, ctx: CallContext, args: Args) -> list[dict[str, Any]]:
         return [

@@ -283,3 +283,32 @@ def test_a_worker_that_lies_about_what_happened_harms_only_itself() -> None:
         assert asyncio.run(main(word))["delivered"] == 1
     told = asyncio.run(main({"failures": [[0, "sub-1", "x" * 9_999]]}))
     assert told["failed"] == 1
+
+
+def test_what_is_gathered_or_waits_is_bounded_in_size_too() -> None:
+    async def main() -> tuple[list[int], int]:
+        spell = Spell()
+        gate = asyncio.Event()
+        lists: list[int] = []
+
+        async def slow(events: Any) -> None:
+            lists.append(len(events))
+            await gate.wait()
+
+        spell.subscribe("big", slow, window="1h")
+        for _ in range(40):
+            await spell.emit(("big", "x" * 60_000), depth=1)
+        assert spell.service._gathered < 2**18
+        spell.subscribe("huge", slow)
+        with pytest.raises(OperationFailed) as refused:
+            for _ in range(40 * 2**20 // 60_000):
+                await spell.emit(("huge", "x" * 60_000), depth=1)
+        assert refused.value.code == 5005
+        waiting = len(spell.service._delivery)
+        gate.set()
+        await spell.flush()
+        return lists, waiting
+
+    lists, waiting = asyncio.run(main())
+    assert max(lists[:8]) <= 5
+    assert waiting * 60_000 <= delivery.WAITING_WEIGHT + 2**18
