@@ -1,4 +1,4 @@
-"""A spell that another spell runs gets nothing that its parent lacks, and escapes no limit of it."""
+"""A spell that another spell runs gets nothing its parent lacks, and escapes no limit of it."""
 
 from __future__ import annotations
 
@@ -220,7 +220,8 @@ def test_depth_and_number_are_bounded(program: Program) -> None:
     assert sum(item["event"] == "nested_start" for item in records(program)) == 4
     program.write("slow.lua", "Async.sleep(400) return true")
     parent = """
-    const all = await Promise.allSettled([1, 2, 3, 4, 5].map(() => Spell.runFile("spell:slow.lua")));
+    const runs = [1, 2, 3, 4, 5].map(() => Spell.runFile("spell:slow.lua"));
+    const all = await Promise.allSettled(runs);
     return all.map((one) => one.status === "fulfilled" ? "ran" : one.reason.rule);
     """
     program.write("many.js", parent)

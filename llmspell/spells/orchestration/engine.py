@@ -186,6 +186,9 @@ class Orchestra:
                     conditions = {"severity": "major", "failed_steps": [failing.id]}
                 names = [one.name for one in session.participants]
                 change = adapting.adapt(canonical(steps, task), conditions, names)
+                if not change["workflow"]["steps"]:
+                    # Nobody is left who could do it.
+                    raise
                 adaptations.append({"step_id": failing.id, **change})
                 work.failing = None
                 work.recoveries.clear()

@@ -16,6 +16,9 @@ TEXT_MAX: Final = 262_144
 """Characters of one text after its names were filled in."""
 
 RETRIES_MAX: Final = 10
+RESULT_NAMES: Final = frozenset({"output", "result", "result_data", "content"})
+"""What follows a step's name and means its result: `{{find}}` and `{{find.output}}`."""
+
 DEPTH_MAX: Final = 8
 """How deep names are looked for in a step's input, and how long a path in one may be."""
 
@@ -147,9 +150,10 @@ def _lookup(path: str, values: Mapping[str, Any]) -> tuple[bool, Any]:
     if len(names) > DEPTH_MAX:
         return False, None
     for name in names:
-        if not isinstance(value, dict) or name not in value:
+        if isinstance(value, dict) and name in value:
+            value = value[name]
+        elif name not in RESULT_NAMES or value is values:
             return False, None
-        value = value[name]
     return True, value
 
 

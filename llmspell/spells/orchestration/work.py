@@ -6,7 +6,7 @@ import asyncio
 import json
 from collections.abc import Mapping, Sequence
 
-from llmspell.errors import InvalidInput, LlmspellError, OperationFailed
+from llmspell.errors import InvalidInput, LimitExceeded, LlmspellError, OperationFailed
 from llmspell.records import TYPE_CHECKING, NamedTuple
 from llmspell.spells.orchestration.model import Collaboration, Participant, Step
 from llmspell.spells.orchestration.reading import TEXT_MAX, filled
@@ -63,8 +63,7 @@ class Work:
         """What names in a step's texts mean: the shared context, then earlier steps' results."""
         found: dict[str, Any] = {**self.session.context}
         for result in self.done.values():
-            found[result["step_id"]] = {**result, "output": result["result_data"]}
-            found[result["output_name"]] = result["result_data"]
+            found[result["step_id"]] = found[result["output_name"]] = result["result_data"]
         return found
 
     async def step(self, step: Step) -> dict[str, Any]:
@@ -86,6 +85,9 @@ class Work:
             attempts += 1
             try:
                 answer = await self.ask(agent, text, previous=previous, timeout=timeout)
+            except LimitExceeded:
+                # The run's own limits: no other agent has more of them.
+                raise
             except LlmspellError as error:
                 failure = error
                 if attempts < last:
@@ -155,6 +157,8 @@ class Work:
         async def one(agent: Participant, text: str) -> Answer | None:
             try:
                 return await self.ask(agent, text)
+            except LimitExceeded:
+                raise
             except LlmspellError as error:
                 recovery = self.recover(agent, error)
                 if recovery["action"].startswith("Retry"):
