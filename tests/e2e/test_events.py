@@ -270,3 +270,53 @@ MISTAKES: Final = (
 def test_COD_045_mistakes_have_their_codes(program: Program, line: str, code: int) -> None:
     found = program.result(line, ".lua")
     assert found["error"]["code"] == code, json.dumps(found["error"])
+
+
+SERVICES: Final = {
+    "lua": """
+local got = {}
+Events.subscribe("agent_*", function(event) got[#got + 1] = event.type .. " " .. event.source end)
+Events.subscribe("workflowComplete", function(event) got[#got + 1] = event.type .. " " .. event.workflow_name end)
+local agent = Agent.create { name = "helper", provider = "fake", model = "echo" }
+agent:execute { message = "hello" }
+Workflow.sequential { name = "w", steps = { { name = "one", action = function() return 1 end } } }:execute {}
+Events.flush()
+return got
+""",
+    "javascript": """
+const got = [];
+await Events.subscribe("agent_*", (event) => { got.push(event.type + " " + event.source); });
+await Events.subscribe("workflowComplete", (event) => { got.push(event.type + " " + event.workflowName); });
+const agent = await Agent.create({ name: "helper", provider: "fake", model: "echo" });
+await agent.execute({ message: "hello" });
+const flow = await Workflow.sequential({ name: "w", steps: [{ name: "one", action: () => 1 }] });
+await flow.execute({});
+await Events.flush();
+return got;
+""",
+    "python": """
+got = []
+await Events.subscribe("agent_*", lambda event: got.append(event.type + " " + event.source))
+await Events.subscribe("workflowComplete", lambda event: got.append(event.type + " " + event.workflow_name))
+agent = await Agent.create(name="helper", provider="fake", model="echo")
+await agent.execute({"message": "hello"})
+flow = await Workflow.sequential(name="w", steps=[{"name": "one", "action": lambda *_: 1}])
+await flow.execute({})
+await Events.flush()
+result = got
+""",
+}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_EVT_022_events_of_the_services_reach_every_language(
+    program: Program, language: str
+) -> None:
+    found = program.result(SERVICES[language], SUFFIXES[language])
+    assert found["value"] == [
+        "agent_started agent:helper",
+        "agent_execution_started agent:helper",
+        "agent_execution_completed agent:helper",
+        "agent_completed agent:helper",
+        "workflow_complete w",
+    ], found

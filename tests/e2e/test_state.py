@@ -265,3 +265,16 @@ def test_SEC_026_the_vault_is_rotated_from_the_command_line(program: Program, co
     wrong = program("run", "v.lua", env={"LLMSPELL_MASTER_PASSWORD": "battery staple"})
     assert "(6004)" in wrong.err and wrong.out == ""
     assert "battery" not in wrong.err and "correct" not in wrong.err
+
+
+def test_EVT_017_events_are_persisted_where_the_user_says_so(program: Program, config: Any) -> None:
+    source = "Events.emit('x', {n = 1}) Events.flush() return #Events.replay()"
+    assert program.run(source, ".lua").out == "1\n"
+    config("[events]\npersistence_enabled = true\nbatch_size = 10\n")
+    assert [program.run(source, ".lua").out for _ in (1, 2)] == ["1\n", "2\n"]
+    # Not against the policy: then a line says so, and the run's own events are what there is.
+    program.write("p.toml", 'extends = "high"\n[state]\ndeny = ["spell"]\n')
+    denied = program.run(source, ".lua", "--policy", "p.toml")
+    assert denied.out == "1\n" and "events are not persisted" in denied.err
+    config("[events]\nbuffer_size = 5000\n")
+    assert "events.buffer_size" in program.run(source, ".lua").err

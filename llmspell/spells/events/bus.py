@@ -45,7 +45,11 @@ FAILURES: Final = 5
 """Failures in a row after which a subscriber's breaker opens, for as long as a handler may take."""
 
 HANDLER_SECONDS: Final = 30.0
+WHERE_MAX: Final = 16
+"""Conditions of one subscription, each on a path of at most `NAME_MAX` characters."""
+
 SUBSCRIPTION: Final = 5006
+FILTER: Final = 5007
 
 
 class Subscription:
@@ -79,7 +83,7 @@ class Subscription:
         self.filter = filter_number
         self.priority = priority
         self.once = once
-        self.where = dict(where or {})
+        self.where = _checked(where or {})
         self.batch = batch
         self.window = window
         self.gathered: list[Event] = []
@@ -118,7 +122,13 @@ class Subscription:
 class Bus:
     """The subscriptions and the past of one run. `clock` gives monotonic seconds."""
 
-    def __init__(self, clock: Callable[[], float], ring: int = RING_MAX) -> None:
+    def __init__(
+        self,
+        clock: Callable[[], float],
+        ring: int = RING_MAX,
+        subscribers: int = SUBSCRIBERS_MAX,
+    ) -> None:
+        self._subscribers = subscribers
         self._clock = clock
         self._subscriptions: dict[str, Subscription] = {}
         self._routes: dict[str, tuple[Subscription, ...]] = {}
@@ -140,8 +150,8 @@ class Bus:
         """A new subscription. Raises `OperationFailed` 5006 for no pattern, or too many of them."""
         subscription = Subscription(f"sub-{self._next_id}", pattern, handler, **options)
         same = sum(1 for one in self._subscriptions.values() if one.pattern == subscription.pattern)
-        if same >= SUBSCRIBERS_MAX:
-            raise _not_subscribed(f"{pattern!r} has {SUBSCRIBERS_MAX} subscribers already")
+        if same >= self._subscribers:
+            raise _not_subscribed(f"{pattern!r} has {self._subscribers} subscribers already")
         if len(self._subscriptions) >= ALL_SUBSCRIBERS_MAX:
             raise _not_subscribed(f"a run has at most {ALL_SUBSCRIBERS_MAX} subscribers")
         self._next_id += 1
@@ -295,6 +305,25 @@ def compile_pattern(pattern: str) -> str | Glob:
 
 def _not_subscribed(why: str) -> OperationFailed:
     return OperationFailed(why, code=SUBSCRIPTION, kind="subscription")
+
+
+def _checked(where: Mapping[str, Any]) -> dict[str, Any]:
+    """The conditions, kept for the whole run: few and small. Raises `OperationFailed` 5007."""
+    if len(where) > WHERE_MAX:
+        raise _no_filter(f"over {WHERE_MAX} conditions")
+    for path, wanted in where.items():
+        if len(path) > NAME_MAX:
+            raise _no_filter(f"a path of over {NAME_MAX} characters")
+        if isinstance(wanted, str):
+            if len(wanted) > NAME_MAX:
+                raise _no_filter(f"{path}: text of over {NAME_MAX} characters")
+        elif not (wanted is None or isinstance(wanted, (bool, int, float))):
+            raise _no_filter(f"{path}: only text, numbers, booleans and null are compared")
+    return dict(where)
+
+
+def _no_filter(why: str) -> OperationFailed:
+    return OperationFailed(f"where: {why}", code=FILTER, kind="filter")
 
 
 def _at(event: Event, path: str) -> Any:

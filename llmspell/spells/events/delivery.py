@@ -59,7 +59,14 @@ class Item(NamedTuple):
 class Delivery:
     """The queue and the one task that empties it."""
 
-    def __init__(self, host: Host, bus: Bus, announce: Callable[[str, dict[str, Any]], None]):
+    def __init__(
+        self,
+        host: Host,
+        bus: Bus,
+        announce: Callable[[str, dict[str, Any]], None],
+        batch: int = BATCH_MAX,
+    ) -> None:
+        self._batch = batch
         self._host = host
         self._bus = bus
         self._announce = announce
@@ -160,7 +167,7 @@ class Delivery:
     def _take(self) -> list[Item]:
         items: list[Item] = []
         total = 0
-        while self._queue and len(items) < BATCH_MAX and total < BATCH_WEIGHT:
+        while self._queue and len(items) < self._batch and total < BATCH_WEIGHT:
             item = self._queue.popleft()
             self._weight -= item.weight
             allowed = tuple(one for one in item.to if self._bus.may_run(one))

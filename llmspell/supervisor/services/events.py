@@ -11,6 +11,7 @@ import time
 from datetime import UTC
 from typing import TYPE_CHECKING, Any, Final
 
+from llmspell.config.events import EventSettings, load_events
 from llmspell.errors import InvalidInput, LimitExceeded, LlmspellError, OperationFailed
 from llmspell.spells.api import options
 from llmspell.spells.events.bus import Bus, Subscription
@@ -67,11 +68,16 @@ class _Waiter:
 class EventService:
     """`events.*` and the services' own events."""
 
-    def __init__(self, host: Host) -> None:
+    def __init__(self, host: Host, settings: EventSettings | None = None) -> None:
         self._host = host
-        self._bus = Bus(host.now)
-        self._delivery = Delivery(host, self._bus, lambda name, data: self.emit(name, data, "bus"))
+        self._settings = settings = settings or load_events()
+        self._bus = Bus(host.now, settings.buffer, settings.subscribers)
+        self._delivery = Delivery(
+            host, self._bus, lambda name, data: self.emit(name, data, "bus"), settings.batch
+        )
         self._history: History | None = None
+        if settings.persist and settings.enabled:
+            self._persist_from_the_start()
         self._waiters: list[_Waiter] = []
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._at_once = 0
@@ -88,6 +94,24 @@ class EventService:
             "events.persist": self._persist,
             "events.get_stats": self._get_stats,
         }
+
+    def _persist_from_the_start(self) -> None:
+        verdict = self._host.policy.state.judge("spell")
+        if verdict.allowed is True:
+            self._host.record(
+                "decision",
+                {
+                    "origin": "events",
+                    "method": "events.persist",
+                    "action": "state",
+                    "target": "state:events",
+                    "allowed": True,
+                    "rule": verdict.rule,
+                },
+            )
+            self._history = History(self._host, self._settings.ttl)
+        else:
+            self._host.note("warn", f"events are not persisted: {verdict.reason}")
 
     def close(self) -> None:
         """Ends every subscription."""
@@ -196,6 +220,9 @@ class EventService:
 
     def _arrived(self, event: Event, weight: int) -> tuple[Subscription, ...]:
         """Takes the event up everywhere but at its handlers, which are what this gives."""
+        if not self._settings.enabled:
+            self._bus.counts["dropped"] += 1
+            return ()
         self._bus.accept(event, weight)
         if self._history is not None:
             self._history.add(event)
@@ -320,7 +347,7 @@ class EventService:
             return {"enabled": False}
         ttl = args.get("ttl")
         if self._history is None:
-            self._history = History(self._host)
+            self._history = History(self._host, self._settings.ttl)
         self._history.configure(
             None if ttl is None else options.seconds(ttl, self._host.engine, "ttl"),
             args.get("pattern"),
