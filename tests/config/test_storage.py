@@ -1,4 +1,4 @@
-"""`[storage]`: the seeds' keys mean something here or are said to be replaced; others are errors."""
+"""`[storage]`: what the seeds write means something here or is said to be replaced."""
 
 from __future__ import annotations
 
