@@ -320,3 +320,54 @@ def test_EVT_022_events_of_the_services_reach_every_language(
         "agent_completed agent:helper",
         "workflow_complete w",
     ], found
+
+
+AGAIN: Final = {
+    "lua": """
+local seen = {}
+Events.subscribe("agent_error", function(event)
+  seen[#seen + 1] = event.agent .. " " .. event.data.context
+  return coroutine.create(function()
+    coroutine.yield(Async.sleep(1))
+    event.data.context = "again " .. #seen
+    return "retry_with_modified_context"
+  end)
+end)
+local agent = Agent.create { name = "poor", provider = "nowhere", model = "m" }
+return { seen = seen, done = agent:execute({ message = "first" }).success }
+""",
+    "javascript": """
+const seen = [];
+await Events.subscribe("agent_error", async (event) => {
+  seen.push(event.agent + " " + event.data.context);
+  await Async.sleep(1);
+  event.data.context = "again " + seen.length;
+  return "retry_with_modified_context";
+});
+const agent = await Agent.create({ name: "poor", provider: "nowhere", model: "m" });
+const { success } = await agent.execute({ message: "first" });
+return { seen, done: success };
+""",
+    "python": """
+seen = []
+async def heal(event):
+    seen.append(event.agent + " " + event.data.context)
+    await Async.sleep(1)
+    event.data["context"] = f"again {len(seen)}"
+    return "retry_with_modified_context"
+await Events.subscribe("agent_error", heal)
+agent = await Agent.create(name="poor", provider="nowhere", model="m")
+answer = await agent.execute({"message": "first"})
+result = {"seen": seen, "done": answer.success}
+""",
+}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_API_080_a_handler_has_the_agent_try_again(program: Program, language: str) -> None:
+
+    found = program.result(AGAIN[language], SUFFIXES[language])
+    assert found["value"]["seen"] == [
+        "poor first", "poor again 1", "poor again 2", "poor again 3",
+    ], found  # fmt: skip
+    assert found["value"]["done"] is False
