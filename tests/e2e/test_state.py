@@ -240,6 +240,13 @@ def test_a_damaged_store_is_told_and_put_aside(program: Program) -> None:
     assert program("run", "d.lua").out == "1\n"
 
 
+@pytest.mark.parametrize("scope", ["run", "spell"])
+def test_a_function_is_no_value(program: Program, scope: str) -> None:
+    for value in ("function() end", "{ a = { function() end } }"):
+        source = f"Storage.set('f', {value}, {{scope = '{scope}'}})"
+        assert program.result(source, ".lua")["error"]["code"] == 2002
+
+
 def test_a_light_run_opens_no_store(program: Program) -> None:
     before = kept(program)
     program.write("light.lua", "Storage.set('k', 1) return Storage.get('k')")
