@@ -247,6 +247,27 @@ def test_a_function_is_no_value(program: Program, scope: str) -> None:
         assert program.result(source, ".lua")["error"]["code"] == 2002
 
 
+@pytest.mark.parametrize("sealed", [False, True])
+def test_STO_001_a_copy_is_put_back(program: Program, config: Any, sealed: bool) -> None:
+    if sealed:
+        pytest.importorskip("cryptography")
+        config("[storage]\nencryption_enabled = true\n")
+    source = """
+    local mine = Storage.scope("spell")
+    mine.set("k", "before")
+    local name = mine.backup().name
+    mine.set("k", "after")
+    mine.set("n", 1)
+    mine.restore(name)
+    local found, why = pcall(mine.restore, "../" .. name)
+    return { k = mine.get("k"), n = mine.exists("n"), listed = mine.backups()[1] == name, found = found,
+      code = why.code, again = mine.set("n", 2) == nil and mine.get("n") }
+    """
+    assert program.result(source, ".lua")["value"] == {
+        "k": "before", "n": False, "listed": True, "found": False, "code": 6002, "again": 2,
+    }  # fmt: skip
+
+
 def test_a_light_run_opens_no_store(program: Program) -> None:
     before = kept(program)
     program.write("light.lua", "Storage.set('k', 1) return Storage.get('k')")

@@ -12,7 +12,7 @@ from typing import Final
 
 from llmspell.config import paths
 from llmspell.config.storage import StorageSettings, load_storage
-from llmspell.errors import InternalError, InvalidInput, OperationFailed
+from llmspell.errors import InternalError, InvalidInput, Missing, OperationFailed
 from llmspell.spells.state import places
 from llmspell.spells.state.sealing import Sealed, Sealer
 from llmspell.spells.state.sqlite import SqliteStore
@@ -90,6 +90,20 @@ class Keeping:
             if index >= BACKUPS_MAX or (index > 0 and os.lstat(path).st_mtime < old):
                 os.unlink(path)
         return name
+
+    def backups(self, store: Store) -> list[str]:
+        """The names of a store's copies, the oldest first."""
+        if not isinstance(store, SqliteStore):
+            return []
+        return [os.path.basename(path) for path in _copies_of(*self._copies(store))]
+
+    def restore(self, store: Store, name: str) -> None:
+        """Puts a copy in a store's place. Raises `Missing` for a name that is none of its own."""
+        if not isinstance(store, SqliteStore) or name not in self.backups(store):
+            raise Missing(f"there is no backup {name[:100]!r} of this scope", code=STORAGE)
+        folder, _ = self._copies(store)
+        with _turn(os.path.dirname(folder), fcntl.LOCK_SH):
+            store.restore(os.path.join(folder, name))
 
     def rotate(self) -> dict[str, int]:
         """A new key; everything sealed anew in every store of the user's; the old keys go.
