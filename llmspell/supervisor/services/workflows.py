@@ -103,12 +103,12 @@ class WorkflowService:
         return self._book.make(snake(kind), config).show()
 
     def _conditional(self, context: CallContext, args: Args) -> dict[str, Any]:
-        config = _of_condition(args["condition"], _CONDITIONAL, "true_branch" in args)
+        config = _of_condition(args["definition"], "true_branch" in args)
         config.update((key, args[key]) for key in ("true_branch", "false_branch") if key in args)
         return self._book.make("conditional", config).show()
 
     def _loop(self, context: CallContext, args: Args) -> dict[str, Any]:
-        config = _of_condition(args["condition"], _LOOP, "body" in args)
+        config = _of_condition(args["definition"], "body" in args)
         config = {**(args.get("options") or {}), **config}
         if "body" in args:
             config["body"] = args["body"]
@@ -282,13 +282,12 @@ class WorkflowService:
         return workflow
 
 
-_CONDITIONAL: Final = frozenset(
-    {"condition", "when", "if", "true_branch", "if_true", "then", "on_true", "steps", "name"}
-)
-_LOOP: Final = frozenset(
-    {"condition", "while", "until", "items", "for_each", "over", "times", "count", "iterations",
-     "body", "step", "steps", "name"}
+_CONDITION: Final = frozenset(
+    {"expression", "function", "evaluate", "check", "predicate", "all", "any", "not", "step",
+     "field", "variable", "path", "type", "kind"}
 )  # fmt: skip
+_WHOLE: Final = frozenset({"condition", "when", "if", "name", "config"})
+"""Fields that a StepCondition has, and those that only a whole configuration has."""
 
 
 def _config(definition: Any, options: Any) -> dict[str, Any]:
@@ -299,11 +298,11 @@ def _config(definition: Any, options: Any) -> dict[str, Any]:
     return {**(options or {}), **definition}
 
 
-def _of_condition(given: Any, keys: frozenset[str], has_more: bool) -> dict[str, Any]:
-    """The first argument: a whole configuration, or the condition alone."""
-    if not isinstance(given, dict) or not keys.intersection(map(snake, given)):
+def _of_condition(given: Any, has_branch: bool) -> dict[str, Any]:
+    """The first argument: a whole configuration, or, with a branch beside it, the condition."""
+    if not isinstance(given, dict):
         return {"condition": given}
-    # With a branch beside it, an object that says only how to decide is the condition.
-    if has_more and not any(snake(key) in ("name", "condition", "config") for key in given):
+    names = set(map(snake, given))
+    if has_branch and names & _CONDITION and not names & _WHOLE:
         return {"condition": given}
     return dict(given)
