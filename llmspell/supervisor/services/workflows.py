@@ -151,9 +151,12 @@ class WorkflowService:
         for key, value in options.items():
             if snake(key) in CALLBACKS and isinstance(value, Callback):
                 callbacks.setdefault(snake(key).removeprefix("on_"), []).append(value)
+        flow, idle = overlay(workflow.flow, options, self._host.engine)
+        if idle:
+            self._host.note("warn", f"workflow {flow.name}: options without effect: {idle}")
         return Run(
             self._host,
-            overlay(workflow.flow, options, self._host.engine),
+            flow,
             given,
             identity=workflow.id,
             callbacks=callbacks,
@@ -215,7 +218,7 @@ class WorkflowService:
 
     def _result(self, context: CallContext, args: Args) -> dict[str, Any] | None:
         last = self._of(args).last
-        return None if last is None else last.result(last.values.extra.get("previous"))
+        return None if last is None else last.result()
 
     # -- checkpoints -----------------------------------------------------------------------------
 
