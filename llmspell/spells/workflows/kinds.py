@@ -43,6 +43,9 @@ async def run_flow(run: Run, flow: Flow, values: Values, path: str) -> Any:
             return await act
     except TimeoutError:
         raise failures.timed_out(f"workflow {flow.name}", flow.timeout) from None
+    finally:
+        if path == "":
+            run.watch(None)
 
 
 async def _sequential(run: Run, flow: Flow, values: Values, path: str) -> Any:

@@ -95,8 +95,8 @@ class Run:
         """Whether it waits at the next step boundary."""
         return not self._going.is_set()
 
-    def watch(self, deadline: asyncio.Timeout) -> None:
-        """The deadline that stands still while the run is paused."""
+    def watch(self, deadline: asyncio.Timeout | None) -> None:
+        """The deadline that stands still while the run is paused; None once it is over."""
         self._deadline = deadline
 
     def pause(self) -> None:

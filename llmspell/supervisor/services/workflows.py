@@ -129,8 +129,8 @@ class WorkflowService:
         pending, workflow.pending = workflow.pending, None
         if pending is not None:
             checkpoints.restore(run, pending)
-            if given is not None:
-                run.values.input = given
+            if given is not None and given != run.values.input:
+                run.warn(f"workflow {run.name} goes on with the checkpoint's input, not another")
         workflow.runs.append(run)
         workflow.last = run
         try:

@@ -271,6 +271,38 @@ def test_WF_014_another_process_goes_on_after_the_completed_steps(way: str) -> N
     assert result["steps"]["skipped"]["status"] == "skipped"
 
 
+def test_a_restored_run_keeps_the_input_of_its_completed_steps() -> None:
+    state, ran = State(), []  # type: tuple[State, list[str]]
+    first = Kit(state=state)
+    error_of(first.run("sequential", program(first, ran, breaks=True), {"n": 1}))
+    second = Kit(state=state)
+
+    async def spell() -> Any:
+        identity = await second.make("sequential", program(second, ran, breaks=False))
+        await second.call("workflow.restore_from_checkpoint", id=identity)
+        return await second.call("workflow.execute", id=identity, input={"n": 9})
+
+    result = play(spell())
+    assert result["steps"]["skipped"]["status"] == "skipped"
+    assert "checkpoint's input" in result["metadata"]["warnings"][0]
+
+
+def test_pausing_while_the_last_callbacks_run_does_no_harm() -> None:
+    kit = Kit()
+
+    async def spell() -> Any:
+        identity = await kit.make("sequential", [{"run": kit.host.function(lambda *args: 1)}])
+
+        async def pause(result: Any) -> None:
+            await kit.call("workflow.pause", id=identity)
+
+        callback = kit.host.function(pause)
+        await kit.call("workflow.on_complete", id=identity, callback=callback)
+        return await kit.call("workflow.execute", id=identity)
+
+    assert play(spell())["status"] == "completed"
+
+
 def test_in_the_same_process_resume_goes_on_after_a_failure() -> None:
     kit, ran = Kit(), []  # type: tuple[Kit, list[str]]
     definition = program(kit, ran, breaks=False)
