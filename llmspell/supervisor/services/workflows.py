@@ -7,7 +7,7 @@ from llmspell.errors import LimitExceeded, Missing
 from llmspell.records import TYPE_CHECKING
 from llmspell.spells.api.options import handle_id, snake
 from llmspell.spells.events import names
-from llmspell.spells.workflows import checkpoints, failures
+from llmspell.spells.workflows import checkpoints, failures, keeping
 from llmspell.spells.workflows.book import Workflow, WorkflowBook, config_of
 from llmspell.spells.workflows.execution import execute, execute_step
 from llmspell.spells.workflows.model import KINDS, inner_steps
@@ -27,9 +27,6 @@ if TYPE_CHECKING:
 
 RUNS_MAX: Final = 32
 """Executions of one workflow at the same time."""
-
-SCOPE: Final = "spell"
-"""Whose state the checkpoints are: the spell's own, which outlives the process."""
 
 
 class WorkflowService:
@@ -139,7 +136,7 @@ class WorkflowService:
             workflow.runs.remove(run)
         if run.flow.save_checkpoints and run.status == "completed":
             # Done is done: the next process begins anew.
-            await self._host.state.delete(SCOPE, checkpoints.key_of(run.name))
+            await keeping.forget(self._host.state, checkpoints.key_of(run.name))
         return result
 
     def _begin(self, workflow: Workflow, given: Any, options: dict[str, Any]) -> Run:
@@ -224,7 +221,7 @@ class WorkflowService:
 
     async def _save(self, run: Run, label: str = checkpoints.LATEST) -> dict[str, Any]:
         checkpoint = checkpoints.make(run, self._host.mask)
-        await self._host.state.set(SCOPE, checkpoints.key_of(run.name, label), checkpoint)
+        await keeping.save(self._host.state, checkpoints.key_of(run.name, label), checkpoint)
         run.emit(names.CHECKPOINT_CREATED, label=label, completed=len(run.done))
         return checkpoint
 
@@ -242,7 +239,7 @@ class WorkflowService:
         if not isinstance(given, dict):
             label = given or checkpoints.LATEST
             key = checkpoints.key_of(workflow.flow.name, label)
-            found = await self._host.state.get(SCOPE, key)
+            found = await keeping.load(self._host.state, key)
             if found is None and given is not None:
                 raise Missing(
                     f"workflow {workflow.flow.name} has no checkpoint {label}",
