@@ -242,3 +242,21 @@ def test_errors_of_the_other_spell_arrive_typed(program: Program) -> None:
     assert told["value"]["message"] == "child.py: ValueError: no good"
     program.write("child.lua", "this is no lua")
     assert run(program, "child.lua")["value"]["code"] == 4001
+
+
+@pytest.mark.alone
+def test_a_parent_that_ends_ends_it_and_every_record_is_there(program: Program) -> None:
+    program.write("child.lua", "while true do end")
+    parent = """
+    Async.spawn(function() Spell.run_file("spell:child.lua") end)
+    Async.spawn(function() Spell.run_file("spell:middle.js") end)
+    Async.sleep(700)
+    fs.read("/etc/shadow")
+    """
+    program.write("middle.js", 'return await Spell.runFile("spell:child.lua");')
+    told = run(program, "", parent=parent)
+    assert told["status"] == "denied"
+    kept = [item["event"] for item in records(program)]
+    assert kept.count("nested_start") == kept.count("nested_end") == 3
+    assert kept[-1] == "session_end"
+    assert program("audit", "verify", "a.jsonl").code == 0

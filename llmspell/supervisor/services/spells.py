@@ -56,6 +56,11 @@ class SpellService:
         if self._nested is not None:
             self._nested.close()
 
+    def end_records(self) -> None:
+        """Writes the ends of the files that are still under way; the run's own end follows."""
+        if self._nested is not None:
+            self._nested.end_records()
+
     async def run_file(self, context: CallContext, args: Args) -> dict[str, Any]:
         """Runs another spell's file in a worker of its own."""
         if self._nested is None:
