@@ -44,7 +44,7 @@ def _module(module: Module) -> list[str]:
     parts = [f"## {module.name}\n", f"{place}{_only(module.languages)}. {module.doc}\n"]
     if module.construct:
         parts.append(_constructors(module) + "\n")
-    for function in module.functions:
+    for function in module.functions if module.names else ():
         parts += _function(module.names[0], function, module.languages)
     for described in module.classes:
         parts += _class(described, module.languages)

@@ -53,6 +53,7 @@ class ProviderConfig(NamedTuple):
 
     Times in seconds; `retries` come on top of the first try (X58); `cost_per_token` in US dollars,
     None: the adapter's price list decides; `models` are further models that may be chosen.
+    `foreign`: a spell chose the address, so it has no key and only public addresses count.
     """
 
     name: str
@@ -75,6 +76,7 @@ class ProviderConfig(NamedTuple):
     fallback: tuple[str, ...] = ()
     script: str = ""
     options: tuple[tuple[str, Any], ...] = ()
+    foreign: bool = False
 
     @property
     def local(self) -> bool:

@@ -115,3 +115,69 @@ def test_a_step_that_is_a_spell_of_another_language(program: Program) -> None:
     return flow:execute({ n = 20 }).output
     """
     assert value_of(program, source, "lua", "--profile", "medium") == 41
+
+
+HOOKED = """
+Hooks.register("before_workflow_step", function(context)
+  if context.step_name == "changed" then
+    context.input = { expression = "6 * 7" }
+    return context
+  end
+  if context.step_name == "sent" then
+    context.tool = "calculator"
+    return { action = "redirect", context = context }
+  end
+end)
+local function outcome(flow)
+  local ok, result = pcall(function() return flow:execute({}) end)
+  return ok and result.output.result or result.code
+end
+local input = { expression = "1 + 1" }
+local chain = Workflow.sequential({ name = "chain", steps = { { name = "again",
+  workflow = "chain" } } })
+return {
+  changed = outcome(Workflow.sequential({ { name = "changed", tool = "calculator",
+    input = input } })),
+  sent = outcome(Workflow.sequential({ { name = "sent", tool = "uuid_generator",
+    input = input } })),
+  chain = outcome(chain),
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("policy", "changed", "sent"), [("", 42, 2), ('[tools]\ndeny = ["calculator"]\n', 2006, 2006)]
+)
+def test_what_a_hook_makes_of_a_step_is_judged_and_depth_ends(
+    program: Program, policy: str, changed: int, sent: int
+) -> None:
+    program.write("policy.toml", f'extends = "medium"\n{policy}')
+    found = value_of(program, HOOKED, "lua", "--policy", "policy.toml")
+    assert found == {"changed": changed, "sent": sent, "chain": 4009}
+
+
+def test_events_of_a_workflow_reach_the_spell(program: Program) -> None:
+    source = """
+    local seen = {}
+    Events.subscribe("workflow_*", function(event)
+      seen[#seen + 1] = event.type .. ":" .. tostring(event.success_rate or event.code or "")
+    end)
+    local good = Workflow.sequential({ name = "good", steps = { {
+      run = function() return 1 end } } })
+    good:execute()
+    local bad = Workflow.sequential({ name = "bad", steps = { {
+      run = function() error("x") end } } })
+    pcall(function() bad:execute() end)
+    Async.sleep(100)
+    return seen
+    """
+    assert value_of(program, source, "lua", "--profile", "medium") == [
+        "workflow_started:",
+        "workflow_step_started:",
+        "workflow_step_completed:",
+        "workflow_complete:100",
+        "workflow_started:",
+        "workflow_step_started:",
+        "workflow_step_completed:4002",
+        "workflow_error:3004",
+    ]

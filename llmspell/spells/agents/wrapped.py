@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from llmspell.errors import InvalidInput, LlmspellError, OperationFailed
 from llmspell.spells.agents import inputs, values
 from llmspell.spells.agents.toolbox import MESSAGE_SCHEMA
+from llmspell.spells.events import names
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -70,6 +71,7 @@ async def call_wrapped(
         "tool": {"name": tool.name, "category": tool.kind},
         "input": dict(given),
         "origin": owner.origin,
+        "agent": {"name": owner.name, "id": owner.id},
     }
     if hooks.any("before_tool_execution"):
         outcome = await hooks.run("before_tool_execution", context)
@@ -77,30 +79,49 @@ async def call_wrapped(
             raise _cancelled(outcome, tool.name)
         if outcome.action == "skip":
             return outcome.value
-        changed = (outcome.context or {}).get("input")
-        if isinstance(changed, dict):
-            given = values.plain(changed, "a tool's input", inputs.MESSAGE_MAX)
-        if outcome.action == "redirect":
-            target = (outcome.context or {}).get("target")
-            return await host.tools.execute(str(target), given, origin=owner.origin)
+        left = outcome.context or context
+        if outcome.modified and isinstance(left.get("input"), dict):
+            given = values.plain(left["input"], "a tool's input", inputs.MESSAGE_MAX)
+        target = left.get("target", left.get("tool_name"))
+        if outcome.modified and isinstance(target, str) and target != tool.name:
+            return await host.tools.execute(target, given, origin=owner.origin)
+    began = host.now()
     try:
         result = await _act(host, book, runner, owner, tool, given)
     except LlmspellError as error:
+        told = {"message": error.message, "code": error.code, "kind": error.kind}
+        _emit(host, owner, tool, names.TOOL_ERROR, {"error": error.message, "code": error.code})
         if hooks.any("tool_error"):
-            told = {"message": error.message, "code": error.code, "kind": error.kind}
             outcome = await hooks.run("tool_error", {**context, "error": told, "success": False})
             if outcome.action == "skip":
                 return outcome.value
         raise
+    _emit(host, owner, tool, names.TOOL_USED, {})
     if hooks.any("after_tool_execution"):
+        took = host.now() - began
         outcome = await hooks.run(
-            "after_tool_execution", {**context, "output": result, "success": True}
+            "after_tool_execution",
+            {
+                **context,
+                "output": result,
+                "success": True,
+                "duration_ms": took * 1000,
+                "timing": {"duration": took},
+            },
         )
         if outcome.action == "skip":
             return outcome.value
         if outcome.modified and outcome.context is not None and "output" in outcome.context:
             return outcome.context["output"]
     return result
+
+
+def _emit(host: Host, owner: Agent, tool: AgentTool, name: str, more: Mapping[str, Any]) -> None:
+    host.events.emit(
+        name,
+        {"tool_name": tool.name, "origin": owner.origin, "agent_id": owner.name, **more},
+        f"tool:{tool.name}",
+    )
 
 
 async def _act(

@@ -132,8 +132,8 @@ MODULE: Final = Module(
             Param("predicate", ("callback",), "(event) → true or false", required=True),
             returns="{subscribe, once, unsubscribe, emit, filter}",
         ),
-        _call("wait_for", "Waits for an event and gives it.", _PATTERN, _TIMEOUT, _WHERE,
-              returns="event", positional=2),
+        _local("wait_for", "Waits for an event and gives it.", _PATTERN, _TIMEOUT, _WHERE,
+               returns="event", positional=2),
         _local(
             "replay",
             "Past events, the oldest first: persisted ones where that is on, else the last "
@@ -190,6 +190,8 @@ WIRE: Final = Module(
             Param("handler", ("integer",), "its number", minimum=1),
             returns="integer",
         ),
+        _call("wait_for", "Waits for an event and gives it.", _PATTERN, _TIMEOUT, _WHERE,
+              returns="event", positional=2),
         _call(
             "replay",
             "Past events.",

@@ -125,5 +125,16 @@ MODULE: Final = Module(
             wire="llm.info",
             positional=1,
         ),
+        Function(
+            "agent",
+            "An agent, as the older text makes one; the same as Agent.create.",
+            (Param("settings", ("object",), "as for Agent.create", required=True),),
+            "agent",
+            kind="local",
+            wire="agent.create",
+            positional=1,
+            after="handle",
+            spread="settings",
+        ),
     ),
 )

@@ -281,7 +281,7 @@ TOOLS: Final = Module(
             sync=True,
         ),
     ),
-    classes=(TOOL_CLASS, PIPELINE_CLASS),
+    classes=(PIPELINE_CLASS,),
 )
 
 TOOL: Final = Module(
@@ -289,6 +289,7 @@ TOOL: Final = Module(
     ("Tool",),
     "A tool of the spell's own, as a constructor (API-053).",
     (_CREATE._replace(kind="local"),),
+    classes=(TOOL_CLASS,),
     construct="create",
 )
 

@@ -36,7 +36,7 @@ class _Piece(NamedTuple):
 
     moment: float
     text: bytes
-    count: int
+    number: int
 
 
 class History:
@@ -83,7 +83,7 @@ class History:
             for start in range(0, len(waiting), BATCH):
                 for piece in _fitting(waiting[start : start + BATCH], self._host):
                     await kept.use(self._writer(piece))
-                    self.written += piece.count
+                    self.written += piece.number
         except LimitExceeded as error:
             self._closed = True
             self._host.note("warn", f"events are not persisted any more: {error.message}")

@@ -28,7 +28,7 @@ POINTS: Final[Mapping[str, str]] = {
     "before_tools_available": "before an agent is told of its tools",
     "after_tools_used": "after an agent used tools",
     "system_startup": "once, when the first hook is registered here",
-    "system_shutdown": "at the end of the run",
+    "system_shutdown": "when the spell and its tasks have ended well, before the run does",
     "configuration_change": "when the spell changed its configuration",
 }
 """The points that llmspell runs; any other name is a custom point, run by `Hooks.execute`."""

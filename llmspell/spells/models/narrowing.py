@@ -45,6 +45,7 @@ def narrowed(provider: ProviderConfig, options: Mapping[str, Any], engine: str) 
         elif known == "base_url":
             changed["base_url"] = _checked(provider, known, value)
             changed |= {"api_key_env": "", "api_key_file": "", "organization": "", "headers": ()}
+            changed["foreign"] = True
         elif known in FIXED:
             raise Looser(key, "this belongs to the user's account")
         else:

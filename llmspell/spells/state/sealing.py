@@ -187,7 +187,8 @@ class Sealed:
 def seal_with(key_id: bytes, key: bytes, text: bytes, bound_to: bytes) -> bytes:
     """`key id || nonce || ciphertext || tag`."""
     nonce = os.urandom(NONCE)
-    return key_id + nonce + cipher(key).encrypt(nonce, text, key_id + bound_to)
+    sealed: bytes = cipher(key).encrypt(nonce, text, key_id + bound_to)
+    return key_id + nonce + sealed
 
 
 def open_with(key: bytes, blob: bytes, bound_to: bytes) -> bytes:

@@ -71,7 +71,8 @@ class Registry:
         guard = Guard(name, self._host.now)
         guard.configure(config, self._host.engine, function)
         unknown = unknown_keys(config)
-        if unknown:
+        if unknown and function == "tools.create":
+            # What `tools.register` is given may be an object with fields of its own.
             self._host.note(
                 "warn", f"{function}: kept as metadata of {name}: {', '.join(unknown[:8])}"
             )

@@ -25,7 +25,7 @@ async def perform(run: Run, step: Step, component: Component, given: Any, values
         return await _function(run, step, component, given, values)
     if kind == "tool":
         data = given if isinstance(given, dict) else {} if given is None else {"input": given}
-        return await run.host.tools.execute(component.target, data, origin=run.origin)
+        return _opened(await run.host.tools.execute(component.target, data, origin=run.origin))
     if kind == "agent":
         return await _agent(run, step, component, given, values)
     if kind == "workflow":
@@ -36,6 +36,12 @@ async def perform(run: Run, step: Step, component: Component, given: Any, values
         found = await run.host.call("spell.run_file", call, origin=run.origin)
         return found["value"]
     raise InvalidInput(f"step {step.name} has nothing to run", code=3002)
+
+
+def _opened(found: Any) -> Any:
+    """A tool's output whose `result` is an object: that object's fields lie at the top as well."""
+    inner = found.get("result") if isinstance(found, dict) else None
+    return {**inner, **found} if isinstance(inner, dict) else found
 
 
 async def _function(run: Run, step: Step, component: Component, given: Any, values: Values) -> Any:
@@ -51,12 +57,11 @@ async def _agent(run: Run, step: Step, component: Component, given: Any, values:
     host = run.host
     if step.tools:
         # Tools for this step alone: the agent's own stay what they are.
-        identity = host.agents.find(component.target)
-        if identity is None:
-            made = await host.call("agent.get", {"agent": component.target}, origin=run.origin)
-            identity = made["id"]
-        asked = {"id": identity, "prompt": call["input"], "tools": list(step.tools)}
-        found = await host.call("agent.generate_with_tools", asked, origin=run.origin)
+        asked = {"prompt": call["input"], "tools": list(step.tools)}
+        found = await _ask(run, component, "agent.generate_with_tools", asked)
+    elif step.schema is not None:
+        asked = {"prompt": call["input"], "schema": dict(step.schema)}
+        return await _ask(run, component, "agent.structured_output", asked)
     else:
         found = await host.agents.execute(component.target, call, origin=run.origin)
     if not isinstance(found, dict):
@@ -68,6 +73,15 @@ async def _agent(run: Run, step: Step, component: Component, given: Any, values:
         message = f"agent {component.shown} failed: {text_of(found.get('error'))}"
         raise OperationFailed(message, code=1003, kind="agent_failed")
     return _answer(found)
+
+
+async def _ask(run: Run, component: Component, method: str, asked: dict[str, Any]) -> Any:
+    identity = run.host.agents.find(component.target)
+    if identity is None:
+        # A built-in template's name makes its agent.
+        made = await run.host.call("agent.get", {"agent": component.target}, origin=run.origin)
+        identity = made["id"]
+    return await run.host.call(method, {"id": identity, **asked}, origin=run.origin)
 
 
 def _answer(found: dict[str, Any]) -> Any:

@@ -8,7 +8,7 @@ from llmspell.spells.events import names
 from llmspell.spells.workflows import failures
 from llmspell.spells.workflows.kinds import run_flow
 from llmspell.spells.workflows.steps import run_step
-from llmspell.spells.workflows.values import check
+from llmspell.spells.workflows.values import check, checked
 
 if TYPE_CHECKING:
     from typing import Any
@@ -24,11 +24,15 @@ async def execute(run: Run) -> dict[str, Any]:
     limits with their own codes.
     """
     check(run.values.input, f"the input of workflow {run.name}")
+    what = f"workflow {run.name}: its"
     try:
         output, is_done = await _before(run)
         if not is_done:
+            given = checked(run.flow.input_check, run.values.input, f"{what} input")
+            run.values.input = given
             output = await run_flow(run, run.flow, run.values, "")
             output = await _after(run, output)
+        output = checked(run.flow.output_check, output, f"{what} output")
         check(output, f"the output of workflow {run.name}")
     except LlmspellError as error:
         is_cancelled = error.kind == "cancelled" and run.is_cancelled

@@ -12,7 +12,7 @@ from llmspell.spells.templating import fill
 from llmspell.spells.workflows import failures
 from llmspell.spells.workflows.merging import MERGE_FAILED, Branch, merge, report
 from llmspell.spells.workflows.model import ITEMS_MAX, ITERATIONS_MAX
-from llmspell.spells.workflows.reading import order_of
+from llmspell.spells.workflows.ordering import order_of
 from llmspell.spells.workflows.steps import MAPPING_SECONDS, run_step
 from llmspell.spells.workflows.values import Record, check
 

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from typing import Any, Final
 
     from llmspell.channel.jsontext import Callback
+    from llmspell.spells.tools.schemas import Check
 
 KINDS: Final = (
     "sequential", "parallel", "conditional", "loop", "fan_out", "map_reduce", "pipeline", "custom",
@@ -94,7 +95,8 @@ class Strategy(NamedTuple):
 class Step(NamedTuple):
     """One step (TRT-020, API-079). `timeout` in seconds; None takes the workflow's.
 
-    `input` counts only with `has_input`; `output` is a name, a mapping or a function.
+    `input` counts only with `has_input`; `output` is a name, a mapping or a function. The checks
+    are of its input_schema and output_schema (TRT-038); `schema` is what an agent must answer in.
     """
 
     name: str
@@ -112,6 +114,9 @@ class Step(NamedTuple):
     prompt: str = ""
     action: str = ""
     tools: tuple[Any, ...] = ()
+    input_check: Check | None = None
+    output_check: Check | None = None
+    schema: Mapping[str, Any] | None = None
     metadata: Mapping[str, Any] = {}
 
 
@@ -146,6 +151,8 @@ class Flow(NamedTuple):
     run: Callback | None = None
     save_checkpoints: bool = False
     checkpoint_interval: int = 1
+    input_check: Check | None = None
+    output_check: Check | None = None
     metadata: Mapping[str, Any] = {}
 
 

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Set
     from typing import Any, Final
 
+    from llmspell.spells.tools.schemas import Check
+
 DEFINITION: Final = 3002
 """The code of a wrong definition."""
 
@@ -104,6 +106,16 @@ class Options:
         if value is not None and not isinstance(value, Callback):
             raise wrong(self.where, f"{names[0]} must be a function")
         return value
+
+    def schema(self, *names: str) -> tuple[dict[str, Any] | None, Check | None]:
+        """A JSON Schema and its checker. Raises `InvalidInput` 2010 for one that can't be used."""
+        value = self.take(*names)
+        if value is None:
+            return None, None
+        from llmspell.spells.tools.schemas import compile_schema
+
+        schema = mapping(value, self.where, names[0])
+        return schema, compile_schema(schema, f"{self.where}: {names[0]}")
 
     def inner(self, *names: str) -> Options:
         """Options within an option; empty when it is not given."""

@@ -6,7 +6,6 @@ Raises `InvalidInput` with code 3002 that names workflow, step and option; 3006 
 from __future__ import annotations
 
 from llmspell.channel.jsontext import Callback
-from llmspell.errors import InvalidInput
 from llmspell.records import TYPE_CHECKING
 from llmspell.spells.api.options import snake
 from llmspell.spells.workflows.merging import read_merge
@@ -29,6 +28,8 @@ from llmspell.spells.workflows.model import (
     inner_steps,
 )
 from llmspell.spells.workflows.options import Options, items, mapping, wrong
+from llmspell.spells.workflows.ordering import order_of
+from llmspell.spells.workflows.overlays import merged
 from llmspell.spells.workflows.references import RUNS, read_component
 from llmspell.spells.workflows.steps_reading import read_step
 from llmspell.spells.workflows.strategies import read_fallbacks, read_retry, read_strategy
@@ -49,7 +50,7 @@ def read_flow(kind: str, given: Any, engine: str, name: str = "", depth: int = 0
             name or kind, f"workflows are written within each other over {NESTING_MAX} deep"
         )
     config = {"steps": given} if isinstance(given, list) else mapping(given, kind, "a workflow")
-    config = _merged(config)
+    config = merged(config)
     options = Options(config, name or kind, engine)
     name = options.text("name", "id", maximum=NAME_MAX) or name or kind
     options.where = f"workflow {name}"
@@ -60,44 +61,6 @@ def read_flow(kind: str, given: Any, engine: str, name: str = "", depth: int = 0
         raise wrong(options.where, f"a workflow has at most {STEPS_MAX} steps")
     order_of(flow.steps, options.where)
     return flow._replace(metadata=options.rest())
-
-
-def order_of(steps: tuple[Step, ...], where: str) -> tuple[Step, ...]:
-    """The steps, each after those it depends on, else as written. Raises 3006 for a circle."""
-    names = [step.name for step in steps]
-    if len(set(names)) != len(names):
-        twice = next(name for name in names if names.count(name) > 1)
-        raise wrong(where, f"two steps are named {twice}")
-    for step in steps:
-        for needed in step.depends_on:
-            if needed not in names:
-                raise wrong(where, f"step {step.name} depends on {needed}, which is no step")
-    ordered: list[Step] = []
-    done: set[str] = set()
-    left = list(steps)
-    while left:
-        ready = next((step for step in left if done.issuperset(step.depends_on)), None)
-        if ready is None:
-            circle = ", ".join(step.name for step in left)
-            raise InvalidInput(f"{where}: these steps wait for each other: {circle}", code=3006)
-        left.remove(ready)
-        ordered.append(ready)
-        done.add(ready.name)
-    return tuple(ordered)
-
-
-def _merged(config: dict[str, Any]) -> dict[str, Any]:
-    """Options of a nested `config`, `options` or `resources` beside the others, which win."""
-    result: dict[str, Any] = {}
-    for key in ("resources", "options", "config"):
-        inner = config.get(key)
-        if isinstance(inner, dict):
-            result.update(inner)
-    result.update({key: value for key, value in config.items() if key not in _NESTED})
-    return result
-
-
-_NESTED: Final = ("resources", "options", "config")
 
 
 class _Reader:
@@ -164,6 +127,8 @@ class _Reader:
             aggregate,
             save_checkpoints=saves or (saves is None and interval is not None),
             checkpoint_interval=interval or 1,
+            input_check=options.schema("input_schema")[1],
+            output_check=options.schema("output_schema")[1],
         )
 
     def _steps(self) -> tuple[Step, ...]:
@@ -342,44 +307,3 @@ def describe(flow: Flow) -> list[dict[str, Any]]:
         }
         for step in inner_steps(flow)
     ]
-
-
-def overlay(flow: Flow, given: Mapping[str, Any], engine: str) -> Flow:
-    """The flow with the options of one run laid over it; inner definitions get them too."""
-    if not given:
-        return flow
-    options = Options(_merged(dict(given)), f"workflow {flow.name}", engine)
-    changes: dict[str, Any] = {}
-    timeout = options.seconds("timeout", "max_execution_time")
-    if timeout is not None:
-        changes["timeout"] = timeout
-    strategy = options.take("error_strategy", "error_handling")
-    inner: dict[str, Any] = {}
-    if strategy is not None:
-        inner["strategy"] = read_strategy(strategy, options.where, engine)
-    per_step = options.seconds("timeout_per_step", "timeout_per_phase", "step_timeout")
-    if per_step is not None:
-        inner["timeout_per_step"] = per_step
-    concurrency = options.number(
-        "max_concurrency", "max_parallel", "concurrency", "max_parallel_agents", low=1, high=1_000
-    )
-    if concurrency is not None:
-        inner["max_concurrency"] = min(concurrency, CONCURRENCY_MAX)
-    return _laid(flow, inner)._replace(**changes)
-
-
-def _laid(flow: Flow, changes: dict[str, Any]) -> Flow:
-    def step_of(step: Step | None) -> Step | None:
-        if step is None or step.component.kind != "inline":
-            return step
-        inner = step.component._replace(target=_laid(step.component.target, changes))
-        return step._replace(component=inner)
-
-    return flow._replace(
-        steps=tuple(step for step in map(step_of, flow.steps) if step is not None),
-        body=step_of(flow.body),
-        then=step_of(flow.then),
-        other=step_of(flow.other),
-        reduce=step_of(flow.reduce),
-        **changes,
-    )

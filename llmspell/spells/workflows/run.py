@@ -243,7 +243,7 @@ class Run:
             "failed": sum(record.status == "failed" for record in self.done.values()),
             "completed_steps": list(dict.fromkeys(completed))[:SHOWN_MAX],
             "remaining_steps": [s.name for s in self.flow.steps if s.name not in ended],
-            "progress": round(share, 4),
+            "progress": _rounded(share),
             "errors": self.errors[:SHOWN_MAX],
         }
 
@@ -273,12 +273,18 @@ class Run:
                 "steps_failed": counts["failed"],
                 "steps_skipped": counts["skipped"],
                 "retries": self.retries,
-                "success_rate": round(100 * counts["completed"] / tried, 2) if tried else 100.0,
+                "success_rate": _rounded(100 * counts["completed"] / tried) if tried else 100,
                 "resumed": bool(self.restored),
                 "warnings": list(self.warnings),
             },
         }
         return {**outputs, **result}
+
+
+def _rounded(value: float) -> float:
+    """Two digits; a whole number as one, which prints alike in every language."""
+    result = round(value, 2)
+    return int(result) if result.is_integer() else result
 
 
 def _shown(path: str) -> str:

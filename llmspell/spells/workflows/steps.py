@@ -12,7 +12,7 @@ from llmspell.spells.workflows import failures
 from llmspell.spells.workflows.attempts import AttemptsFailed, attempt_step
 from llmspell.spells.workflows.components import perform
 from llmspell.spells.workflows.references import read_component
-from llmspell.spells.workflows.values import Record, check
+from llmspell.spells.workflows.values import Record, check, checked
 
 if TYPE_CHECKING:
     from typing import Any, Final
@@ -72,13 +72,16 @@ async def _ended_well(
     if hooked is not None:
         component, given = hooked[1], hooked[2]
         step = step._replace(component=component)
+    given = checked(step.input_check, given, f"the input of step {step.name}")
 
     async def act(one: Component) -> Any:
         if one.kind == "inline":
             from llmspell.spells.workflows.kinds import run_flow
 
-            return await run_flow(run, one.target, values, f"{path}/")
-        return await perform(run, step, one, given, values)
+            value = await run_flow(run, one.target, values, f"{path}/")
+        else:
+            value = await perform(run, step, one, given, values)
+        return checked(step.output_check, value, f"the output of step {step.name}")
 
     seconds = flow.timeout_per_step if step.timeout is None else step.timeout
     for again in range(HOOK_RETRIES_MAX + 1):

@@ -48,10 +48,13 @@ def read_step(value: Any, number: int, where: str, engine: str, depth: int) -> S
         None if strategy is None else read_strategy(strategy, where, engine),
         None if fallback is None else read_component(fallback, where, stands_in),
         _depends_on(options),
-        options.text("prompt", "query", "task", "message", "instructions"),
-        _action(options),
+        options.text("prompt", "query", "message", "instructions") or _task(options, False),
+        _action(options) or _task(options, True),
         tuple(items(options.take("tools"), where, "tools")),
+        options.schema("input_schema")[1],
     )
+    schema, check = options.schema("output_schema", "schema", "response_schema")
+    step = step._replace(schema=schema, output_check=check)
     return step._replace(metadata=options.rest())
 
 
@@ -151,6 +154,12 @@ def _depends_on(options: Options) -> tuple[str, ...]:
             raise wrong(options.where, "depends_on must name steps")
         found.append(name)
     return tuple(found)
+
+
+def _task(options: Options, is_word: bool) -> str:
+    """`task`: one word ("gather_data") is an action upon the input; more is a prompt."""
+    task = options.text("task")
+    return task if task.isidentifier() is is_word else ""
 
 
 def _action(options: Options) -> str:

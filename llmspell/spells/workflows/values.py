@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any, Final
 
+    from llmspell.spells.tools.schemas import Check
+
 DEPTH_MAX: Final = 40
 """Nesting of a value that a step may give; the channel carries a little more."""
 
@@ -108,6 +110,16 @@ class Values:
         names["workflow"] = {"name": self.workflow}
         around = Scope(self.input)
         return Scope(None, names, around)
+
+
+def checked(schema: Check | None, value: Any, what: str) -> Any:
+    """The value as its schema leaves it. Raises `InvalidInput` 2009 (TRT-038)."""
+    if schema is None:
+        return value
+    try:
+        return schema(value, what)
+    except InvalidInput as error:
+        raise InvalidInput(error.message, code=2009, kind="validation") from None
 
 
 def check(value: Any, what: str) -> int:

@@ -11,8 +11,11 @@ import os
 import socket
 import sys
 from collections.abc import AsyncIterator, Iterable
+from ipaddress import ip_address
 from typing import Any, Final
 from urllib.parse import urlsplit
+
+from llmspell.policies.addresses import PUBLIC, classify
 
 RESPONSE_MAX: Final = 33_554_432
 """Bytes of one response of a provider."""
@@ -44,7 +47,12 @@ def endpoint_of(url: str) -> tuple[str, int]:
 class Fence:
     """The allowed ends. Closing it is for good."""
 
-    def __init__(self, urls: Iterable[str]) -> None:
+    def __init__(self, urls: Iterable[str], public: Iterable[str] = ()) -> None:
+        """`public` are URLs that spells chose: a name there leads to public addresses alone, so
+        that it can't be made to mean this machine or its network (NW-18)."""
+        public = tuple(public)
+        urls = (*urls, *public)
+        self._public = {endpoint_of(url)[0] for url in public}
         self._ends = {endpoint_of(url) for url in urls}
         self._hosts = {host for host, _ in self._ends}
         self._addresses: set[tuple[str, int]] = set(self._ends)
@@ -90,11 +98,24 @@ class Fence:
         found = self._resolve(host, port, *args, **named)
         name = host.decode("ascii", "replace") if isinstance(host, bytes) else str(host)
         ports = [each for known, each in self._ends if known == name.lower().rstrip(".")]
+        if name.lower().rstrip(".") in self._public:
+            _refuse_private(name, [str(answer[4][0]) for answer in found])
         if len(self._addresses) > ADDRESSES_MAX:
             self._addresses = set(self._ends)
         for answer in found:
             self._addresses |= {(str(answer[4][0]).lower(), each) for each in ports}
         return found
+
+
+def _refuse_private(name: str, answers: list[str]) -> None:
+    """A host that was granted by its own address, or as this machine, means what it says."""
+    plain = name.lower().rstrip(".")
+    if plain == "localhost" or plain.endswith(".localhost"):
+        return
+    for answer in answers:
+        address = ip_address(answer.partition("%")[0])
+        if plain != str(address) and classify(address) != PUBLIC:
+            raise FenceRefusal(f"{name[:200]} leads to the {classify(address)} address {answer}")
 
 
 def bind_client(fence: Fence) -> None:

@@ -189,6 +189,7 @@ def _fields(provider: ProviderConfig) -> dict[str, Any]:
         "organization": provider.organization,
         "headers": [list(header) for header in provider.headers],
         "options": [list(option) for option in provider.options],
+        "foreign": provider.foreign,
     }
 
 

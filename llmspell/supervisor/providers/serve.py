@@ -68,7 +68,11 @@ class _Server:
         secrets += [*self._keys.values(), *variables.values()]
         self._variables = variables
         self._masker = Masker(secrets)
-        self._fence = Fence([*(item["base_url"] for item in start["providers"]), *start["proxies"]])
+        known = start["providers"]
+        self._fence = Fence(
+            [*(item["base_url"] for item in known if not item["foreign"]), *start["proxies"]],
+            [item["base_url"] for item in known if item["foreign"]],
+        )
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._adapter: Any = None
 

@@ -16,6 +16,7 @@ from llmspell.spells.agents.memory import checked_message
 from llmspell.spells.agents.requests import PLAN_SCHEMA, REASON_SCHEMA, plan_prompt, reason_prompt
 from llmspell.spells.agents.shown import config_of
 from llmspell.spells.agents.templates import TemplateBook
+from llmspell.spells.agents.turns import use
 from llmspell.spells.agents.wrapped import as_tool, ask_wrapped, call_wrapped
 from llmspell.spells.api.options import handle_id, normalise
 
@@ -290,8 +291,9 @@ class AgentService:
         tool = agent.toolbox.get(args["name"])
         if tool is None:
             raise Missing(f"{agent.name} has no tool {args['name'][:60]!r}", code=1008)
-        if tool.kind == "tool":
-            return await self._host.tools.execute(tool.target, args["input"], origin=agent.origin)
+        if tool.kind == "tool" or ctx.origin != agent.origin:
+            # It is the agent that acts, whoever asked it to.
+            return await use(self._host, agent, tool, args["input"])
         self._judge(ctx, tool.name)
         return await call_wrapped(self._host, self.book, self._runner, agent, tool, args["input"])
 

@@ -36,11 +36,29 @@ REPLAY_MAX: Final = 1_000
 
 
 class _Waiter:
-    __slots__ = ("future", "subscription")
+    """A call that waits for an event. It counts from the call on, so before its task runs."""
 
-    def __init__(self, subscription: Subscription, future: asyncio.Future[Event]) -> None:
+    __slots__ = ("found", "future", "subscription")
+
+    def __init__(self, subscription: Subscription) -> None:
         self.subscription = subscription
-        self.future = future
+        self.found: Event | None = None
+        self.future: asyncio.Future[None] | None = None
+
+    def see(self, event: Event) -> None:
+        """Takes the event if it is the first that fits."""
+        if self.found is None and self.subscription.wants_named(event):
+            self.found = event
+            if self.future is not None and not self.future.done():
+                self.future.set_result(None)
+
+    async def wait(self, seconds: float) -> Event:
+        """The event. Raises `TimeoutError`."""
+        if self.found is None:
+            self.future = asyncio.get_running_loop().create_future()
+            await asyncio.wait_for(self.future, seconds)
+        assert self.found is not None
+        return self.found
 
 
 class EventService:
@@ -75,8 +93,6 @@ class EventService:
         self._delivery.close()
         if self._history is not None:
             self._history.close()
-        for waiter in self._waiters:
-            waiter.future.cancel()
         self._waiters.clear()
 
     # -- for the other services (ports.Events) -------------------------------------------------
@@ -179,9 +195,8 @@ class EventService:
         self._bus.accept(event, weight)
         if self._history is not None:
             self._history.add(event)
-        for waiter in self._waiters[:]:
-            if not waiter.future.done() and waiter.subscription.wants_named(event):
-                waiter.future.set_result(event)
+        for waiter in self._waiters:
+            waiter.see(event)
         return self._bus.route(event)
 
     # -- events in lists (EVT-023) -------------------------------------------------------------
@@ -253,21 +268,23 @@ class EventService:
             await self._history.write()
         return {"total_events": self._bus.counts["total_events"]}
 
-    async def _wait_for(self, ctx: CallContext, args: Args) -> Event:
+    def _wait_for(self, ctx: CallContext, args: Args) -> Any:
         if len(self._waiters) >= WAITERS_MAX:
             raise LimitExceeded("waiters", f"over {WAITERS_MAX} wait for events")
         given = args.get("timeout")
         limit = (
             WAIT_SECONDS if given is None else options.seconds(given, self._host.engine, "timeout")
         )
-        wanted = Subscription("", args["pattern"], 0, where=args.get("where"))
-        waiter = _Waiter(wanted, asyncio.get_running_loop().create_future())
+        waiter = _Waiter(Subscription("", args["pattern"], 0, where=args.get("where")))
         self._waiters.append(waiter)
+        return self._waited(waiter, limit)
+
+    async def _waited(self, waiter: _Waiter, limit: float) -> Event:
         try:
-            return await asyncio.wait_for(waiter.future, limit)
+            return await waiter.wait(limit)
         except TimeoutError:
             raise OperationFailed(
-                f"no {args['pattern']} came within {limit:g} s",
+                f"no {waiter.subscription.pattern} came within {limit:g} s",
                 code=4004,
                 kind="timeout",
                 recoverable=True,

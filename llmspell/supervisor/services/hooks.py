@@ -55,10 +55,7 @@ class HookService(HookEngine):
         }
 
     def close(self) -> None:
-        """Runs the built-in hooks of the shutdown: functions of the spell's are gone by now."""
-        for hook in self.registry.at("system_shutdown"):
-            if not isinstance(hook.act, Callback) and hook.act.kind in ("logger", "metrics"):
-                hook.act.act("system_shutdown", {"hook_point": "system_shutdown"})
+        """Nothing is held open: the hooks of the shutdown ran while the spell still could."""
 
     # -- registration --------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ from time import monotonic
 
 from llmspell.channel.jsontext import Callback
 from llmspell.config.providers import ProvidersConfig, load_providers
-from llmspell.errors import InvalidInput, LlmspellError
+from llmspell.errors import InvalidInput, LimitExceeded, LlmspellError
 from llmspell.llm import counting
 from llmspell.records import TYPE_CHECKING
 from llmspell.spells.api.options import normalise, seconds
@@ -33,6 +33,9 @@ TEXTS_MAX: Final = 2_048
 
 TEXT_MAX: Final = 4_194_304
 """Characters of all of them together."""
+
+MOVES_MAX: Final = 4
+"""Changes of a provider's address in one run: each is another process of 165 MB."""
 
 CHUNK_SECONDS: Final = 30.0
 """How long a spell's function may take for one piece of a stream."""
@@ -65,6 +68,7 @@ class ModelService:
         self._limiters: dict[str, RateLimiter] = {}
         self._cassette: Cassette | None = None
         self._shared: Shared | None = None
+        self._moves = 0
         self._asking = Asking(host, self._targets, self._provider_of, self._limiter_of, random)
         self.table: dict[str, Callable[[CallContext, dict[str, Any]], Any]] = {
             "llm.complete": self._complete,
@@ -134,12 +138,18 @@ class ModelService:
 
         found = self._targets.provider(provider)
         changed = narrowed(found, options, self._host.engine)
+        moves = changed.base_url != found.base_url
+        if moves and self._moves >= MOVES_MAX:
+            raise LimitExceeded(
+                "model_moves", f"a run gives providers another address {MOVES_MAX} times at most"
+            )
 
         def settle() -> None:
             providers = {**self.config.providers, found.name: changed}
             self.config = self.config._replace(providers=providers)
             self._targets.use(self.config)
-            if changed.base_url != found.base_url:
+            if moves:
+                self._moves += 1
                 self._move(found.name, changed)
 
         return settle
@@ -149,7 +159,7 @@ class ModelService:
         before = self._starting.providers
         self._starting = self._starting._replace(providers={**before, name: changed})
         shared, self._shared = self._shared, None
-        for key in [key for key in self._providers if key.endswith(f":{name}")]:
+        for key in [key for key in self._providers if key.startswith(("process:", "replay:"))]:
             del self._providers[key]
         if shared is not None:
             from llmspell.supervisor.providers.remote import release

@@ -85,7 +85,7 @@ class Storage:
 
     def list(self, ctx: CallContext, args: Args) -> list[str]:
         """The keys that begin with `prefix`, sorted."""
-        return self.keys(args.get("prefix") or "")
+        return [*self.keys(args.get("prefix") or "")]
 
     def clear(self, ctx: CallContext, args: Args) -> None:
         """Forgets everything."""

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from llmspell.channel.jsontext import Callback
-from llmspell.errors import InvalidInput, LimitExceeded, Missing
+from llmspell.errors import LimitExceeded, Missing
 from llmspell.records import TYPE_CHECKING
 from llmspell.spells.api.options import handle_id, snake
 from llmspell.spells.events import names
 from llmspell.spells.workflows import checkpoints, failures
+from llmspell.spells.workflows.book import Workflow, WorkflowBook, config_of
 from llmspell.spells.workflows.execution import execute, execute_step
-from llmspell.spells.workflows.model import KINDS, STEPS_MAX, Flow, count_steps, inner_steps
+from llmspell.spells.workflows.model import KINDS, inner_steps
 from llmspell.spells.workflows.options import wrong
-from llmspell.spells.workflows.reading import CALLBACKS, describe, order_of, overlay, read_flow
+from llmspell.spells.workflows.overlays import overlay
+from llmspell.spells.workflows.reading import CALLBACKS, describe
 from llmspell.spells.workflows.run import Run
-from llmspell.spells.workflows.steps_reading import read_step
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -24,12 +25,6 @@ if TYPE_CHECKING:
 
     Args = dict[str, Any]
 
-WORKFLOWS_MAX: Final = 256
-"""Workflows of one run."""
-
-CALLBACKS_MAX: Final = 16
-"""Callbacks of one kind on one workflow."""
-
 RUNS_MAX: Final = 32
 """Executions of one workflow at the same time."""
 
@@ -37,52 +32,18 @@ SCOPE: Final = "spell"
 """Whose state the checkpoints are: the spell's own, which outlives the process."""
 
 
-class Workflow:
-    """One workflow: its definition, who wants to be told, and its runs."""
-
-    __slots__ = ("breakers", "callbacks", "flow", "id", "last", "pending", "runs")
-
-    def __init__(self, identity: str, flow: Flow) -> None:
-        self.id = identity
-        self.flow = flow
-        self.callbacks: dict[str, list[Callback]] = {}
-        self.breakers: dict[str, Any] = {}
-        self.runs: list[Run] = []
-        self.last: Run | None = None
-        self.pending: Mapping[str, Any] | None = None
-
-    def show(self) -> dict[str, Any]:
-        """What becomes the spell's object."""
-        return {
-            "handle": "workflow",
-            "id": self.id,
-            "name": self.flow.name,
-            "type": self.flow.kind,
-            "description": self.flow.description,
-        }
-
-    def listen(self, kind: str, callback: Callback) -> None:
-        """Adds a callback. Raises `LimitExceeded`."""
-        known = self.callbacks.setdefault(kind, [])
-        if len(known) >= CALLBACKS_MAX:
-            raise LimitExceeded("callbacks", f"a workflow has at most {CALLBACKS_MAX} on_{kind}")
-        known.append(callback)
-
-
 class WorkflowService:
     """Implements `ports.Workflows` and the wire calls `workflow.*`."""
 
     def __init__(self, host: Host) -> None:
         self._host = host
-        self._workflows: dict[str, Workflow] = {}
-        self._names: dict[str, str] = {}
-        self._last = 0
+        self._book = WorkflowBook(host)
         self.table: dict[str, Callable[[CallContext, Args], Any]] = {
             "workflow.create": self._create,
             "workflow.conditional": self._conditional,
             "workflow.loop": self._loop,
-            "workflow.get": lambda ctx, args: self._named(args["name"]).show(),
-            "workflow.list": lambda ctx, args: [one.show() for one in self._workflows.values()],
+            "workflow.get": lambda ctx, args: self._book.get(args["name"]).show(),
+            "workflow.list": lambda ctx, args: [one.show() for one in self._book],
             "workflow.execute": self._execute,
             "workflow.run_with_progress": self._run_with_progress,
             "workflow.execute_step": self._execute_step,
@@ -95,9 +56,9 @@ class WorkflowService:
             "workflow.restore_from_checkpoint": self._restore,
             "workflow.add_step": self._add_step,
             "workflow.remove_step": self._remove_step,
-            "workflow.get_steps": lambda ctx, args: describe(self._named(args["id"]).flow),
-            "workflow.validate": self._validate,
-            "workflow.get_config": self._config,
+            "workflow.get_steps": lambda ctx, args: describe(self._of(args).flow),
+            "workflow.validate": lambda ctx, args: self._book.validate(self._of(args)),
+            "workflow.get_config": lambda ctx, args: config_of(self._of(args).flow),
         }
         for kind in ("sequential", "parallel", "fan_out", "map_reduce", "pipeline", "custom"):
             self.table[f"workflow.{kind}"] = self._maker(kind)
@@ -106,19 +67,16 @@ class WorkflowService:
 
     def close(self) -> None:
         """Ends what runs. Idempotent."""
-        for workflow in self._workflows.values():
+        for workflow in self._book:
             for run in workflow.runs:
                 run.cancel("the spell ended")
-        self._workflows.clear()
-        self._names.clear()
+        self._book.clear()
 
     # -- ports.Workflows -------------------------------------------------------------------------
 
     def find(self, name_or_id: str) -> str | None:
         """The id of a workflow by id or name; the latest of a name counts."""
-        if name_or_id in self._workflows:
-            return name_or_id
-        return self._names.get(name_or_id)
+        return self._book.find(name_or_id)
 
     async def execute(
         self, name_or_id: str, given: Mapping[str, Any], *, origin: str
@@ -131,30 +89,9 @@ class WorkflowService:
 
     # -- making ----------------------------------------------------------------------------------
 
-    def make(self, kind: str, config: Any) -> Workflow:
-        """A workflow of this run. Raises `InvalidInput` 3002, 3006; `LimitExceeded`."""
-        if len(self._workflows) >= WORKFLOWS_MAX:
-            raise LimitExceeded("workflows", f"a run has at most {WORKFLOWS_MAX} workflows")
-        identity = f"workflow-{self._last + 1}"
-        flow = read_flow(kind, config, self._host.engine, identity)
-        workflow = Workflow(identity, flow)
-        if isinstance(config, dict):
-            for key, value in config.items():
-                if snake(key) in CALLBACKS and isinstance(value, Callback):
-                    workflow.listen(snake(key).removeprefix("on_"), value)
-        self._last += 1
-        self._workflows[identity] = workflow
-        self._names[flow.name] = identity
-        if flow.metadata:
-            idle = ", ".join(key[:60] for key in list(flow.metadata)[:10])
-            self._host.note(
-                "warn", f"workflow {flow.name}: kept as metadata, without effect: {idle}"
-            )
-        return workflow
-
     def _maker(self, kind: str) -> Callable[[CallContext, Args], Any]:
         def create(context: CallContext, args: Args) -> dict[str, Any]:
-            return self.make(kind, _config(args["definition"], args.get("options"))).show()
+            return self._book.make(kind, _config(args["definition"], args.get("options"))).show()
 
         return create
 
@@ -163,28 +100,28 @@ class WorkflowService:
         kind = config.get("type", config.get("kind", "sequential"))
         if not isinstance(kind, str) or snake(kind) not in KINDS:
             raise wrong("Workflow.create", "there is no such type", ", ".join(KINDS))
-        return self.make(snake(kind), config).show()
+        return self._book.make(snake(kind), config).show()
 
     def _conditional(self, context: CallContext, args: Args) -> dict[str, Any]:
         config = _of_condition(args["condition"], _CONDITIONAL, "true_branch" in args)
         config.update((key, args[key]) for key in ("true_branch", "false_branch") if key in args)
-        return self.make("conditional", config).show()
+        return self._book.make("conditional", config).show()
 
     def _loop(self, context: CallContext, args: Args) -> dict[str, Any]:
         config = _of_condition(args["condition"], _LOOP, "body" in args)
         config = {**(args.get("options") or {}), **config}
         if "body" in args:
             config["body"] = args["body"]
-        return self.make("loop", config).show()
+        return self._book.make("loop", config).show()
 
     # -- running ---------------------------------------------------------------------------------
 
     async def _execute(self, context: CallContext, args: Args) -> dict[str, Any]:
-        workflow = self._named(args["id"])
+        workflow = self._of(args)
         return await self._run(workflow, args.get("input"), args.get("options") or {})
 
     async def _run_with_progress(self, context: CallContext, args: Args) -> dict[str, Any]:
-        workflow = self._named(args["id"])
+        workflow = self._of(args)
         return await self._run(workflow, args.get("input"), {"on_progress": args["callback"]})
 
     async def _run(self, workflow: Workflow, given: Any, options: dict[str, Any]) -> dict[str, Any]:
@@ -225,7 +162,7 @@ class WorkflowService:
         )
 
     async def _execute_step(self, context: CallContext, args: Args) -> Any:
-        workflow = self._named(args["id"])
+        workflow = self._of(args)
         wanted = args["step"]
         for step in inner_steps(workflow.flow):
             if wanted in (step.name, step.id):
@@ -235,14 +172,14 @@ class WorkflowService:
     # -- control ---------------------------------------------------------------------------------
 
     def _pause(self, context: CallContext, args: Args) -> dict[str, Any]:
-        workflow = self._running(args["id"], "paused")
+        workflow = self._running(args, "paused")
         for run in workflow.runs:
             run.pause()
             run.emit(names.WORKFLOW_PAUSED)
         return self._status(context, args)
 
     async def _resume(self, context: CallContext, args: Args) -> dict[str, Any]:
-        workflow = self._named(args["id"])
+        workflow = self._of(args)
         if workflow.runs and "checkpoint" not in args:
             for run in workflow.runs:
                 run.resume()
@@ -262,14 +199,14 @@ class WorkflowService:
         return await self._run(workflow, None, {})
 
     def _cancel(self, context: CallContext, args: Args) -> dict[str, Any]:
-        workflow = self._running(args["id"], "cancelled")
+        workflow = self._running(args, "cancelled")
         for run in workflow.runs:
             run.cancel(args.get("reason", ""))
             run.status = "cancelled"
         return self._status(context, args)
 
     def _status(self, context: CallContext, args: Args) -> dict[str, Any]:
-        workflow = self._named(args["id"])
+        workflow = self._of(args)
         if workflow.last is not None:
             return workflow.last.state()
         run = Run(self._host, workflow.flow, None)
@@ -277,7 +214,7 @@ class WorkflowService:
         return run.state()
 
     def _result(self, context: CallContext, args: Args) -> dict[str, Any] | None:
-        last = self._named(args["id"]).last
+        last = self._of(args).last
         return None if last is None else last.result(last.values.extra.get("previous"))
 
     # -- checkpoints -----------------------------------------------------------------------------
@@ -289,7 +226,7 @@ class WorkflowService:
         return checkpoint
 
     async def _save_checkpoint(self, context: CallContext, args: Args) -> dict[str, Any]:
-        workflow = self._named(args["id"])
+        workflow = self._of(args)
         if workflow.last is None:
             raise failures.state_invalid(
                 f"workflow {workflow.flow.name} has not run: there is nothing to save"
@@ -297,7 +234,7 @@ class WorkflowService:
         return await self._save(workflow.last, args.get("label") or checkpoints.LATEST)
 
     async def _restore(self, context: CallContext, args: Args) -> bool:
-        workflow = self._named(args["id"])
+        workflow = self._of(args)
         given = args.get("checkpoint")
         if not isinstance(given, dict):
             label = given or checkpoints.LATEST
@@ -321,106 +258,23 @@ class WorkflowService:
 
     def _listener(self, kind: str) -> Callable[[CallContext, Args], Any]:
         def listen(context: CallContext, args: Args) -> None:
-            self._named(args["id"]).listen(kind, args["callback"])
+            self._of(args).listen(kind, args["callback"])
 
         return listen
 
     def _add_step(self, context: CallContext, args: Args) -> None:
-        workflow = self._named(args["id"])
-        flow = workflow.flow
-        where = f"workflow {flow.name}"
-        if flow.kind in ("conditional", "loop"):
-            raise wrong(where, f"a {flow.kind} workflow takes no further steps")
-        step = read_step(args["step"], len(flow.steps) + 1, where, self._host.engine, 0)
-        changed = flow._replace(steps=(*flow.steps, step))
-        if count_steps(changed) > STEPS_MAX:
-            raise wrong(where, f"a workflow has at most {STEPS_MAX} steps")
-        order_of(changed.steps, where)
-        self._check_circle(workflow, changed)
-        workflow.flow = changed
+        self._book.add_step(self._of(args), args["step"])
 
     def _remove_step(self, context: CallContext, args: Args) -> bool:
-        workflow = self._named(args["id"])
-        wanted = args["step"]
-        left = tuple(s for s in workflow.flow.steps if wanted not in (s.name, s.id))
-        if len(left) == len(workflow.flow.steps):
-            return False
-        order_of(left, f"workflow {workflow.flow.name}")
-        workflow.flow = workflow.flow._replace(steps=left)
-        return True
-
-    def _check_circle(self, workflow: Workflow, flow: Flow) -> None:
-        """Raises 3006 when running the flow would run the workflow itself again."""
-        seen: set[str] = set()
-        left = [flow]
-        while left:
-            for step in inner_steps(left.pop()):
-                component = step.component
-                if component.kind == "inline":
-                    left.append(component.target)
-                if component.kind != "workflow":
-                    continue
-                identity = self.find(component.target)
-                if identity == workflow.id:
-                    raise InvalidInput(
-                        f"workflow {flow.name} would run itself by step {step.name}", code=3006
-                    )
-                if identity is not None and identity not in seen:
-                    seen.add(identity)
-                    left.append(self._workflows[identity].flow)
-
-    def _validate(self, context: CallContext, args: Args) -> dict[str, Any]:
-        workflow = self._named(args["id"])
-        flow, errors, warnings = workflow.flow, [], []
-        if not inner_steps(flow) and flow.run is None:
-            warnings.append("it has no steps")
-        try:
-            self._check_circle(workflow, flow)
-        except InvalidInput as error:
-            errors.append(error.message)
-        for step in inner_steps(flow):
-            component = step.component
-            if component.kind == "workflow" and self.find(component.target) is None:
-                errors.append(f"step {step.name}: there is no workflow {component.shown}")
-            if component.kind == "tool" and component.target not in self._host.tools.names():
-                errors.append(f"step {step.name}: there is no tool {component.shown}")
-            if component.kind == "agent" and self._host.agents.find(component.target) is None:
-                warnings.append(f"step {step.name}: there is no agent {component.shown} yet")
-        if flow.metadata:
-            warnings.append(f"without effect: {', '.join(list(flow.metadata)[:10])}")
-        return {"valid": not errors, "errors": errors, "warnings": warnings}
-
-    def _config(self, context: CallContext, args: Args) -> dict[str, Any]:
-        flow = self._named(args["id"]).flow
-        return {
-            "name": flow.name,
-            "type": flow.kind,
-            "description": flow.description,
-            "error_strategy": flow.strategy.kind,
-            "timeout": flow.timeout,
-            "timeout_per_step": flow.timeout_per_step,
-            "max_concurrency": flow.max_concurrency,
-            "fail_fast": flow.fail_fast,
-            "require_minimum": flow.require_minimum,
-            "merge_strategy": flow.merge,
-            "save_checkpoints": flow.save_checkpoints,
-            "checkpoint_interval": flow.checkpoint_interval,
-            "steps": describe(flow),
-            "metadata": {
-                key: value for key, value in flow.metadata.items() if not _has_function(value)
-            },
-        }
+        return self._book.remove_step(self._of(args), args["step"])
 
     # -- inside ----------------------------------------------------------------------------------
 
-    def _named(self, name_or_id: str) -> Workflow:
-        identity = self.find(name_or_id)
-        if identity is None:
-            raise Missing(f"there is no workflow {name_or_id}", code=3001, kind="not_found")
-        return self._workflows[identity]
+    def _of(self, args: Args) -> Workflow:
+        return self._book.get(args["id"])
 
-    def _running(self, name_or_id: str, what: str) -> Workflow:
-        workflow = self._named(name_or_id)
+    def _running(self, args: Args, what: str) -> Workflow:
+        workflow = self._of(args)
         if not workflow.runs:
             raise failures.state_invalid(
                 f"workflow {workflow.flow.name} does not run, so it can't be {what}"
@@ -453,16 +307,3 @@ def _of_condition(given: Any, keys: frozenset[str], has_more: bool) -> dict[str,
     if has_more and not any(snake(key) in ("name", "condition", "config") for key in given):
         return {"condition": given}
     return dict(given)
-
-
-def _has_function(value: Any) -> bool:
-    left = [value]
-    while left:
-        item = left.pop()
-        if isinstance(item, Callback):
-            return True
-        if isinstance(item, dict):
-            left.extend(item.values())
-        elif isinstance(item, list):
-            left.extend(item)
-    return False

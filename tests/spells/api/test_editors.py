@@ -97,7 +97,7 @@ def test_the_python_stub_is_sound(tmp_path: Path) -> None:
 
 def interfaces(text: str) -> dict[str, set[str]]:
     blocks = re.findall(r"^interface (\w+) \{\n(.*?)^\}$", text, re.M | re.S)
-    return {name: set(re.findall(r"^  (\w+)\(", body, re.M)) for name, body in blocks}
+    return {name: set(re.findall(r"^  (\w+)[(:]", body, re.M)) for name, body in blocks}
 
 
 def test_typescript_finds_every_name() -> None:

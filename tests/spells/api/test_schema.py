@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from llmspell.errors import InvalidInput
 from llmspell.spells.api.catalogue import API, CALLS
 from llmspell.spells.api.lookup import function_of
-from llmspell.spells.api.model import TYPES, Function, Module, Param, camel
+from llmspell.spells.api.model import TYPES, Function, Param, camel
 from llmspell.spells.api.schema import compile_params, to_json_schema
 
 READ = compile_params(CALLS["fs.read"])
@@ -113,11 +113,11 @@ def test_constructors_and_objects_are_described() -> None:
     for module in API:
         made = [one for one in module.functions if one.name == module.construct]
         assert len(made) == bool(module.construct)
-        for owner in (module, *module.classes):
-            for function in owner.functions if isinstance(owner, Module) else owner.methods:
-                if function.after in ("handle", "handles"):
-                    words = function.returns.removesuffix("s").split()
-                    assert known & {*words, function.returns}, function
+    for _, functions in described():
+        for function in functions:
+            if function.after in ("handle", "handles"):
+                words = function.returns.removesuffix("s").split()
+                assert known & {*words, function.returns}, function
 
 
 def test_every_default_passes_its_own_check() -> None:

@@ -16,7 +16,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llmspell.errors import ConfigurationError, LimitExceeded, OperationFailed
-from llmspell.spells.state import sqlite
 from llmspell.spells.state.places import Owner, owner_of
 from llmspell.spells.state.sqlite import MIGRATIONS, SqliteStore
 from llmspell.spells.state.values import Operation, Quota, decode, encode
@@ -69,7 +68,7 @@ def test_values_end_at_their_time(store: SqliteStore, monkeypatch: pytest.Monkey
     store.set("short", b"1", ttl=10)
     store.set("long", b"2")
     moment = time.time()
-    monkeypatch.setattr(sqlite.time, "time", lambda: moment + 11)
+    monkeypatch.setattr(time, "time", lambda: moment + 11)
     assert store.get("short") is None
     assert store.keys() == ["long"]
     assert store.delete("short") is False

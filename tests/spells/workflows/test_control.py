@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import pytest
@@ -359,7 +360,7 @@ def test_a_storage_that_refuses_does_not_end_the_run() -> None:
     async def refuse(*args: Any) -> None:
         raise LlmspellError("the disk is full", code=6002, kind="storage")
 
-    kit.state.set = refuse  # type: ignore[method-assign]
+    kit.state.set = refuse  # type: ignore[method-assign, assignment]
     result = play(kit.run("sequential", program(kit, ran, breaks=False), {"n": 1}))
     assert result["success"] and "disk is full" in result["metadata"]["warnings"][0]
 
@@ -370,7 +371,7 @@ def test_a_storage_that_refuses_does_not_end_the_run() -> None:
 def test_API_028_a_spell_is_created_and_cast() -> None:
     kit = Kit()
     for name in ("Academic", "Synthesis"):
-        kit.agents.acts[name] = lambda text, name=name: f"{name}: {text}"
+        kit.agents.acts[name] = partial("{}: {}".format, name)
     kit.agents.acts["News"] = failing(99)
     kit.agents.acts["General"] = lambda text: f"General: {text}"
 

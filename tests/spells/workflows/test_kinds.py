@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import Any
 
 import pytest
@@ -335,7 +336,7 @@ def test_WF_009_workflows_within_workflows() -> None:
 def test_WF_021_a_phase_of_parallel_agents_within_a_sequence() -> None:
     kit = Kit()
     for name in ("AcademicResearcher", "NewsAnalyst", "SynthesisExpert"):
-        kit.agents.acts[name] = lambda text, name=name: f"{name}: {text}"
+        kit.agents.acts[name] = partial("{}: {}".format, name)
     steps = [
         {
             "name": "research_phase",

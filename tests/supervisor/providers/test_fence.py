@@ -117,3 +117,29 @@ def test_the_clients_transport_is_held_to_the_same_list(
 def test_a_url_without_an_end_is_no_end(url: str) -> None:
     with pytest.raises(ValueError, match="URL"):
         endpoint_of(url)
+
+
+@pytest.mark.parametrize(
+    ("url", "answer", "reached"),
+    [
+        ("https://models.example.com", "93.184.216.34", True),
+        ("https://models.example.com", "127.0.0.1", False),
+        ("https://models.example.com", "169.254.169.254", False),
+        ("https://models.example.com", "::ffff:10.0.0.1", False),
+        ("http://localhost:8000", "127.0.0.1", True),
+        ("http://10.0.0.5:8000", "10.0.0.5", True),
+    ],
+)
+def test_NW_18_an_address_that_a_spell_chose_does_not_lead_inside(
+    url: str, answer: str, reached: bool
+) -> None:
+    fence = Fence(["https://inside.example.com"], [url])
+    host, port = endpoint_of(url)
+    family = (socket.AF_INET, socket.SOCK_STREAM, 0, "")
+    fence._resolve = lambda *args, **named: [(*family, (answer, port))]  # type: ignore[assignment]
+    if reached:
+        assert fence._looked_up(host, port)
+    else:
+        with pytest.raises(FenceRefusal, match="leads to"):
+            fence._looked_up(host, port)
+    assert fence._looked_up("inside.example.com", 443), "what the user configured may be anywhere"

@@ -57,7 +57,8 @@ class Spell:
         return outcome
 
     def call(self, name: str, **args: Any) -> Any:
-        return self.service.table[f"events.{name}"](Context(self.host), args)
+        context: Any = Context(self.host)
+        return self.service.table[f"events.{name}"](context, args)
 
     def subscribe(self, pattern: str, handler: Handler, **options: Any) -> str:
         self.handlers.append(handler)
@@ -151,16 +152,17 @@ def test_EVT_019_emitters_wait_for_room_and_services_do_not() -> None:
             await gate.wait()
 
         spell.subscribe("x", slow)
-        for _ in range(delivery.ROOM // 50 + 1):
-            waiting = spell.call("emit", events=[{"type": "x"}] * 50)
+        tasks = []
+        for _ in range(delivery.ROOM // 50 + 2):
+            tasks.append(asyncio.ensure_future(spell.emit(*[("x", None)] * 50)))
             await asyncio.sleep(0)
-        task = asyncio.ensure_future(waiting)
         await asyncio.sleep(0.01)
+        task = tasks[-1]
         assert not task.done()
         spell.service.emit("x", {}, "agent:a")
         assert spell.stats()["dropped"] == 1
         gate.set()
-        await task
+        await asyncio.gather(*tasks)
         await spell.flush()
         return spell.stats()
 

@@ -4,8 +4,8 @@ const prototypes = create(null);
 const ours = new WeakSet();
 // Objects made by `new`, until the reply is there: the promise of it.
 const creations = new WeakMap();
-// Promises of objects that calls gave: they have the methods too.
-const promised = new WeakSet();
+// Promises of objects that calls gave: they have the methods too. What each gave, once it did.
+const promised = new WeakMap();
 
 const hide = (object, name, value) => defineProperty(object, name, {
   __proto__: null, value, writable: true, enumerable: false, configurable: true,
@@ -32,7 +32,12 @@ P.spellings = spellings;
 // The promise of an object has the object's methods, so that `Agent.get("a").chat("hi")` works.
 const waiting = create(P.callPrototype);
 const withMethods = (promise) => {
-  weakAdd(promised, promise);
+  const state = { __proto__: null, pending: promise, value: undefined };
+  weakSet(promised, promise, state);
+  then(promise, (object) => {
+    state.pending = null;
+    state.value = object;
+  }, () => {});
   return setPrototypeOf(promise, waiting);
 };
 
@@ -98,6 +103,7 @@ const known = (name) => {
 const asObject = (value) => {
   if (!isHandle(value)) return value;
   const prototype = known(value.handle);
+  if (value.handle === "hook" && value.point === "system_shutdown") P.shutdownHooked = true;
   return prototype === undefined ? value : setPrototypeOf(value, prototype);
 };
 const asObjects = (value) => {
@@ -119,10 +125,10 @@ P.revived = (value) => {
   return asObject(value);
 };
 
-// The promise that must be kept before a value can be sent, or null.
-P.pendingOf = (value) => {
-  if (weakMapHas(creations, value)) return weakGet(creations, value);
-  return weakHas(promised, value) ? value : null;
+// For an object that is still being made, or the promise of one: what is `pending`, or the `value`.
+P.promisedBy = (value) => {
+  if (weakMapHas(creations, value)) return { __proto__: null, pending: weakGet(creations, value) };
+  return weakGet(promised, value);
 };
 
 // The config's fields can be read at once; what the reply says comes over them. They stay hidden:

@@ -66,9 +66,10 @@ const encodeWith = (mode, pending) => {
 
   const referenceText = (value, depth) => {
     if (mode === "call") {
-      const awaited = P.pendingOf(value);
-      if (awaited !== null) {
-        push(pending, awaited);
+      const awaited = P.promisedBy(value);
+      if (awaited !== undefined) {
+        if (awaited.pending === null) return valueText(awaited.value, depth);
+        push(pending, awaited.pending);
         return "null";
       }
     }

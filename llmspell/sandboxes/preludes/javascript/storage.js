@@ -21,19 +21,37 @@ const queryIn = async (predicate, options, scope) => {
 
 Storage.query = (predicate, options, named) => queryIn(predicate, typeof options === "string" && named ? { __proto__: null, prefix: options, scope: named.scope } : options);
 
+// The functions of a scope and what they take, in order.
+const CALLS = {
+  __proto__: null, get: ["key"], set: ["key", "value", "ttl"], delete: ["key"], exists: ["key"], list: ["prefix"],
+  get_batch: ["keys"], set_batch: ["data", "ttl"], delete_batch: ["keys"], scan: ["prefix", "after", "limit"],
+  transaction: ["operations"], clear: [], compact: [], stats: [], backup: [],
+};
+const isNamed = (name) => name === undefined || name === "ttl" || name === "prefix" || name === "after" || name === "limit";
+
+const inScope = (scope, call, params) => (...given) => {
+  const args = { __proto__: null, scope };
+  for (let index = 0; index < given.length; index++) {
+    const value = given[index];
+    if (P.isOptions(value) && isNamed(params[index])) {
+      const names = keys(value);
+      for (let at = 0; at < names.length; at++) args[names[at]] = value[names[at]];
+    } else if (index < params.length) {
+      if (value !== undefined) args[params[index]] = value;
+    } else {
+      P.fail(2002, "validation", "storage." + call + " takes " + params.length + " arguments");
+    }
+  }
+  return P.call("storage." + call, args);
+};
+
 Storage.scope = (name) => {
   if (P.isOptions(name)) ({ name } = name);
-  const view = {};
-  for (let index = 0; index < P.api.length; index++) {
-    if (P.api[index].name !== "storage") continue;
-    const { functions } = P.api[index];
-    for (let at = 0; at < functions.length; at++) {
-      const spec = functions[at];
-      if (spec.wire === "") continue;
-      const action = P.stub({ __proto__: null, ...spec, fixed: { __proto__: null, scope: name } });
-      view[spec.name] = action;
-      view[spec.camel] = action;
-    }
+  const view = {}, names = keys(CALLS);
+  for (let index = 0; index < names.length; index++) {
+    const action = inScope(name, names[index], CALLS[names[index]]);
+    view[names[index]] = action;
+    view[P.camel(names[index])] = action;
   }
   view.query = (predicate, options) => queryIn(predicate, options, name);
   return freeze(view);

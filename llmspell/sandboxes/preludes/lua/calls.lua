@@ -124,7 +124,9 @@ local function collect(spec, ...)
   local count, args = select("#", ...), {}
   local params, positional = spec.params, spec.positional or 0
   local first = ...
-  if count == 1 and type(first) == "table" and not spec.object_first and not P.is_object(first) then
+  -- A list is an argument, not named ones: Tools.discover({"pdf"}).
+  if count == 1 and type(first) == "table" and not spec.object_first and not P.is_object(first)
+    and rawget(first, 1) == nil then
     add_named(spec, args, first)
   else
     for index = 1, positional < count and positional or count do args[params[index]] = (select(index, ...)) end

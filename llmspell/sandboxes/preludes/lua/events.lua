@@ -79,8 +79,9 @@ function Events.emit(name, payload)
   if type(event.type) ~= "string" then P.fail(5005, "event", "an event needs a name: emit(name, payload)") end
   if depth > CASCADE_MAX then P.fail(5005, "limit", "events that handlers emit go over " .. CASCADE_MAX .. " deep") end
   if depth > 0 then event.depth = depth end
+  local text = P.encode(event, "value")
   queued = queued + 1
-  queue[queued] = P.encode(event, "value")
+  queue[queued] = text
   unsettled = true
   if queued < BATCH then return end
   send_batch()

@@ -90,6 +90,7 @@ function P.object(value)
   end
   local meta = metatables[class]
   known[value] = class
+  if class == "hook" and rawget(value, "point") == "system_shutdown" then P.shutdown_hooked = true end
   return setmetatable(value, meta)
 end
 

@@ -22,18 +22,38 @@ function Storage.query(predicate, options, named)
   return found
 end
 
+-- The functions of a scope and what they take, in order.
+local CALLS = {
+  get = { "key" }, set = { "key", "value", "ttl" }, delete = { "key" }, exists = { "key" }, list = { "prefix" },
+  get_batch = { "keys" }, set_batch = { "data", "ttl" }, delete_batch = { "keys" },
+  scan = { "prefix", "after", "limit" }, transaction = { "operations" },
+  clear = {}, compact = {}, stats = {}, backup = {},
+}
+local NAMED = { ttl = true, prefix = true, after = true, limit = true }
+
+local function in_scope(name, call, params)
+  return function(...)
+    local args = { scope = name }
+    for index = 1, select("#", ...) do
+      local value = select(index, ...)
+      if type(value) == "table" and (not params[index] or NAMED[params[index]]) then
+        for key, item in next, value do args[key] = item end
+      elseif params[index] then
+        args[params[index]] = value
+      else
+        P.fail(2002, "validation", "storage." .. call .. " takes " .. #params .. " arguments")
+      end
+    end
+    return P.await(P.call("storage." .. call, args))
+  end
+end
+
 function Storage.scope(name)
   if type(name) == "table" then name = name.name end
   local view = {}
-  for _, spec in ipairs(P.functions_of("storage")) do
-    if spec.wire ~= "" then
-      local bound = { fixed = { scope = name } }
-      for key, value in next, spec do
-        if bound[key] == nil then bound[key] = value end
-      end
-      local action = P.stub(bound)
-      view[spec.name], view[spec.camel] = action, action
-    end
+  for call, params in pairs(CALLS) do
+    view[call] = in_scope(name, call, params)
+    view[P.camel(call)] = view[call]
   end
   function view.query(predicate, options)
     local args = type(options) == "string" and { prefix = options } or {}

@@ -75,7 +75,7 @@ class _Emitting:
         self.send()
         while not self.depth and len(self.under_way) >= EVENTS_WINDOW:
             first = self.under_way[0]
-            while not first.done:
+            while not first._done:
                 LOOP.pump()
         self.raise_refused()
 

@@ -189,9 +189,20 @@ def as_object(value: Any) -> Any:
     return value if known is None else object_of(known, value)
 
 
+class _Objects:
+    """What the objects that came say of the run."""
+
+    shutdown_hooked = False
+
+
+OBJECTS = _Objects()
+
+
 def object_of(kind: type[Handle], fields: Mapping[str, Any]) -> Handle:
     handle = kind.__new__(kind)
     dict.update(handle, fields)
+    if fields.get("handle") == "hook" and fields.get("point") == "system_shutdown":
+        OBJECTS.shutdown_hooked = True
     return handle
 
 

@@ -25,17 +25,43 @@ def query_storage(predicate: Any, prefix: Any = None, scope: str | None = None) 
     return Task(_query_storage(predicate, {k: v for k, v in args.items() if v is not None}))
 
 
-def storage_scope(name: str) -> ApiModule:
+SCOPED_CALLS: dict[str, tuple[str, ...]] = {
+    "get": ("key",),
+    "set": ("key", "value", "ttl"),
+    "delete": ("key",),
+    "exists": ("key",),
+    "list": ("prefix",),
+    "get_batch": ("keys",),
+    "set_batch": ("data", "ttl"),
+    "delete_batch": ("keys",),
+    "scan": ("prefix", "after", "limit"),
+    "transaction": ("operations",),
+    "clear": (),
+    "compact": (),
+    "stats": (),
+    "backup": (),
+}
+"""The functions of a scope and what they take, in order."""
+
+
+def _in_scope(scope: str, name: str, params: tuple[str, ...]) -> Callable[..., Call]:
+    def call(*given: Any, **named: Any) -> Call:
+        if len(given) > len(params):
+            raise invalid(f"Storage.{name} takes {len(params)} arguments by position")
+        return Call(f"storage.{name}", {**dict(zip(params, given)), **named, "scope": scope}, None)
+
+    return call
+
+
+def storage_scope(name: str) -> Any:
     """The functions of Storage for one scope."""
     functions: dict[str, Any] = {}
-    for module in API_TABLE:
-        if module["name"] == "storage":
-            for spec in module["functions"]:
-                if spec["wire"]:
-                    action = make_stub("Storage", {**spec, "fixed": {"scope": name}})
-                    functions[spec["name"]] = functions[spec["camel"]] = action
+    for call, params in SCOPED_CALLS.items():
+        head, *rest = call.split("_")
+        camel = head + "".join(word.capitalize() for word in rest)
+        functions[call] = functions[camel] = _in_scope(name, call, params)
     functions["query"] = lambda predicate, prefix=None: query_storage(predicate, prefix, name)
-    return ApiModule("Storage", functions)
+    return type("StorageScope", (), {key: staticmethod(value) for key, value in functions.items()})()
 
 
 STORAGE_FUNCTIONS: dict[str, Any] = {"query": query_storage, "scope": storage_scope}

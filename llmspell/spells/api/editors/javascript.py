@@ -110,6 +110,13 @@ def _names(function: Function) -> list[str]:
 
 
 def _method(name: str, function: Function, waits: bool) -> list[str]:
+    if name[0].isupper():
+        # new Workflow.Sequential({…}): a class to the eye.
+        given, made = _parameters(function), _value(function)
+        return [
+            f"  {_doc(function.doc)}",
+            f"  {name}: {{ new ({given}): {made}; ({given}): {made} }};",
+        ]
     gives = _WORDS.get(function.returns)
     if gives is None:
         gives = _value(function)

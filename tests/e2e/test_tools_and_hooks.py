@@ -1,0 +1,71 @@
+"""Tools of a spell's own, pipelines and hooks: equal in three languages, at medium and at high."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.e2e import tool_spells
+from tests.e2e.program import LANGUAGES, SUFFIXES, Program
+
+
+@pytest.mark.parametrize("profile", ["medium", "high"])
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_same_in_each_language(program: Program, language: str, profile: str) -> None:
+    source, suffix = tool_spells.SPELLS[language], SUFFIXES[language]
+    result = program.result(source, suffix, "--profile", profile, "--audit", "a.jsonl")
+    assert result["status"] == "done", result
+    assert result["value"] == tool_spells.VALUE
+    assert result["output"] == "the end\n"
+    lines = (program.folder / "a.jsonl").read_text().splitlines()
+    records = [json.loads(line) for line in lines]
+    hooks = [(r["details"]["point"], r["action"]) for r in records if r["event"] == "hook"]
+    assert ("before_tool_execution", "modify") in hooks
+    asked = [r["target"] for r in records if r.get("action") == "tool" and r["allowed"]]
+    assert asked.count("adder") == 5 and asked.count("calculator") == 1
+    assert program("audit", "verify", "a.jsonl").code == 0
+
+
+SLOW = """
+local t = Tools.create("slow", {timeout = 0.2, execute = function() Async.sleep(5000) end})
+Hooks.register("before_tool_execution", {timeout = "100ms", on_failure = params.policy,
+  handler = function() Async.sleep(5000) end})
+local ok, e = pcall(t.execute, {})
+return {code = e.code, kind = e.kind, stats = Hooks.get_stats().total_timeouts}
+"""
+
+
+@pytest.mark.alone
+def test_COD_5003_and_2008_a_slow_hook_and_a_slow_tool(program: Program) -> None:
+    stopped = program.result(SLOW, ".lua", "--param", "policy=stop")
+    assert stopped["value"] == {"code": 5003, "kind": "timeout", "stats": 1}
+    went_on = program.result(SLOW, ".lua", "--param", "policy=continue")
+    assert went_on["value"] == {"code": 2008, "kind": "timeout", "stats": 1}
+
+
+RECURSIVE = """
+local deepest, depth = 0, 0
+local t
+t = Tools.create("again", {execute = function(input)
+  depth = depth + 1
+  deepest = math.max(deepest, depth)
+  local ok, e = pcall(t.execute, {})
+  depth = depth - 1
+  if not ok then error(e) end
+end})
+local ok, e = pcall(t.execute, {})
+Hooks.register("before_tool_execution", function()
+  Tools.execute("calculator", {expression = "1"})
+end)
+local hooked = Tools.execute("calculator", {expression = "2"})
+return {code = e.code, deepest = deepest, hooked = hooked.result}
+"""
+
+
+def test_tools_and_hooks_that_call_themselves_end_typed(program: Program) -> None:
+    result = program.result(RECURSIVE, ".lua", "--profile", "medium")
+    assert result["status"] == "done", result
+    value = result["value"]
+    assert value["code"] == 4009 and value["deepest"] <= 64
+    assert value["hooked"] == 2
