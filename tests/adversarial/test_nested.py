@@ -260,3 +260,27 @@ def test_a_parent_that_ends_ends_it_and_every_record_is_there(program: Program) 
     assert kept.count("nested_start") == kept.count("nested_end") == 3
     assert kept[-1] == "session_end"
     assert program("audit", "verify", "a.jsonl").code == 0
+
+
+def test_what_its_parent_gives_up_it_loses_too(program: Program) -> None:
+    program.write(
+        "child.js",
+        """
+        const first = await Tools.execute("calculator", {expression: "6 * 7"});
+        await fs.write("workspace:ready", "");
+        while (!(await fs.exists("workspace:go"))) await sleep(20);
+        try { await Tools.execute("calculator", {expression: "1"}); } catch (e) {
+          return [first.result, e.code, e.rule];
+        }
+        """,
+    )
+    parent = """
+    const child = Spell.runFile("spell:child.js");
+    while (!(await fs.exists("workspace:ready"))) await sleep(20);
+    await Config.configureSecurity({deniedTools: ["calculator"]});
+    await fs.write("workspace:go", "");
+    return (await child).value;
+    """
+    program.write("parent.js", parent)
+    told = program("run", "--output", "json", "parent.js").json()
+    assert told["value"] == [42, 2006, "config.tools.denied"]

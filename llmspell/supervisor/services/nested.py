@@ -96,6 +96,15 @@ class NestedRuns:
                 crew.abandon()
                 prepared.close()
 
+    def narrow(self, policy: Policy) -> None:
+        """What is under way gets no more than this policy from now on."""
+        from llmspell.policies.narrowed import narrowed
+        from llmspell.supervisor.narrowing import narrow_policy
+
+        for work, _, _ in self._under_way:
+            if work.session is not None:
+                narrow_policy(work.session, narrowed(work.session.policy, policy, "its parent"))
+
     def end_records(self) -> None:
         """Writes the ends of what is still under way, while the chain they stand in is open."""
         for _, _, prepared in self._under_way:
