@@ -153,6 +153,20 @@ CASES: dict[str, Case] = {
         " (await t.execute(a=2)).result, t.getName(), t.description]",
         [{"a": 1}, {"a": 2}, "calc", "d"],
     ),
+    "a tool's execute replaced (S41)": Case(
+        "local t = Tools.get('calc') local run = t.execute"
+        " t.execute = function(_, input) return run({ wrapped = input }) end"
+        " return {Tools.get('calc'):execute({a=1}).result, Tools.execute('calc', {a=2}).result}",
+        "const t = await Tools.get('calc'); const run = t.execute;"
+        " t.execute = (input) => run.call(t, {wrapped: input});"
+        " return [(await (await Tools.get('calc')).execute({a: 1})).result,"
+        " (await Tools.execute('calc', {a: 2})).result]",
+        "t = await Tools.get('calc')\nrun = t.execute\n"
+        "t.execute = lambda given: run({'wrapped': given})\n"
+        "[(await (await Tools.get('calc')).execute({'a': 1})).result,"
+        " (await Tools.execute('calc', {'a': 2})).result]",
+        [{"wrapped": {"a": 1}}, {"a": 2}],
+    ),
     "json": Case(
         'return {JSON.encode({1, "é"}), JSON.decode(\'{"a":[1,2.5,"\\\\ud83d\\\\ude00"]}\')}',
         'return [JSON.encode([1, "é"]), JSON.decode(\'{"a":[1,2.5,"\\\\ud83d\\\\ude00"]}\')]',

@@ -220,7 +220,7 @@ for (const name of keys(toolMethods)) {
   addMethod(Tool, P.camel(name), toolMethods[name]);
 }
 // A described tool without an id is told by its name.
-P.after.tool = (tool) => {
+const asTool = (tool) => {
   if (!P.isOptions(tool)) return tool;
   if (tool.handle === undefined) {
     tool.handle = "tool";
@@ -228,8 +228,24 @@ P.after.tool = (tool) => {
   }
   return setPrototypeOf(tool, known(tool.handle) ?? Tool);
 };
+// Tools.get gives one object for a name, so an `execute` that a spell put in its place stays there
+// (S41). One that is made anew is another.
+const keptTools = new NativeMap();
+P.after.tool = (reply, args) => {
+  const tool = asTool(reply);
+  if (!P.isOptions(tool) || typeof tool.name !== "string") return tool;
+  const isNew = args?.config !== undefined || args?.tool !== undefined;
+  const first = isNew ? undefined : mapGet(keptTools, tool.name);
+  if (first === undefined) {
+    mapSet(keptTools, tool.name, tool);
+    return tool;
+  }
+  const names = keys(tool);
+  for (let index = 0; index < names.length; index++) first[names[index]] = tool[names[index]];
+  return first;
+};
 P.after.tools = (tools) => {
-  if (isArray(tools)) for (let index = 0; index < tools.length; index++) tools[index] = P.after.tool(tools[index]);
+  if (isArray(tools)) for (let index = 0; index < tools.length; index++) tools[index] = asTool(tools[index]);
   return tools;
 };
 

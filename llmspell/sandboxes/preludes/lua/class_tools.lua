@@ -22,7 +22,22 @@ local function tool_object(tool)
   if rawget(tool, "handle") == nil then tool.handle, tool.id = "tool", tool.name end
   return P.object(tool)
 end
-P.after.tool = tool_object
+
+-- Tools.get gives one object for a name, so an `execute` that a spell put in its place stays there
+-- (S41). One that is made anew is another.
+local kept = {}
+function P.after.tool(tool, args)
+  local object = tool_object(tool)
+  if type(object) ~= "table" then return object end
+  local name = rawget(object, "name")
+  if name == nil then return object end
+  local first = args.config == nil and args.tool == nil and kept[name] or object
+  if first ~= object then
+    for key, value in next, object do rawset(first, key, value) end
+  end
+  kept[name] = first
+  return first
+end
 
 function P.after.tools(list)
   for index, tool in ipairs(list or {}) do list[index] = tool_object(tool) end
@@ -30,7 +45,8 @@ function P.after.tools(list)
 end
 
 local function described(name)
-  return tool_object(P.await(P.call("tools.get", { name = name })))
+  local args = { name = name }
+  return P.after.tool(P.await(P.call("tools.get", args)), args)
 end
 
 -- tool(path, content): the required parameters in their order, then a table of further ones; or

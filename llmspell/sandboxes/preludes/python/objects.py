@@ -69,7 +69,12 @@ def end_object(value: Any) -> None:
 class Tool(Handle):
     """A tool: name, description, category, schema and `execute(input)`."""
 
-    __slots__ = ()
+    __slots__ = ("__dict__",)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        # A function in the place of a method is one (S41); whatever else is a field.
+        own = callable(value) and name in ("execute", "call")
+        (object.__setattr__ if own else dict.__setitem__)(self, name, value)
 
     def execute(self, input: Mapping[str, Any] | None = None, **named: Any) -> Call:
         """Runs the tool."""
@@ -217,6 +222,26 @@ def as_tool(value: Any) -> Any:
     if "handle" not in value:
         value.update(handle="tool", id=value.get("name"))
     return object_of(handle_class(value["handle"]) or Tool, value)
+
+
+_kept_tools: dict[str, Any] = {}
+
+
+def kept_tool(value: Any, args: Mapping[str, Any]) -> Any:
+    """One object for a name, so that an `execute` put in its place stays there (S41).
+
+    One that is made anew is another.
+    """
+    tool = as_tool(value)
+    if not isinstance(tool, Handle) or not isinstance(tool.get("name"), str):
+        return tool
+    name = tool["name"]
+    kept = None if "config" in args or "tool" in args else _kept_tools.get(name)
+    if kept is None:
+        _kept_tools[name] = tool
+        return tool
+    kept.update(tool)
+    return kept
 
 
 def revived(value: Any) -> Any:

@@ -97,7 +97,6 @@ def _finish_json(value: Any) -> Any:
 
 FINISH: dict[str, Callable[[Any], Any] | None] = {
     "": None,
-    "tool": lambda value: as_tool(value),
     "tools": lambda value: [as_tool(tool) for tool in value],
     "handle": lambda value: as_object(value),
     "handles": lambda value: as_objects(value),
@@ -109,6 +108,8 @@ FINISH: dict[str, Callable[[Any], Any] | None] = {
 def send_call(spec: Spec, args: dict[str, Any]) -> Call:
     """The call of a description; one that gives an object can be used like that object."""
     kind = ObjectCall if spec.after in ("handle", "tool") else Call
+    if spec.after == "tool":
+        return kind(spec.wire, args, lambda value: kept_tool(value, args))
     return kind(spec.wire, args, FINISH[spec.after])
 
 
