@@ -269,6 +269,7 @@ def _describe_function(function: Function) -> dict[str, Any]:
         "required": sum(1 for param in function.params if param.required),
         "positional": function.positional,
         "object_first": "object" in first or "any" in first,
+        "array_first": "array" in first,
         "after": function.after,
         "fixed": dict(function.fixed),
         "aliases": list(function.aliases),
