@@ -212,7 +212,7 @@ class Bus:
             return ()
         found = tuple(one for one in routes if not one.where or one.wants(event))
         for one in found:
-            if one.once:
+            if one.once and not one.gathers:
                 self.unsubscribe(one.id)
         return found
 
