@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from llmspell.channel.messages import Log, Output
 from llmspell.records import TYPE_CHECKING, NamedTuple
+from llmspell.supervisor.audit.log import AuditFailure
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -63,7 +64,9 @@ class NestedAudit:
         return self._above.path
 
     def record(self, event: str, fields: Mapping[str, Any], *, effect: bool = False) -> None:
-        """Appends one record. Raises `AuditFailure`."""
+        """Appends one record. Raises `AuditFailure`, also after this session's end."""
+        if self._ended and event != "session_end":
+            raise AuditFailure("this run has ended")
         told = {**fields, "run": fields.get("run", self.session)}
         if event == "session_start":
             told = {**told, "parent": self._lineage.parent, "depth": self._lineage.depth}

@@ -21,6 +21,10 @@ def narrow_policy(session: Session, policy: Policy) -> None:
     session.policy = policy
     session.broker.narrow(policy)
     session.printed.narrow(session.plan)
+    services = session.plan.services
+    spells = None if services is None else services.made("spell")
+    if spells is not None:
+        spells.narrow(policy)
 
 
 def narrow_limits(session: Session, limits: Limits) -> None:

@@ -179,6 +179,9 @@ class SessionPlan(NamedTuple):
             **usage._asdict(),
         }
         try:
+            spells = None if self.services is None else self.services.made("spell")
+            if spells is not None:
+                spells.end_records()
             for violation in end.violations:
                 self.audit.record("violation", {"kind": violation.kind.value, **violation.details})
             self.audit.close(fields)

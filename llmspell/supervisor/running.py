@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from llmspell.supervisor.crew import Crew
     from llmspell.supervisor.prepare import Prepared
     from llmspell.supervisor.result import Result
+    from llmspell.supervisor.session import Session
 
 
 class Begun(NamedTuple):
@@ -41,12 +42,14 @@ class LocalWork:
         self._sink = sink
         self._driver: AsyncDriver | None = None
         self._interrupted: str | None = None
+        self.session: Session | None = None
+        """The session, once it was started."""
 
     async def drive(self) -> Result:
         """Starts the worker and drives the session."""
         prepared, crew = self._prepared, self._crew
         try:
-            session = begin(prepared, crew)
+            session = self.session = begin(prepared, crew)
             self._driver = AsyncDriver(session, crew, self._sink)
             if self._interrupted is not None:
                 session.interrupt(self._interrupted)

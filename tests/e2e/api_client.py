@@ -123,12 +123,45 @@ def in_a_thread() -> None:
     assert results[0].value == "lived", results
 
 
+def nested() -> None:
+    """Spells below a spell end with it, on a loop that goes on, and leave nothing there."""
+    Path("loop.lua").write_text(LOOP)
+    Path("middle.js").write_text('return await Spell.runFile("loop.lua");')
+    Path("quick.py").write_text("21 * 2")
+    Path("parent.lua").write_text(
+        'Async.spawn(function() Spell.run_file("loop.lua") end) Spell.run_file("middle.js")'
+    )
+    Path("good.lua").write_text('return Spell.run_file("quick.py").value')
+    read = ["read:."]
+
+    async def main() -> None:
+        async with llmspell.Supervisor(zygotes=False) as supervisor:
+            result = await supervisor.run("parent.lua", grants=read, limits={"wall": "1s"})
+            assert (result.status.value, result.reason) == ("limit", "wall"), result
+            assert not kids()
+            task = asyncio.ensure_future(supervisor.run("parent.lua", grants=read))
+            await asyncio.sleep(1)
+            assert len(kids().split()) == 4
+            task.cancel()
+            await asyncio.wait([task])
+            assert task.cancelled() and not kids()
+            good = [supervisor.run("good.lua", grants=read) for _ in range(3)]
+            assert [result.value for result in await asyncio.gather(*good)] == [42] * 3
+            assert len(asyncio.all_tasks()) == 1
+
+    asyncio.run(main())
+    before = descriptors()
+    asyncio.run(main())
+    assert descriptors() == before
+
+
 WHAT: dict[str, Callable[[], None]] = {
     "blocking": blocking,
     "concurrent": concurrent,
     "cancelled": cancelled,
     "closed": closed,
     "in_a_thread": in_a_thread,
+    "nested": nested,
 }
 
 if __name__ == "__main__":

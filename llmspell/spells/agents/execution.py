@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 HOOK_RETRIES_MAX: Final = 3
 """How often hooks after a request may ask for it to be done again."""
 
-REDIRECTS_MAX: Final = 8
 SHOWN_INPUT_MAX: Final = 4_096
 """Characters of an input that an event carries."""
 
@@ -177,8 +176,15 @@ class _Request:
             "events_emitted": self._events + told.events,
         }
         if agent.settings.memory.persistence:
-            await self._book.save(agent)
+            await self._keep()
         return output, told.handoff
+
+    async def _keep(self) -> None:
+        """Saves the agent; an answer that was paid for is not lost when that fails."""
+        try:
+            await self._book.save(self._agent)
+        except LlmspellError as error:
+            self._host.note("warn", f"{self._agent.name} could not be saved: {error.message}")
 
     async def _tried(self, asked: Asked) -> tuple[dict[str, Any], Told]:
         """The answer, by as many tries as the error strategy makes."""
@@ -212,7 +218,7 @@ class _Request:
             if failures:
                 output["metadata"] = {"attempts": failures + 1}
             if told.handoff is None:
-                agent.keep_answer(asked.message, output)
+                agent.keep_answer(asked.message, dict(output))
             return output, told
 
     async def _instead(self, action: str, asked: Asked, error: LlmspellError) -> dict[str, Any]:

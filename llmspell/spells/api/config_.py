@@ -42,8 +42,9 @@ MODULE: Final = Module(
         ),
         Function(
             "configure_provider",
-            "Narrows a provider for this run: model, temperature, max_tokens, timeout, retries, "
-            "requests_per_minute. No key; a base_url only where its host is granted.",
+            "What requests of this run get where they say nothing: model, temperature, "
+            "max_tokens, timeout, retries (the last three only lower than configured). No key; "
+            "a base_url only where its host is granted, and without the user's key.",
             (_PROVIDER, _CONFIG),
             wire="config.configure_provider",
             positional=2,

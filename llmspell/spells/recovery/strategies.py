@@ -126,6 +126,17 @@ def create(config: Any, engine: str) -> dict[str, Any]:
     return {"type": _SPELLINGS[kind], **_options(_SPELLINGS[kind], given, engine)}
 
 
+def told(strategy: Mapping[str, Any]) -> dict[str, Any]:
+    """A strategy as a spell gets it: times as text, so that they mean the same wherever they are
+    read again; what is to be done by type of error has no type of its own."""
+    times = frozenset(_TIMES.values())
+    return {
+        key: f"{value:g}s" if key in times and type(value) in (int, float) else value
+        for key, value in strategy.items()
+        if value is not None and (key, value) != ("type", "by_error")
+    }
+
+
 def choose(strategy: Mapping[str, Any], error_type: str, engine: str) -> dict[str, Any]:
     """The strategy for one type of error: a `by_error` one's branch, else itself."""
     if strategy["type"] != "by_error":

@@ -16,9 +16,14 @@ from llmspell.supervisor.crew import Crew, Worker
 from llmspell.supervisor.drivers.blocking import Handover, Sink
 
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, Final
 
     from llmspell.supervisor.session import Session
+
+
+LEAVE_SECONDS: Final = 5.0
+"""How long a run's end waits for services that were called off: another spell that one of them
+runs has a worker of its own to end. All but such a one are gone with the next turn."""
 
 
 class AsyncDriver:
@@ -30,6 +35,7 @@ class AsyncDriver:
         self._sink = sink
         self._loop = asyncio.get_running_loop()
         self._tasks: dict[int, asyncio.Task[Any]] = {}
+        self._leaving: set[asyncio.Task[Any]] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at: float | None = None
         self._finished: asyncio.Future[None] = self._loop.create_future()
@@ -52,10 +58,12 @@ class AsyncDriver:
             await self._finished
             raise
         finally:
-            for task in self._tasks.values():
-                task.cancel()
+            for task in list(self._tasks.values()):
+                self._call_off(task)
             if self._timer is not None:
                 self._timer.cancel()
+            if self._leaving:
+                await asyncio.wait(self._leaving, timeout=LEAVE_SECONDS)
 
     def interrupt(self, reason: str) -> None:
         """Ends the run now."""
@@ -156,7 +164,7 @@ class AsyncDriver:
         elif isinstance(effect, effect_types.Abandon):
             task = self._tasks.pop(effect.token, None)
             if task is not None:
-                task.cancel()
+                self._call_off(task)
         elif isinstance(effect, effect_types.Show):
             self._sink.show(effect.stream, effect.text)
         elif isinstance(effect, effect_types.Note):
@@ -194,6 +202,12 @@ class AsyncDriver:
                 self._spawn(effect.token, value)
             else:
                 self._session.performed(effect.token, value, monotonic())
+
+    def _call_off(self, task: asyncio.Task[Any]) -> None:
+        if not task.done():
+            task.cancel()
+            self._leaving.add(task)
+            task.add_done_callback(self._leaving.discard)
 
     def _spawn(self, token: int, coroutine: Any) -> None:
         task = self._loop.create_task(coroutine)

@@ -79,7 +79,7 @@ class ErrorService:
 
     def create_strategy(self, ctx: CallContext, args: Args) -> dict[str, Any]:
         """A recovery strategy as a plain object (ERR-008, ERR-012)."""
-        return strategies.create(args["config"], self._host.engine)
+        return strategies.told(strategies.create(args["config"], self._host.engine))
 
     async def attempt_recovery(self, ctx: CallContext, args: Args) -> Any:
         """Does what the strategy says, or what the error's own says (API-104, X54).

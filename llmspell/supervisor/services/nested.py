@@ -7,6 +7,8 @@ call that wanted it, and with the run.
 
 from __future__ import annotations
 
+import asyncio
+
 from llmspell.errors import (
     InvalidInput,
     IsolationRefused,
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from llmspell.supervisor.desk import Desk
     from llmspell.supervisor.prepare import Prepared
     from llmspell.supervisor.result import Result
+    from llmspell.supervisor.running import LocalWork
     from llmspell.supervisor.services.context import Args, CallContext
 
 DEPTH_MAX: Final = 4
@@ -51,7 +54,7 @@ class NestedRuns:
 
     def __init__(self, host: Desk) -> None:
         self._host = host
-        self._under_way: list[tuple[Crew, Prepared]] = []
+        self._under_way: list[tuple[LocalWork, Crew, Prepared]] = []
         self._lineage = lineage_of(host.running)
 
     async def run_file(self, ctx: CallContext, args: Args) -> dict[str, Any]:
@@ -84,11 +87,31 @@ class NestedRuns:
         return _told(spell, result)
 
     def close(self) -> None:
-        """Ends what is still under way: its run is over."""
+        """Ends what is still under way: its run is over. A loop that goes on reaps it."""
         under_way, self._under_way = self._under_way, []
-        for crew, prepared in under_way:
-            crew.abandon()
-            prepared.close()
+        for work, crew, prepared in under_way:
+            if _loop_goes_on():
+                work.interrupt("parent ended")
+            else:
+                crew.abandon()
+                prepared.close()
+
+    def narrow(self, policy: Policy) -> None:
+        """What is under way gets no more than this policy from now on."""
+        from llmspell.policies.narrowed import narrowed
+        from llmspell.supervisor.narrowing import narrow_policy
+
+        for work, _, _ in self._under_way:
+            if work.session is not None:
+                narrow_policy(work.session, narrowed(work.session.policy, policy, "its parent"))
+
+    def end_records(self) -> None:
+        """Writes the ends of what is still under way, while the chain they stand in is open."""
+        for _, _, prepared in self._under_way:
+            inner = prepared.services.made("spell")
+            if inner is not None:
+                inner.end_records()
+            prepared.plan.audit.close({"status": "killed", "reason": "parent ended"})
 
     # -- what it may do ------------------------------------------------------------------------
 
@@ -159,10 +182,10 @@ class NestedRuns:
 
         prepared = self._prepared(spell, policy, params)
         crew = Crew(launcher(prepared))
-        entry = (crew, prepared)
+        work = LocalWork(prepared, crew, ParentSink(self._host.running))
+        entry = (work, crew, prepared)
         self._under_way.append(entry)
         try:
-            work = LocalWork(prepared, crew, ParentSink(self._host.running))
             result = await work.drive()
             self._host.plan.take_requests(prepared.plan)
         finally:
@@ -223,6 +246,14 @@ class NestedRuns:
             self._host.note("warn", "the spells of this run used up its processor time")
         for denial in result.denials:
             self._host.plan.broker.keep_denial(denial)
+
+
+def _loop_goes_on() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
 
 
 def _told(spell: Spell, result: Result) -> dict[str, Any]:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, Final
 
+    from llmspell.policies.policy import Policy
     from llmspell.spells.ports import Host
     from llmspell.supervisor.services.context import Args, CallContext
     from llmspell.supervisor.services.nested import NestedRuns
@@ -55,6 +56,16 @@ class SpellService:
         self._spells.clear()
         if self._nested is not None:
             self._nested.close()
+
+    def narrow(self, policy: Policy) -> None:
+        """The run was tightened: so are the files that are under way."""
+        if self._nested is not None:
+            self._nested.narrow(policy)
+
+    def end_records(self) -> None:
+        """Writes the ends of the files that are still under way; the run's own end follows."""
+        if self._nested is not None:
+            self._nested.end_records()
 
     async def run_file(self, context: CallContext, args: Args) -> dict[str, Any]:
         """Runs another spell's file in a worker of its own."""

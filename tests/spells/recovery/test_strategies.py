@@ -8,7 +8,7 @@ import pytest
 
 from llmspell.channel.jsontext import Callback
 from llmspell.errors import InvalidInput
-from llmspell.spells.recovery.strategies import DELAY_MAX, choose, create, delay_of
+from llmspell.spells.recovery.strategies import DELAY_MAX, choose, create, delay_of, told
 
 
 def test_names_and_objects_mean_the_same() -> None:
@@ -38,6 +38,12 @@ def test_times_have_the_units_of_the_language() -> None:
     assert create({"type": "retry", "baseDelay": 2000}, "javascript")["initial_delay"] == 2
     assert create({"type": "retry", "delay": "1500ms"}, "python")["initial_delay"] == 1.5
     assert create({"type": "retry", "max_delay": "1h"}, "lua")["max_delay"] == DELAY_MAX
+
+
+def test_a_strategy_read_again_means_the_same() -> None:
+    first = create({"type": "retry", "delay": 2000, "maxDelay": 4000}, "javascript")
+    assert told(first)["initial_delay"] == "2s"
+    assert create(told(first), "javascript") == first == create(told(first), "lua")
 
 
 def test_s38_fallback_to_a_tool_with_options_one_level_down() -> None:
@@ -70,7 +76,8 @@ def test_err_012_by_error() -> None:
     assert choose(strategy, "provider_error", "lua")["providers"] == ["anthropic"]
     assert choose(strategy, "tool_error", "lua")["type"] == "skip_tool_and_continue"
     assert choose(strategy, "syntax_error", "lua")["type"] == "fail_fast"
-    assert create(strategy, "lua")["type"] == "by_error", "a strategy is one of its own"
+    assert create(told(strategy), "lua") == strategy, "a strategy is one of its own"
+    assert "type" not in told(strategy)
 
 
 def test_the_information_of_parse_error_is_a_strategy() -> None:
