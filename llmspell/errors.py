@@ -330,8 +330,8 @@ def from_wire(error: Mapping[str, Any]) -> LlmspellError:
         line=line if isinstance(line, int) and not isinstance(line, bool) else None,
         stack=_text(error.get("stack")),
     )
-    if type(after) in (int, float) and 0 <= after < RETRY_AFTER_MAX:
-        result.retry_after = after
+    if not isinstance(after, bool) and isinstance(after, (int, float)):
+        result.retry_after = after if 0 <= after < RETRY_AFTER_MAX else None
     return result
 
 
