@@ -76,6 +76,13 @@ def _targets() -> list[Target]:
         found.append(Target("warm", f"llmspell high {language} (exec)", "p50", bound))
     found += _of_calls()
     found += [
+        Target(
+            "events", f"emit, filter, handle: llmspell {profile} {language}", "p50", 10_000, True
+        )
+        for profile in ("medium", "high")
+        for language in LANGUAGES
+    ]
+    found += [
         Target("throughput", "llmspell medium Lua (forked)", "p50", 400, at_least=True),
         Target("throughput", "llmspell high Lua (forked)", "p50", 500, at_least=True),
         Target("throughput", "llmspell high Lua (exec)", "p50", 250, at_least=True),

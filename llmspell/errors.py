@@ -259,6 +259,8 @@ LIMIT_CODES: Final[Mapping[str, int]] = {
     "model_tokens": 6007,
     "model_cost": 6007,
     "model_rate": 6006,
+    "tool_rate": 6006,
+    "hook_rate": 6006,
 }
 """Codes of the limits that have one of their own; every other limit is 4009."""
 

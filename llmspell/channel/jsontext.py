@@ -29,6 +29,17 @@ class Callback(NamedTuple):
     number: int
 
 
+def holds_callback(value: Any) -> bool:
+    """Whether a decoded value is or holds a function: as JSON it would be a list of a number."""
+    if isinstance(value, Callback):
+        return True
+    if isinstance(value, dict):
+        value = value.values()
+    elif not isinstance(value, list):
+        return False
+    return any(holds_callback(item) for item in value if isinstance(item, (dict, list, tuple)))
+
+
 _STRING: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
 _SURROGATE: Final = re.compile(rb"\\u[dD][89a-fA-F]")
 _NOT_BRACKETS: Final = bytes(sorted(set(range(256)) - set(b"[]{}")))

@@ -77,6 +77,14 @@ def _audit(parser: argparse.ArgumentParser) -> None:
         add_flags(action, (OUTPUT,))
 
 
+def _vault(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    status = actions.add_parser("status", help="how many keys there are, and how old")
+    rotate = actions.add_parser("rotate", help="seal everything anew with a new key")
+    for action in (status, rotate):
+        add_flags(action, (OUTPUT,))
+
+
 def _types(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--language", metavar="NAME", help="lua, javascript or python; without it all three"
@@ -92,6 +100,7 @@ COMMANDS: Final[Mapping[str, tuple[str, Callable[[argparse.ArgumentParser], None
     "doctor": ("what this machine can hold, tried by doing it", _doctor),
     "tool": ("the built-in tools: list, info, invoke", _tool),
     "audit": ("audit records: verify, show", _audit),
+    "vault": ("the keys of encrypted state: status, rotate", _vault),
     "types": ("the script API for editors: LuaCATS, .d.ts and .pyi", _types),
 }
 

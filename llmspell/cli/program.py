@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 EXIT_USAGE: Final = 2
 EXIT_INTERNAL: Final = 6
 
-NAMES: Final = ("run", "explain", "doctor", "tool", "audit", "types")
+NAMES: Final = ("run", "explain", "doctor", "tool", "audit", "vault", "types")
 """The commands; each is a file here with a `main`."""
 
 

@@ -165,6 +165,11 @@ def _take_environment(environ: Mapping[str, str], layers: _Layers) -> None:
             name = canonical(check_name(parts[0], f"variable {variable}"))
             table = layers.tables.setdefault(name, {})
             known = SPELLINGS.get(parts[1], parts[1])
+            if known == "api_key":
+                # The variable holds a key: it stays there, and is named like any other.
+                table.pop("api_key", None)
+                table["api_key_env"] = variable
+                continue
             for spelling in [key for key in table if SPELLINGS.get(key, key) == known]:
                 del table[spelling]
             table[known] = value

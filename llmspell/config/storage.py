@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 
 from llmspell.config import paths
+from llmspell.config.sections import own_section
 from llmspell.errors import ConfigurationError, UsageError
 from llmspell.policies.limits import parse_bytes
 from llmspell.records import TYPE_CHECKING, NamedTuple
@@ -55,25 +56,8 @@ class StorageSettings(NamedTuple):
 
 def load_storage(environ: Mapping[str, str] = os.environ) -> StorageSettings:
     """The settings of the user's own file. Raises `ConfigurationError` naming file and key."""
-    path = environ.get("LLMSPELL_CONFIG_PATH") or os.path.join(
-        paths.config_folder(environ), "llmspell.toml"
-    )
-    try:
-        with open(path, "rb") as file:
-            data = file.read()
-    except FileNotFoundError:
-        return StorageSettings()
-    except OSError as error:
-        raise ConfigurationError(
-            f"{path}: it can't be read: {os.strerror(error.errno or 5).lower()}"
-        ) from None
-    import tomllib
-
-    try:
-        table = tomllib.loads(data.decode("utf-8")).get("storage", {})
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"{path}: {error}") from None
-    return check_storage(table, path, paths.home(environ))
+    table, source = own_section("storage", environ)
+    return check_storage(table, source, paths.home(environ))
 
 
 def check_storage(table: object, source: str, home: str) -> StorageSettings:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, NamedTuple
 
@@ -302,6 +303,11 @@ _KINDS: Final = (
     ("BadGatewayError", "unavailable"),
     ("APIConnectionError", "network"),
 )
+_PREFIXES: Final = re.compile(
+    r"^(?:litellm\.\w{1,60}: ?|\w{1,60}(?:Error|Exception): ?|\w{1,60}Exception - ?)+"
+)
+"""The classes that litellm puts before a provider's own words."""
+
 _STATUSES: Final = {
     400: "bad_request",
     401: "authentication",
@@ -335,8 +341,9 @@ def failure(error: Exception, mask: Callable[[str], str]) -> ModelFailure:
         kind = "malformed" if not isinstance(status, int) or status < 500 else "unavailable"
     whole = str(getattr(error, "message", None) or error)[:TEXT_MAX]
     text = " ".join(mask(whole.partition("Traceback (most recent call last)")[0]).split())
-    retry_after = _retry_after(chain)
-    return ModelFailure(kind or "failed", text[:MESSAGE_MAX], retry_after=retry_after)
+    plain = _PREFIXES.sub("", text)[:MESSAGE_MAX]
+    words = f"the provider says: {plain}" if plain else "the provider does not say why"
+    return ModelFailure(kind or "failed", words, retry_after=_retry_after(chain))
 
 
 def _chain(error: BaseException) -> Any:

@@ -251,14 +251,15 @@ def check_calls(given: Any, what: str) -> list[dict[str, Any]]:
 
 
 def _decoded(text: str, what: str) -> Any:
-    from llmspell.channel.jsontext import Malformed, decode
+    from llmspell.channel.jsontext import Malformed
+    from llmspell.llm.modeljson import decode
 
     if len(text) > ARGUMENTS_MAX:
         raise _wrong(what, f"have over {ARGUMENTS_MAX} characters")
     if not text.strip():
         return {}
     try:
-        return decode(text.encode("utf-8", "replace"))
+        return decode(text)
     except Malformed as error:
         raise _wrong(what, f"are no JSON: {error}") from None
 

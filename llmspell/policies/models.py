@@ -5,8 +5,15 @@ from __future__ import annotations
 from llmspell.records import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Final
+
     from llmspell.policies.names import NameRules
     from llmspell.policies.verdict import Verdict
+
+
+_SAME: Final[Mapping[str, tuple[str, ...]]] = {"fake": ("fake", "mock")}
+"""Providers with two names: a rule for either holds."""
 
 
 def judge_model(rules: NameRules, provider: str, model: str) -> Verdict:
@@ -14,12 +21,13 @@ def judge_model(rules: NameRules, provider: str, model: str) -> Verdict:
 
     Whatever a rule denies, by either name, is denied.
     """
-    whole = rules.judge(f"{provider}/{model}")
-    whose = rules.judge(provider)
-    for verdict in (whole, whose):
+    names = _SAME.get(provider, (provider,))
+    verdicts = [rules.judge(f"{name}/{model}") for name in names]
+    verdicts += [rules.judge(name) for name in names]
+    for verdict in verdicts:
         if verdict.rule.endswith(".denied"):
             return verdict
-    return whose if whole.allowed is not True and whose.allowed is True else whole
+    return next((verdict for verdict in verdicts if verdict.allowed is True), verdicts[0])
 
 
 def judge_stand_in(rules: NameRules, provider: str, model: str, stand_in: str | None) -> Verdict:

@@ -43,6 +43,11 @@ _depth: ContextVar[int] = ContextVar("depth", default=0)
 """How deep agents, tools and workflows have called each other, in each task."""
 
 
+def _expire(future: Future[Any]) -> None:
+    if not future.done():
+        future.set_exception(TimeoutError())
+
+
 class Desk:
     """One run's `Host`."""
 
@@ -176,7 +181,8 @@ class Desk:
         import asyncio
 
         session = self._session
-        future: Future[Any] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        future: Future[Any] = loop.create_future()
 
         def done(value: Any, error: dict[str, Any] | None) -> None:
             if future.done():
@@ -191,8 +197,10 @@ class Desk:
         except (Malformed, FrameError) as error:
             raise InvalidInput(f"what the function is given can't be carried: {error}") from None
         session.wake()
+        # Not `wait_for`: it costs every call of a spell's function another turn of the loop.
+        timer = None if seconds is None else loop.call_later(seconds, _expire, future)
         try:
-            return await asyncio.wait_for(future, seconds)
+            return await future
         except TimeoutError:
             session.take_back(MAIN, number)
             raise OperationFailed(
@@ -203,6 +211,8 @@ class Desk:
             session.take_back(MAIN, number)
             raise
         finally:
+            if timer is not None:
+                timer.cancel()
             session.wake()
 
     async def bench(self, context: CallContext, name: str, given: Mapping[str, Any]) -> Any:

@@ -81,7 +81,7 @@ class Toolbench:
             limiter = self.rates[tool] = RateLimiter.per_minute(per_minute, per_minute, now)
         if not limiter.take(now):
             raise LimitExceeded(
-                f"tool.{tool}.rate",
+                "tool_rate",
                 f"the tool {tool} takes {per_minute} calls a minute",
                 hint=f"wait {limiter.wait(now):.0f} s",
             )

@@ -1,4 +1,4 @@
-"""A denied tool: out of reach by hook, own tool, pipeline, chain or cache; beside the twin."""
+"""A denied tool: out of reach by hook, own tool, pipeline, workflow, agent; beside the twin."""
 
 from __future__ import annotations
 
@@ -43,7 +43,9 @@ def verdicts(program: Program) -> list[bool]:
 def test_COD_2006_a_denied_tool_is_out_of_reach(program: Program, language: str) -> None:
     program.write("deny.toml", POLICY)
     denied = attempts(program, language, "--policy", "deny.toml")
-    assert denied == dict.fromkeys(WAYS, "2006 medium.tools.denied")
+    expected = dict.fromkeys(WAYS, "2006 medium.tools.denied")
+    # What its agent is told reaches the spell as the agent's words.
+    assert denied == {**expected, "wrapped_agent": "denied tool calculator"}
     asked = verdicts(program)
     assert len(asked) == len(WAYS) and not any(asked)
     assert program("audit", "verify", "tools.jsonl").code == 0

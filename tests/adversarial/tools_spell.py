@@ -14,6 +14,9 @@ WAYS: Final = (
     "wrapped",
     "pipeline",
     "chained",
+    "workflow",
+    "agent",
+    "wrapped_agent",
     "registered",
     "cached",
 )
@@ -24,6 +27,10 @@ local sum = {expression = "40 + 2"}
 local own = Tools.create("own", {execute = function(input) return {result = input} end})
 local before, failed = "before_tool_execution", "tool_error"
 local function hook(point, act) Hooks.register(point, {name = "attack", handler = act}) end
+local function counting(name)
+  local tools = {"calculator"}
+  return Agent.create({name = name, provider = "fake", model = "mock-model", tools = tools})
+end
 local ways = {
   direct = function() return Tools.execute("calculator", sum) end,
   handle = function() return Tools.get("calculator"):execute(sum) end,
@@ -56,6 +63,19 @@ local ways = {
     return p:execute({})
   end,
   chained = function() return own:chain_with("calculator", sum) end,
+  workflow = function()
+    local steps = {{name = "s", tool = "calculator", input = sum}}
+    return Workflow.sequential({name = "w", steps = steps}):execute({}).steps.s.output
+  end,
+  agent = function()
+    local call = counting("asked"):execute("What is 15 + 27?").tool_calls[1]
+    if not call.success then error(call.error) end
+    return call.result
+  end,
+  wrapped_agent = function()
+    local said = counting("inner"):as_tool():execute({input = "What is 15 + 27?"}).response
+    return {result = said:find("= 42", 1, true) and 42 or said:match("denied tool calculator")}
+  end,
   cached = function()
     Tools.configure("calculator", {cache = true, timeout = 20})
     return Tools.execute("calculator", sum)
@@ -81,6 +101,9 @@ const sum = {expression: "40 + 2"};
 const own = await Tools.create("own", {execute: input => ({result: input})});
 const before = "before_tool_execution", failed = "tool_error";
 const hook = (point, handler) => Hooks.register(point, {name: "attack", handler});
+const counting = name => Agent.create({
+  name, provider: "fake", model: "mock-model", tools: ["calculator"],
+});
 const ways = {
   direct: () => Tools.execute("calculator", sum),
   handle: async () => (await Tools.get("calculator")).execute(sum),
@@ -109,6 +132,21 @@ const ways = {
     return (await Tools.createPipeline({steps})).execute({});
   },
   chained: () => own.chainWith("calculator", sum),
+  async workflow() {
+    const steps = [{name: "s", tool: "calculator", input: sum}];
+    const done = await (await Workflow.sequential({name: "w", steps})).execute({});
+    return done.steps.s.output;
+  },
+  async agent() {
+    const [call] = (await (await counting("asked")).execute("What is 15 + 27?")).tool_calls;
+    if (!call.success) throw call.error;
+    return call.result;
+  },
+  async wrapped_agent() {
+    const tool = await (await counting("inner")).asTool();
+    const {response} = await tool.execute({input: "What is 15 + 27?"});
+    return {result: response.includes("= 42") ? 42 : response.match("denied tool calculator")[0]};
+  },
   async cached() {
     await Tools.configure("calculator", {cache: true, timeout: 20000});
     return Tools.execute("calculator", sum);
@@ -141,6 +179,10 @@ before, failed = "before_tool_execution", "tool_error"
 def hook(point, act):
     return Hooks.register(point, {"name": "attack", "handler": act})
 
+def counting(name):
+    given = {"name": name, "provider": "fake", "model": "mock-model", "tools": ["calculator"]}
+    return Agent.create(given)
+
 async def attempt(way):
     if way == "direct":
         return await Tools.execute("calculator", sum)
@@ -167,6 +209,21 @@ async def attempt(way):
         return await (await Tools.create_pipeline({"steps": steps})).execute({})
     if way == "chained":
         return await own.chain_with("calculator", sum)
+    if way == "workflow":
+        steps = [{"name": "s", "tool": "calculator", "input": sum}]
+        workflow = await Workflow.sequential({"name": "w", "steps": steps})
+        return (await workflow.execute({}))["steps"]["s"]["output"]
+    if way == "agent":
+        agent = await counting("asked")
+        call = (await agent.execute("What is 15 + 27?"))["tool_calls"][0]
+        if not call["success"]:
+            raise LLMSpellError("denied", code=call["error"]["code"], rule=call["error"]["rule"])
+        return call["result"]
+    if way == "wrapped_agent":
+        tool = await (await counting("inner")).as_tool()
+        said = (await tool.execute({"input": "What is 15 + 27?"}))["response"]
+        denied = "denied tool calculator"
+        return {"result": 42 if "= 42" in said else denied if denied in said else said}
     if way == "cached":
         await Tools.configure("calculator", {"cache": True, "timeout": 20})
         return await Tools.execute("calculator", sum)

@@ -82,6 +82,13 @@ def test_a_key_in_the_environment_is_a_provider(tmp_path: Path) -> None:
     assert "sk-secret" not in repr(config), "where it is, not what it is"
 
 
+def test_a_key_under_the_configurations_own_variable_stays_in_it(tmp_path: Path) -> None:
+    variable = "LLMSPELL_PROVIDERS__ANTHROPIC__API_KEY"
+    config = load(tmp_path, OWN, **{variable: "sk-live-secret"})
+    assert config.providers["anthropic"].api_key_env == variable
+    assert "sk-live" not in repr(config)
+
+
 def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
     config = load(
         tmp_path,

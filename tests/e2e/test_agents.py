@@ -28,7 +28,8 @@ def value_of(program: Program, source: str, language: str, *flags: str, turns: s
 
 
 @pytest.mark.parametrize(
-    ("language", "profile"), [*((name, "medium") for name in LANGUAGES), ("lua", "high")]
+    ("language", "profile"),
+    [*((name, "medium") for name in LANGUAGES), ("lua", "high"), ("javascript", "high")],
 )
 def test_agents_are_equal_in_every_language(program: Program, language: str, profile: str) -> None:
     flags = ("--profile", profile, "--allow-llm", "fake/*", "--allow-tool", "helper")
@@ -100,6 +101,32 @@ def test_STO_007_an_agent_s_state_is_there_in_another_process(program: Program) 
     assert value_of(program, spells.KEPT, "lua", "--param", "save=true") == "saved"
     found = value_of(program, spells.KEPT, "lua")
     assert found == {"found": True, "n": 2, "k": "v", "said": "hello"}
+
+
+SAME_NAME = """
+local function made(n)
+  return Agent.create({ name = "a" .. n, provider = "fake", tools = { { name = "give",
+    description = "gives", execute = function() return { result = n } end } } })
+end
+local one, two = made(1), made(2)
+local found = {}
+for index, agent in ipairs({ one, two }) do
+  local ok, given = pcall(function() return agent:execute_tool("give", {}).result end)
+  found[index] = ok and given or given.code
+end
+one:shutdown()
+two:shutdown()
+for n = 3, 200 do made(n):shutdown() end
+return { found = found, left = #Agent.list() }
+"""
+
+
+def test_two_agents_with_tools_of_one_name_have_each_their_own(program: Program) -> None:
+    flags = ("--profile", "medium")
+    assert value_of(program, SAME_NAME, "lua", *flags) == {"found": [1, 2], "left": 0}
+    program.write("policy.toml", 'extends = "medium"\n[tools]\ndeny = ["give"]\n')
+    denied = value_of(program, SAME_NAME, "lua", "--policy", "policy.toml")
+    assert denied == {"found": [2006, 2006], "left": 0}
 
 
 RECURSION = """

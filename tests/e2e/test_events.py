@@ -270,3 +270,104 @@ MISTAKES: Final = (
 def test_COD_045_mistakes_have_their_codes(program: Program, line: str, code: int) -> None:
     found = program.result(line, ".lua")
     assert found["error"]["code"] == code, json.dumps(found["error"])
+
+
+SERVICES: Final = {
+    "lua": """
+local got = {}
+Events.subscribe("agent_*", function(event) got[#got + 1] = event.type .. " " .. event.source end)
+Events.subscribe("workflowComplete", function(event) got[#got + 1] = event.type .. " " .. event.workflow_name end)
+local agent = Agent.create { name = "helper", provider = "fake", model = "echo" }
+agent:execute { message = "hello" }
+Workflow.sequential { name = "w", steps = { { name = "one", action = function() return 1 end } } }:execute {}
+Events.flush()
+return got
+""",
+    "javascript": """
+const got = [];
+await Events.subscribe("agent_*", (event) => { got.push(event.type + " " + event.source); });
+await Events.subscribe("workflowComplete", (event) => { got.push(event.type + " " + event.workflowName); });
+const agent = await Agent.create({ name: "helper", provider: "fake", model: "echo" });
+await agent.execute({ message: "hello" });
+const flow = await Workflow.sequential({ name: "w", steps: [{ name: "one", action: () => 1 }] });
+await flow.execute({});
+await Events.flush();
+return got;
+""",
+    "python": """
+got = []
+await Events.subscribe("agent_*", lambda event: got.append(event.type + " " + event.source))
+await Events.subscribe("workflowComplete", lambda event: got.append(event.type + " " + event.workflow_name))
+agent = await Agent.create(name="helper", provider="fake", model="echo")
+await agent.execute({"message": "hello"})
+flow = await Workflow.sequential(name="w", steps=[{"name": "one", "action": lambda *_: 1}])
+await flow.execute({})
+await Events.flush()
+result = got
+""",
+}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_EVT_022_events_of_the_services_reach_every_language(
+    program: Program, language: str
+) -> None:
+    found = program.result(SERVICES[language], SUFFIXES[language])
+    assert found["value"] == [
+        "agent_started agent:helper",
+        "agent_execution_started agent:helper",
+        "agent_execution_completed agent:helper",
+        "agent_completed agent:helper",
+        "workflow_complete w",
+    ], found
+
+
+AGAIN: Final = {
+    "lua": """
+local seen = {}
+Events.subscribe("agent_error", function(event)
+  seen[#seen + 1] = event.agent .. " " .. event.data.context
+  return coroutine.create(function()
+    coroutine.yield(Async.sleep(1))
+    event.data.context = "again " .. #seen
+    return "retry_with_modified_context"
+  end)
+end)
+local agent = Agent.create { name = "poor", provider = "nowhere", model = "m" }
+return { seen = seen, done = agent:execute({ message = "first" }).success }
+""",
+    "javascript": """
+const seen = [];
+await Events.subscribe("agent_error", async (event) => {
+  seen.push(event.agent + " " + event.data.context);
+  await Async.sleep(1);
+  event.data.context = "again " + seen.length;
+  return "retry_with_modified_context";
+});
+const agent = await Agent.create({ name: "poor", provider: "nowhere", model: "m" });
+const { success } = await agent.execute({ message: "first" });
+return { seen, done: success };
+""",
+    "python": """
+seen = []
+async def heal(event):
+    seen.append(event.agent + " " + event.data.context)
+    await Async.sleep(1)
+    event.data["context"] = f"again {len(seen)}"
+    return "retry_with_modified_context"
+await Events.subscribe("agent_error", heal)
+agent = await Agent.create(name="poor", provider="nowhere", model="m")
+answer = await agent.execute({"message": "first"})
+result = {"seen": seen, "done": answer.success}
+""",
+}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_API_080_a_handler_has_the_agent_try_again(program: Program, language: str) -> None:
+
+    found = program.result(AGAIN[language], SUFFIXES[language])
+    assert found["value"]["seen"] == [
+        "poor first", "poor again 1", "poor again 2", "poor again 3",
+    ], found  # fmt: skip
+    assert found["value"]["done"] is False

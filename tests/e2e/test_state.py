@@ -240,8 +240,69 @@ def test_a_damaged_store_is_told_and_put_aside(program: Program) -> None:
     assert program("run", "d.lua").out == "1\n"
 
 
+@pytest.mark.parametrize("scope", ["run", "spell"])
+def test_a_function_is_no_value(program: Program, scope: str) -> None:
+    for value in ("function() end", "{ a = { function() end } }"):
+        source = f"Storage.set('f', {value}, {{scope = '{scope}'}})"
+        assert program.result(source, ".lua")["error"]["code"] == 2002
+
+
+@pytest.mark.parametrize("sealed", [False, True])
+def test_STO_001_a_copy_is_put_back(program: Program, config: Any, sealed: bool) -> None:
+    if sealed:
+        pytest.importorskip("cryptography")
+        config("[storage]\nencryption_enabled = true\n")
+    source = """
+    local mine = Storage.scope("spell")
+    mine.set("k", "before")
+    local name = mine.backup().name
+    mine.set("k", "after")
+    mine.set("n", 1)
+    mine.restore(name)
+    local found, why = pcall(mine.restore, "../" .. name)
+    return { k = mine.get("k"), n = mine.exists("n"), listed = mine.backups()[1] == name, found = found,
+      code = why.code, again = mine.set("n", 2) == nil and mine.get("n") }
+    """
+    assert program.result(source, ".lua")["value"] == {
+        "k": "before", "n": False, "listed": True, "found": False, "code": 6002, "again": 2,
+    }  # fmt: skip
+
+
 def test_a_light_run_opens_no_store(program: Program) -> None:
     before = kept(program)
     program.write("light.lua", "Storage.set('k', 1) return Storage.get('k')")
     assert program("run", "light.lua").out == "1\n"
     assert kept(program) == before
+
+
+def test_SEC_026_the_vault_is_rotated_from_the_command_line(program: Program, config: Any) -> None:
+    pytest.importorskip("cryptography")
+    assert "not encrypted" in program("vault", "status").err
+    config("[storage]\nencryption_enabled = true\n")
+    program.write("v.lua", "Storage.set('k', 'wading', {scope = 'spell'})")
+    program.write("w.lua", "return Storage.scope('spell').get('k')")
+    word = {"LLMSPELL_MASTER_PASSWORD": "correct horse"}
+    assert program("run", "v.lua", env=word).code == 0
+    rotated = program("vault", "rotate", "--output", "json", env=word)
+    assert rotated.json() == {"action": "rotate", "resealed": 1, "stores": 1, "retired": 1}
+    program.write("v.lua", "return Storage.scope('spell').get('k')")
+    assert program("run", "v.lua", env=word).out == "wading\n"
+    status = program("vault", "status", "--output", "json", env=word).json()
+    assert (status["keys"], status["passphrase"]) == (1, True)
+    # The control: another passphrase opens nothing, and its words are shown nowhere.
+    wrong = program("run", "v.lua", env={"LLMSPELL_MASTER_PASSWORD": "battery staple"})
+    assert "(6004)" in wrong.err and wrong.out == ""
+    assert "battery" not in wrong.err and "correct" not in wrong.err
+
+
+def test_EVT_017_events_are_persisted_where_the_user_says_so(program: Program, config: Any) -> None:
+    source = "Events.emit('x', {n = 1}) Events.flush() return #Events.replay()"
+    assert program.run(source, ".lua").out == "1\n"
+    config("[events]\npersistence_enabled = true\nbatch_size = 10\n")
+    assert [program.run(source, ".lua").out for _ in (1, 2)] == ["1\n", "2\n"]
+    # Not against the policy: then a line says so, and the run's own events are what there is.
+    program.write("p.toml", 'extends = "high"\n[state]\ndeny = ["spell"]\n')
+    denied = program.run(source, ".lua", "--policy", "p.toml")
+    assert denied.out == "1\n" and "events are not persisted" in denied.err
+    config("[events]\nbuffer_size = 5000\n")
+    assert "events.buffer_size" in program.run(source, ".lua").err

@@ -69,3 +69,41 @@ def test_tools_and_hooks_that_call_themselves_end_typed(program: Program) -> Non
     value = result["value"]
     assert value["code"] == 4009 and value["deepest"] <= 64
     assert value["hooked"] == 2
+
+
+PROMPTS = {
+    "lua": """
+Hooks.register("before_llm_call", {priority = 100, handler = function(context)
+  context.prompt = "Enhanced: " .. context.prompt
+  return context
+end})
+local asked = llm.complete({prompt = "one", provider = "fake", model = "echo"})
+local agent = Agent.create({name = "a", provider = "fake", model = "echo"})
+return {asked.content or asked, agent:chat("two")}
+""",
+    "javascript": """
+await Hooks.register("beforeLlmCall", {priority: 100, handler: async context => {
+  context.prompt = "Enhanced: " + context.prompt;
+  return context;
+}});
+const asked = await llm.complete({prompt: "one", provider: "fake", model: "echo"});
+const agent = await Agent.create({name: "a", provider: "fake", model: "echo"});
+return [asked.content ?? asked, await agent.chat("two")];
+""",
+    "python": """
+async def enhance(context):
+    context["prompt"] = "Enhanced: " + context["prompt"]
+    return context
+
+await Hooks.register("BeforeLLMCall", {"priority": 100, "handler": enhance})
+asked = await llm.complete({"prompt": "one", "provider": "fake", "model": "echo"})
+agent = await Agent.create({"name": "a", "provider": "fake", "model": "echo"})
+[asked["content"] if isinstance(asked, dict) else asked, await agent.chat("two")]
+""",
+}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_HOOK_014_a_hook_rewrites_a_prompt(program: Program, language: str) -> None:
+    result = program.result(PROMPTS[language], SUFFIXES[language], "--profile", "medium")
+    assert result["value"] == ["Enhanced: one", "Enhanced: two"], result

@@ -70,7 +70,7 @@ for (const strategy of ["stop", "continue", "retry", "fallback", "cascade"]) {
 return results;
 """,
     "python": """
-def broken(*given):
+def broken():
     raise RuntimeError("boom")
 
 def branches():
@@ -78,7 +78,7 @@ def branches():
         {"name": "left", "tool": "calculator", "input": {"expression": "{{input.n}} + 1"},
          "output": "sum"},
         {"name": "broken", "run": broken},
-        {"name": "right", "run": lambda context, same: context["n"] * 2},
+        {"name": "right", "run": lambda context: context["n"] * 2},
     ]
 
 results = {}
@@ -183,7 +183,7 @@ return { found, ran, three: result.three_out, one: result.one_out.n,
     "python": """
 ran = []
 def step(name, act):
-    def run(context, same):
+    def run(context):
         ran.append(name)
         return act(context)
     return {"name": name, "run": run, "output": name + "_out"}

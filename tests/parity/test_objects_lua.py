@@ -43,6 +43,13 @@ PETS = Module(
         Function(
             "on", "Calls back.", (Param("f", ("callback",), "f"),), wire="pet.on", positional=1
         ),
+        Function(
+            "several",
+            "Takes a list.",
+            (Param("keys", ("array",), "a list", required=True), TEXT._replace(required=False)),
+            wire="pet.several",
+            positional=1,
+        ),
         Function("keep", "Takes one.", (CONFIG,), wire="pet.keep", positional=1),
     ),
     classes=(
@@ -75,6 +82,7 @@ ANSWERS = {
     "pet.say": lambda args: args,
     "pet.parent": lambda _args: {**REX, "id": "pet-0"},
     "pet.keep": lambda args: None,
+    "pet.several": lambda args: args,
 }
 
 
@@ -129,6 +137,22 @@ def test_options_that_are_no_parameters_go_where_they_are_taken(prelude: str) ->
     assert said == {"id": "pet-1", "message": "y", "config": {"loud": True}}
     made = pets(prelude, 'return Pet.make{petName = "a", maxLegs = 3}')
     assert made.called("pet.make") == [{"pet_name": "a", "config": {"maxLegs": 3}}]
+
+
+@pytest.mark.parametrize(
+    ("given", "sent"),
+    [
+        ('{"a", "b"}', {"keys": ["a", "b"]}),
+        ("{}", {"keys": []}),
+        ('{keys = {"a"}}', {"keys": ["a"]}),
+        ('{"a"}, {message = "m"}', {"keys": ["a"], "message": "m"}),
+        ('{message = "m"}', {"message": "m"}),
+    ],
+)
+def test_a_list_is_told_from_named_arguments(
+    prelude: str, given: str, sent: dict[str, Any]
+) -> None:
+    assert value(prelude, f"return Pet.several({given})") == sent
 
 
 def test_API_036_a_nil_argument_is_missing_for_the_broker_to_see(prelude: str) -> None:

@@ -289,7 +289,7 @@ TOOLS = {
     await new WebSearchTool().execute({q: 1});
     try { await new MissingTool() } catch (e) { await Tools.execute("told", {code: e.code,
       message: e.message}) }
-    await Tools.execute("told", {tools: [new HttpTool(), Tools.fileReader,
+    await Tools.execute("told", {tools: [HttpTool, WebSearchTool, new HttpTool(), Tools.fileReader,
       await Tools.get("q")].map(t => t)});
     """,
     "python": """
@@ -305,7 +305,8 @@ await HttpTool(timeout=2, other=1).call({"url": "u"})
 await WebSearchTool().execute(q=1)
 try: MissingTool()
 except LLMSpellError as e: await Tools.execute("told", {"code": e.code, "message": e.message})
-await Tools.execute("told", {"tools": [HttpTool(), Tools.fileReader, await Tools.get("q")]})
+listed = [HttpTool, WebSearchTool, HttpTool(), Tools.fileReader, await Tools.get("q")]
+await Tools.execute("told", {"tools": listed})
 """,
 }
 
@@ -317,7 +318,8 @@ def test_API_059_API_066_tools_as_properties_and_as_classes(language: str, kind:
     assert ended.error is None
     calls = [(args["name"], args["input"]) for args in ended.called("tools.execute")]
     _, last = calls.pop()
-    assert [tool["name"] for tool in last["tools"]] == ["http_client", "file_reader", "q"]
+    names = ["http_client", "web_search", "http_client", "file_reader", "q"]
+    assert [tool["name"] for tool in last["tools"]] == names
     assert calls == [
         ("file_writer", {"path": "p", "content": "c"}),
         ("file_writer", {"path": "p", "content": "c", "mode": "append"}),

@@ -41,3 +41,9 @@ def test_a_stand_in_is_granted_by_either_name() -> None:
     assert judge_stand_in(denied, "openai", "gpt-4", "fake").allowed is False
     nothing = judge_stand_in(rules(), "openai", "gpt-4", "fake")
     assert nothing.hint == "to allow it: --allow-llm openai/gpt-4"
+
+
+@pytest.mark.parametrize("granted", ["mock", "fake", "mock/*", "fake/echo"])
+def test_mock_is_another_name_of_fake(granted: str) -> None:
+    assert judge_model(rules(names=(granted,)), "fake", "echo").allowed is True
+    assert judge_model(rules("all", denied=(granted,)), "fake", "echo").allowed is False

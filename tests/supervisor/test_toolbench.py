@@ -149,7 +149,7 @@ def test_SEC_021_a_tools_rate_limit_bites() -> None:
     for _ in range(60):
         bench.execute("http_client", url="https://example.com")
     (reply,) = sent(bench.execute("http_client", url="https://example.com"))
-    assert reply["error"]["rule"] == "limit.tool.http_client.rate"
+    assert (reply["error"]["code"], reply["error"]["rule"]) == (6006, "limit.tool_rate")
 
 
 def test_a_violation_of_a_tool_worker_ends_the_run() -> None:

@@ -24,6 +24,8 @@ ACTIVE_MAX: Final = 16
 
 STATE_CHARACTERS_MAX: Final = 262_144
 CACHED_ANSWERS_MAX: Final = 32
+CACHED_CHARACTERS_MAX: Final = 65_536
+"""Answers kept for `use_cached_results`, and the characters of one."""
 
 
 class Agent:
@@ -36,6 +38,7 @@ class Agent:
         self.template: str | None = None
         self.toolbox = Toolbox()
         self.missing_tools: list[str] = []
+        self.own_tools: list[str] = []
         self.specialists: list[Specialist] = []
         self.hooks: dict[str, Any] = {}
         self.given_hooks: dict[str, list[Any]] = {}
@@ -154,7 +157,8 @@ class Agent:
 
     def keep_answer(self, message: str, output: dict[str, Any]) -> None:
         """Remembers a good answer, for `use_cached_results`."""
-        if self.settings.strategy.use_cached_results:
+        short = len(message) + len(output["content"]) <= CACHED_CHARACTERS_MAX
+        if short and self.settings.strategy.use_cached_results:
             self._answers.pop(message, None)
             self._answers[message] = output
             if len(self._answers) > CACHED_ANSWERS_MAX:

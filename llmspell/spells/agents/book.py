@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from itertools import count
 from typing import TYPE_CHECKING, Any, Final
 
 from llmspell.channel.jsontext import Callback
@@ -15,7 +17,9 @@ from llmspell.spells.agents.toolbox import (
     Toolbox,
     shown_name,
 )
+from llmspell.spells.api.class_tools import OLD_NAMES
 from llmspell.spells.api.options import handle_id, normalise
+from llmspell.spells.events import names
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,8 +27,11 @@ if TYPE_CHECKING:
     from llmspell.spells.agents.settings import Settings
     from llmspell.spells.ports import Host
 
-AGENTS_MAX: Final = 256
+AGENTS_MAX: Final = 128
 """Agents of one run; those that were shut down don't count."""
+
+ENDED_MAX: Final = 1_024
+"""Agents that were shut down whose ids are still told apart from wrong ones."""
 
 STATE_KEY: Final = "agent_state:"
 """Where an agent's state is kept (STO-007), followed by its name."""
@@ -36,6 +43,8 @@ class AgentBook:
     def __init__(self, host: Host) -> None:
         self.host = host
         self._agents: dict[str, Agent] = {}
+        self._ended: dict[str, str] = {}
+        self._inline: dict[str, Callback] = {}
         self._made = 0
 
     def __iter__(self) -> Any:
@@ -54,6 +63,10 @@ class AgentBook:
         """The agent of a name, an id or a handle. Raises `Missing` 1001."""
         wanted = handle_id(given, "agent") or handle_id(given, "agent_tool") or given
         found = self.find(wanted) if isinstance(wanted, str) else None
+        if found is None and isinstance(wanted, str) and wanted in self._ended:
+            raise OperationFailed(
+                f"the agent {self._ended[wanted]} was shut down", code=1003, kind="state"
+            )
         if found is None:
             shown = str(wanted)[:60] if isinstance(wanted, str) else "that"
             names = ", ".join(sorted({agent.name for agent in self._agents.values()})[:20])
@@ -92,29 +105,54 @@ class AgentBook:
         `missing_ok`: tools that don't exist are left out with a warning, as for templates.
         Raises `InvalidInput` 1004, `Missing` 1008, `LimitExceeded`.
         """
+        self._check_room()
+        with values.naming("Agent.create"):
+            agent = await self._made_of(given, template, missing_ok)
+        read = agent.settings
+        if read.unknown:
+            listed = ", ".join(read.unknown[:20])
+            self.host.note("warn", f"Agent.create: {listed}: kept, but nothing uses it")
+        if read.memory.persistence:
+            await self.load(agent)
+        self._check_room()
+        self._agents[agent.id] = agent
+        self.host.events.emit(
+            names.AGENT_CREATED, {"agent_id": agent.id, "agent": agent.name}, agent.origin
+        )
+        return agent
+
+    def _check_room(self) -> None:
         if len(self._agents) >= AGENTS_MAX:
-            raise LimitExceeded("agents", f"a run has at most {AGENTS_MAX} agents")
+            raise LimitExceeded(
+                "agents",
+                f"a run has at most {AGENTS_MAX} agents at a time",
+                hint="shutdown() lets one go",
+            )
+
+    async def _made_of(
+        self, given: Mapping[str, Any], template: str | None, missing_ok: bool
+    ) -> Agent:
         raw = settings.merged(given)
         number = self._made + 1
         read = settings.read(raw, f"agent_{number}", self.host.engine, free=template is not None)
         self._add_template(read)
-        if read.unknown:
-            listed = ", ".join(read.unknown[:20])
-            self.host.note("warn", f"Agent.create: {listed}: kept, but nothing uses it")
         agent = Agent(f"agent-{number}", self.host.session, read, self.host.now())
         agent.template = template
         self._made = number
         self.set_hooks(agent, read.hooks)
         await self._equip(agent, read, missing_ok)
-        if read.memory.persistence:
-            await self.load(agent)
-        self._agents[agent.id] = agent
         return agent
 
     async def update(self, agent: Agent, changes: Mapping[str, Any]) -> None:
         """Changes settings; limits can only become tighter. Raises as `create`, and `Denied`."""
+        with values.naming("agent.update_config"):
+            await self._updated(agent, changes)
+
+    async def _updated(self, agent: Agent, changes: Mapping[str, Any]) -> None:
         changed = settings.merged(changes)
         raw = {**agent.settings.raw, **changed}
+        if "system_prompt_template" in changed and "system_prompt" not in changed:
+            raw.pop("system_prompt", None)
         read = settings.read(raw, agent.name, self.host.engine, free=True)
         self._add_template(read)
         settings.check_tighter(agent.settings.limits, read.limits)
@@ -135,6 +173,8 @@ class AgentBook:
 
             text = rendered(self.host, read.prompt_template, read.raw)
             read.system_prompt = "\n\n".join(part for part in (read.system_prompt, text) if part)
+            read.raw["system_prompt"] = read.system_prompt
+            del read.raw["system_prompt_template"]
 
     def set_hooks(self, agent: Agent, given: Mapping[str, list[Any]]) -> None:
         """Makes these the agent's own hooks, checked. Raises `InvalidInput`."""
@@ -146,12 +186,22 @@ class AgentBook:
         agent.error_handlers = settings.error_handlers(given.get("on_error", []))
         agent.hooks, agent.given_hooks = prepared, {key: list(one) for key, one in given.items()}
 
+    async def end(self, agent: Agent) -> None:
+        """Ends an agent, and with it the tools that only its settings held."""
+        self.shut_down(agent)
+        for name in agent.own_tools:
+            self._inline.pop(name, None)
+            await self.host.call("tools.unregister", {"tool": name}, origin=agent.origin)
+
     def shut_down(self, agent: Agent) -> None:
         """Ends an agent; its place is free."""
         agent.is_shut_down = True
         agent.memory.clear()
         agent.facts.clear()
-        self._agents.pop(agent.id, None)
+        if self._agents.pop(agent.id, None) is not None:
+            self._ended[agent.id] = agent.name
+            if len(self._ended) > ENDED_MAX:
+                del self._ended[next(iter(self._ended))]
 
     # -- tools ---------------------------------------------------------------------------------
 
@@ -193,15 +243,17 @@ class AgentBook:
             about = f"Runs the workflow {name}."
             return AgentTool("workflow", name, workflow, shown_name(name), about, WORKFLOW_SCHEMA)
         name = _name_of(item)
-        own = isinstance(item, dict) and isinstance(item.get("execute"), Callback)
-        if own and name not in self.host.tools.names():
-            return await self._inline_tool(agent, item)
+        function = item.get("execute") if isinstance(item, dict) else None
+        if isinstance(function, Callback):
+            return await self._inline_tool(agent, name, function, item)
         return self._described(name)
 
     def _described(self, name: str) -> AgentTool:
         try:
             about = self.host.tools.describe(name)
         except Missing as error:
+            if name in OLD_NAMES:
+                return self._described(OLD_NAMES[name])
             raise Missing(
                 f"there is no tool {name[:60]!r} for the agent", code=1008, hint=error.hint
             ) from None
@@ -211,12 +263,31 @@ class AgentBook:
         description = str(about.get("description") or name)
         return AgentTool("tool", name, name, shown_name(name), description, parameters)
 
-    async def _inline_tool(self, agent: Agent, item: dict[str, Any]) -> AgentTool:
-        """A function given in the settings becomes a tool of the run, judged like all."""
-        given = normalise(item)
-        name = values.text(given.pop("name"), "a tool's name", 128)
-        await self.host.call("tools.create", {"name": name, "config": given}, origin=agent.origin)
-        return self._described(name)
+    async def _inline_tool(
+        self, agent: Agent, name: str, function: Callback, item: dict[str, Any]
+    ) -> AgentTool:
+        """A function given in the settings becomes a tool of the run, judged like all.
+
+        Another function of the same name gets a name of its own in the run; the model, and the
+        verdict, know it by the name it was given.
+        """
+        taken = set(self.host.tools.names())
+        if self._inline.get(name) == function:
+            return self._described(name)
+        if name in taken and name not in self._inline and not _is_built_in(name):
+            # An object that the spell registered as a tool already.
+            return self._described(name)
+        target = name
+        if name in self._inline:
+            target = next(free for free in (f"{name}_{n}" for n in count(2)) if free not in taken)
+        given = {**normalise(item), "name": target}
+        await self.host.call("tools.create", {"name": target, "config": given}, origin=agent.origin)
+        self._inline[target] = function
+        agent.own_tools.append(target)
+        tool = self._described(target)
+        if target == name:
+            return tool
+        return replace(tool, kind="inline", name=name, shown=shown_name(name))
 
     def _agent_tool(self, owner: Agent, inner: Agent, named: Mapping[str, Any]) -> AgentTool:
         circle = self.circle(owner, inner)
@@ -285,6 +356,15 @@ class AgentBook:
             return False
         agent.restore(snapshot)
         return True
+
+
+def _is_built_in(name: str) -> bool:
+    from llmspell.tools import registry
+
+    try:
+        return registry.entry(name).name == name
+    except LlmspellError:
+        return False
 
 
 def recursion(names: list[str]) -> LlmspellError:

@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 HOOK_RETRIES_MAX: Final = 3
 """How often hooks after a request may ask for it to be done again."""
 
-REDIRECTS_MAX: Final = 8
 SHOWN_INPUT_MAX: Final = 4_096
 """Characters of an input that an event carries."""
 
@@ -147,11 +146,15 @@ class _Request:
             {"input_hash": sha256(asked.message.encode("utf-8", "replace")).hexdigest()},
         )
         self._emit(names.AGENT_EXECUTION_STARTED, {"input": asked.message[:SHOWN_INPUT_MAX]})
-        for _ in range(HOOK_RETRIES_MAX + 1):
+        for left in range(HOOK_RETRIES_MAX, -1, -1):
             try:
                 output, told = await self._tried(asked)
             except LlmspellError as error:
-                return await self._failed(asked, error), None
+                again_asked = await self._heard(asked, error)
+                if again_asked is None or not left:
+                    return await self._failed(asked, error), None
+                asked = again_asked
+                continue
             output = self._finish(output, told)
             again, output = await self._around.after(asked, output)
             if not again:
@@ -173,8 +176,15 @@ class _Request:
             "events_emitted": self._events + told.events,
         }
         if agent.settings.memory.persistence:
-            await self._book.save(agent)
+            await self._keep()
         return output, told.handoff
+
+    async def _keep(self) -> None:
+        """Saves the agent; an answer that was paid for is not lost when that fails."""
+        try:
+            await self._book.save(self._agent)
+        except LlmspellError as error:
+            self._host.note("warn", f"{self._agent.name} could not be saved: {error.message}")
 
     async def _tried(self, asked: Asked) -> tuple[dict[str, Any], Told]:
         """The answer, by as many tries as the error strategy makes."""
@@ -208,7 +218,7 @@ class _Request:
             if failures:
                 output["metadata"] = {"attempts": failures + 1}
             if told.handoff is None:
-                agent.keep_answer(asked.message, output)
+                agent.keep_answer(asked.message, dict(output))
             return output, told
 
     async def _instead(self, action: str, asked: Asked, error: LlmspellError) -> dict[str, Any]:
@@ -275,16 +285,45 @@ class _Request:
         output["metadata"]["redirected_from"] = self._agent.name
         return output
 
+    async def _heard(self, asked: Asked, error: LlmspellError) -> Asked | None:
+        """Tells of a failure; what to ask again where a handler of `agent_error` says so (API-080).
+
+        A handler may have put another text in the event's `context` for the next try.
+        """
+        self._emit(
+            names.AGENT_EXECUTION_ERROR,
+            {"error": error.message, "execution_time_ms": self._around.elapsed()},
+        )
+        self._events += 1
+        agent = self._agent
+        shown = asked.message[:SHOWN_INPUT_MAX]
+        answer = await self._host.events.ask(
+            names.AGENT_ERROR,
+            {
+                "agent_id": agent.id,
+                "agent": agent.name,
+                "error_type": error.kind,
+                "message": error.message,
+                "code": error.code,
+                "context": shown,
+            },
+            agent.origin,
+        )
+        if answer["action"] == "retry":
+            return asked
+        if answer["action"] != "retry_with_modified_context":
+            return None
+        data = answer["data"]
+        text = data.get("context") if isinstance(data, dict) else None
+        if not isinstance(text, str) or text == shown:
+            return asked
+        return replace(asked, message=text)
+
     async def _failed(self, asked: Asked, error: LlmspellError) -> dict[str, Any]:
         """Hooks and events of a failure; gives a replacement or raises the error."""
         told = {"message": error.message, "code": error.code, "kind": error.kind}
         if error.rule is not None:
             told["rule"] = error.rule
-        self._emit(
-            names.AGENT_EXECUTION_ERROR,
-            {"error": error.message, "execution_time_ms": self._around.elapsed()},
-        )
-        self._emit(names.AGENT_ERROR, {"error_type": error.kind, "message": error.message})
         context = self._around.failure(asked, told)
         replaced = await self._around.on_error(context)
         if replaced is not None:

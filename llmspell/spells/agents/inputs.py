@@ -82,7 +82,7 @@ def changed(request: Asked, context: Mapping[str, Any]) -> Asked:
     """The request as hooks left it: a changed `input` counts, then a changed `message`."""
     given, message = context.get("input"), context.get("message")
     extra = context.get("context")
-    if given != request.input and given is not None:
+    if given is not None and given != values.without_functions(request.input):
         fresh = asked(given)
         return replace(fresh, images=request.images or fresh.images, metadata=request.metadata)
     if isinstance(message, str) and message != request.message:
@@ -101,7 +101,9 @@ def _of_object(given: dict[str, Any]) -> str:
             text: str = rest.pop(key)
             return f"{text}\n\n{values.as_json(rest)}" if rest else text
     inner = rest.get("input")
-    if isinstance(inner, (dict, list)) and len(rest) == 1:
+    if len(rest) == 1 and isinstance(inner, dict):
+        return _of_object(inner) if "input" not in inner else values.as_json(inner)
+    if len(rest) == 1 and isinstance(inner, list):
         return values.as_json(inner)
     return values.as_json(rest) if rest else ""
 

@@ -18,6 +18,9 @@ CHARACTERS_MAX: Final = 1_048_576
 
 FACTS_MAX: Final = 1_000
 FACT_CHARACTERS_MAX: Final = 65_536
+FACTS_CHARACTERS_MAX: Final = 262_144
+"""Characters of one remembered value, and of all of an agent's, as JSON."""
+
 KEY_MAX: Final = 256
 ROLES: Final = ("user", "assistant", "system", "tool")
 
@@ -44,12 +47,20 @@ class Conversation:
         self._trim()
 
     def add(self, turn: Sequence[Message]) -> None:
-        """Keeps a turn, and lets the oldest go that no longer fit."""
+        """Keeps a turn, and lets the oldest go that no longer fit.
+
+        One that is too large by itself is kept without its images, else as question and answer
+        alone, else not at all.
+        """
         if not self._settings.enabled or not turn:
             return
-        self._turns.append(list(turn))
-        self._sizes.append(len(json.dumps(turn, ensure_ascii=False)))
-        self._trim()
+        for kept in (list(turn), without_images(turn), bare(turn)):
+            size = len(json.dumps(kept, ensure_ascii=False))
+            if size <= CHARACTERS_MAX:
+                self._turns.append(kept)
+                self._sizes.append(size)
+                self._trim()
+                return
 
     def messages(self, *, shorter: bool = False) -> list[Message]:
         """Every kept message; the newer half of the turns when `shorter`."""
@@ -110,6 +121,31 @@ class Conversation:
         del self._turns[:drop], self._sizes[:drop]
 
 
+def without_images(turn: Sequence[Message]) -> list[Message]:
+    """The turn with a word in the place of each image."""
+    return [
+        {
+            **message,
+            "content": [
+                part if part.get("type") == "text" else {"type": "text", "text": "[image]"}
+                for part in message["content"]
+            ],
+        }
+        if isinstance(message.get("content"), list)
+        else message
+        for message in turn
+    ]
+
+
+def bare(turn: Sequence[Message]) -> list[Message]:
+    """The turn's question and answer, without images and tool calls."""
+    return [
+        message
+        for message in without_images(turn)
+        if message["role"] != "tool" and "tool_calls" not in message
+    ]
+
+
 def _turn(turn: Any) -> list[Any]:
     if not isinstance(turn, list):
         raise InvalidInput("the saved conversation is damaged")
@@ -131,16 +167,23 @@ def checked_message(message: Any) -> Message:
 class Facts:
     """Values an agent was told to remember, by key (API-040)."""
 
-    __slots__ = ("_kept",)
+    __slots__ = ("_kept", "_sizes")
 
     def __init__(self) -> None:
         self._kept: dict[str, Any] = {}
+        self._sizes: dict[str, int] = {}
 
     def remember(self, key: str, value: Any) -> None:
-        """Keeps a value. Raises `LimitExceeded` beyond `FACTS_MAX` keys."""
+        """Keeps a value. Raises `LimitExceeded` beyond `FACTS_MAX` and `FACTS_CHARACTERS_MAX`."""
         if key not in self._kept and len(self._kept) >= FACTS_MAX:
             raise LimitExceeded("agent_memory", f"an agent remembers at most {FACTS_MAX} values")
-        self._kept[key] = values.plain(value, f"what {key[:60]!r} holds", FACT_CHARACTERS_MAX)
+        values.plain(value, f"what {key[:60]!r} holds", FACT_CHARACTERS_MAX)
+        size = len(json.dumps(value, ensure_ascii=False)) + len(key)
+        if sum(self._sizes.values()) - self._sizes.get(key, 0) + size > FACTS_CHARACTERS_MAX:
+            raise LimitExceeded(
+                "agent_memory", f"an agent remembers at most {FACTS_CHARACTERS_MAX} characters"
+            )
+        self._kept[key], self._sizes[key] = value, size
 
     def recall(self, key: str) -> Any:
         """A kept value, or None."""
@@ -148,11 +191,13 @@ class Facts:
 
     def forget(self, key: str) -> bool:
         """Lets a value go; whether there was one."""
+        self._sizes.pop(key, None)
         return self._kept.pop(key, self) is not self
 
     def clear(self) -> None:
         """Forgets every value."""
         self._kept.clear()
+        self._sizes.clear()
 
     def snapshot(self) -> dict[str, Any]:
         """The values by key."""
@@ -165,4 +210,4 @@ class Facts:
         fresh = Facts()
         for key, value in snapshot.items():
             fresh.remember(key[:KEY_MAX], value)
-        self._kept = fresh._kept
+        self._kept, self._sizes = fresh._kept, fresh._sizes

@@ -23,6 +23,7 @@ _SPELLINGS: Final = {
     "retry_with_backoff": "retry",
     "retry_with_shorter_context": "retry",
     "exponential_backoff": "retry",
+    "retry_with_shorter_context": "retry",
     "fallback_to_cached": "continue_degraded",
     "use_cached_data": "continue_degraded",
     "use_cached_results": "continue_degraded",
@@ -35,10 +36,19 @@ _SPELLINGS: Final = {
 }
 
 ON: Final = {
+    "on_network_error": frozenset({"network"}),
+    "on_context_length": frozenset({"context_length"}),
     "on_timeout": frozenset({"timeout"}),
     "on_rate_limit": frozenset({"rate_limit"}),
-    "on_provider_error": frozenset({"provider"}),
+    "on_provider_error": frozenset({"provider", "network", "context_length"}),
 }
+"""Branches of a strategy by the kind of failure, the narrow ones first."""
+
+ELSEWHERE: Final = frozenset(
+    {"on_validation_error", "on_permission_denied", "on_agent_error", "on_workflow_error"}
+)
+"""Branches that `ErrorHandler` knows and an agent has no use for: such failures are final here."""
+
 ACTIONS: Final = frozenset(
     {
         "retry",
@@ -72,6 +82,7 @@ class Strategy:
     initial_delay: float = 1.0
     max_delay: float = 30.0
     multiplier: float = 2.0
+    shorter: bool = False
     agent: Any = None
     tool: str | None = None
     tool_input: Any = None
@@ -113,13 +124,14 @@ def read_strategy(raw: Mapping[str, Any], engine: str) -> Strategy:
         retries=values.integer(count, "error_strategy.max_retries", 0, RETRIES_MAX),
         initial_delay=initial,
         max_delay=max(initial, 30.0) if most is None else _delay(most, engine, "max_delay"),
-        multiplier=values.number(table.get("multiplier", 2), "error_strategy.multiplier", 1, 10),
+        multiplier=values.number(table.get("multiplier", 2), "error_strategy.multiplier", 1, 100),
+        shorter=table.get("type") == "retry_with_shorter_context",
         agent=table.get("agent", table.get("fallback_agent")),
         tool=_name(table.get("tool", table.get("fallback_tool")), "error_strategy.tool"),
         tool_input=table.get("tool_input"),
         providers=_providers(table, raw),
         skip_failed_tools=table.get("skip_failed_tools") is True
-        or table.get("on_tool_error") == "skip_tool_and_continue",
+        or "skip_tool_and_continue" in (table.get("type"), _word(table.get("on_tool_error"))),
         use_cached_results=cached or table.get("fallback_behavior") in _CACHED,
         breaker=_breaker(raw.get("circuit_breaker"), table, kind, engine),
         actions=_actions(table),
@@ -131,6 +143,8 @@ _CACHED: Final = ("use_cached_data", "use_cached_results", "fallback_to_cached")
 
 def _kind(table: Mapping[str, Any]) -> str:
     word = table.get("type", table.get("strategy", "fail_fast"))
+    if word == "by_error":
+        word = _word(table.get("default_strategy", "fail_fast"))
     kind = _SPELLINGS.get(word, word) if isinstance(word, str) else None
     if kind not in KINDS:
         raise InvalidInput(
@@ -139,6 +153,11 @@ def _kind(table: Mapping[str, Any]) -> str:
             hint=f"known are {', '.join(KINDS)}",
         )
     return str(kind)
+
+
+def _word(given: Any) -> Any:
+    """A strategy is named by a word, or is a table that has it as its type."""
+    return given.get("type") if isinstance(given, dict) else given
 
 
 def _delay(value: Any, engine: str, what: str) -> float:
@@ -177,8 +196,14 @@ def _breaker(given: Any, table: Mapping[str, Any], kind: str, engine: str) -> Br
 
 def _actions(table: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     found = []
+    for key in table:
+        if key.startswith("on_") and key not in ON and key not in ("on_tool_error", *ELSEWHERE):
+            known = ", ".join((*ON, "on_tool_error"))
+            raise InvalidInput(
+                f"error_strategy.{key[:60]} is not known", code=1004, hint=f"known are {known}"
+            )
     for key in (*ON, "on_tool_error"):
-        action = table.get(key)
+        action = _word(table.get(key))
         if action is None:
             continue
         if action not in ACTIONS:
@@ -199,7 +224,7 @@ _FINAL: Final = frozenset(
 
 
 def kind_of(error: LlmspellError) -> str:
-    """`timeout`, `rate_limit`, `provider`, `final` (never tried again) or `other`."""
+    """`timeout`, `rate_limit`, `network`, `context_length`, `provider`, `other`, or `final`."""
     if isinstance(error, (Denied, LimitExceeded, InvalidInput)):
         return "final"
     if error.code in (2002, 2006, 4008, 6007) or error.kind in _FINAL:
@@ -208,7 +233,11 @@ def kind_of(error: LlmspellError) -> str:
         return "timeout"
     if error.code == 6006:
         return "rate_limit"
-    if error.code in (1009, 6001, 6003, 6004, 6005, 6008):
+    if error.code == 6003:
+        return "network"
+    if error.kind == "context_length":
+        return "context_length"
+    if error.code in (1009, 6001, 6004, 6005, 6008):
         return "provider"
     return "other"
 
@@ -230,7 +259,7 @@ def _decided(strategy: Strategy, kind: str, failures: int) -> Decision:
         if kind in ON.get(point, ()):
             return _by_action(strategy, action, failures)
     if strategy.kind in ("retry", "circuit_breaker") and failures <= strategy.retries:
-        return Decision("retry", _backoff(strategy, failures))
+        return Decision("retry", _backoff(strategy, failures), strategy.shorter)
     if strategy.kind == "fallback":
         if failures <= strategy.retries:
             return Decision("retry", _backoff(strategy, failures))

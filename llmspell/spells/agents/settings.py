@@ -24,6 +24,8 @@ DESCRIPTION_MAX: Final = 4_096
 TOOLS_MAX: Final = 128
 SPECIALISTS_MAX: Final = 64
 KEYS_MAX: Final = 256
+SETTINGS_MAX: Final = 1_048_576
+"""Characters of all settings of an agent or a template, as JSON."""
 TIMEOUT_DEFAULT: Final = 300.0
 """Seconds of one request to an agent unless it says otherwise."""
 
@@ -76,6 +78,12 @@ KNOWN: Final = frozenset(
     }
 )  # fmt: skip
 """Options that do something. Any other is kept, shown by get_config, and warned of once."""
+
+
+MEMORY_KEYS: Final = frozenset(
+    {"type", "max_entries", "summarize_after", "summarise_after", "persistence"}
+)
+"""Options of `memory` that do something; `storage_path` does not: state has a place of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +144,10 @@ def merged(given: Mapping[str, Any]) -> dict[str, Any]:
     """One table of snake_case options, nested ones laid under the top level (X18)."""
     if len(given) > KEYS_MAX:
         raise InvalidInput(f"an agent takes at most {KEYS_MAX} options", code=1004)
+    if values.holds_bytes(dict(given)):
+        raise InvalidInput("an agent's options hold no bytes, and little nesting", code=1004)
+    if len(values.as_json(dict(given))) > SETTINGS_MAX:
+        raise InvalidInput(f"an agent's options have over {SETTINGS_MAX} characters", code=1004)
     config = normalise(one_spelling(given))
     flat: dict[str, Any] = {}
     for layer in ("base_config", "model_config", "config"):
@@ -199,6 +211,10 @@ def read(raw: dict[str, Any], name: str, engine: str, *, free: bool = False) -> 
         settings.tool_overrides[name] = values.table(fixed, f"tool_overrides.{name[:60]}")
     if not free:
         settings.unknown = tuple(key[:60] for key in raw if key not in KNOWN)
+        memory = raw.get("memory")
+        if isinstance(memory, dict):
+            odd = [key for key in memory if key not in MEMORY_KEYS]
+            settings.unknown += tuple(f"memory.{key[:60]}" for key in odd)
     return settings
 
 

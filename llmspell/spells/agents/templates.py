@@ -32,7 +32,9 @@ _ADDITIONS: Final = (
     "prompt_addition",
 )
 _SPECIALTIES: Final = ("specialization", "domain", "domain_expertise")
-_NOT_FIELDS: Final = frozenset({"handle", "id", "config", "template_name", "base", "create"})
+_NOT_FIELDS: Final = frozenset(
+    {"handle", "id", "config", "template_name", "base", "create", "extend"}
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,7 @@ WORKFLOW_SCHEMA: Final[Mapping[str, Any]] = {
 
 @dataclass(frozen=True, slots=True)
 class AgentTool:
-    """One tool: `kind` is tool, agent or workflow; `target` its name, or the object's id."""
+    """One tool: `kind` is tool, inline, agent or workflow; `target` its name in the run, or id."""
 
     kind: str
     name: str
@@ -59,7 +59,8 @@ class AgentTool:
 
     def to_wire(self) -> dict[str, Any]:
         """The tool as `list_tools` shows it."""
-        return {"name": self.name, "type": self.kind, "description": self.description}
+        kind = "tool" if self.kind == "inline" else self.kind
+        return {"name": self.name, "type": kind, "description": self.description}
 
 
 class Toolbox:

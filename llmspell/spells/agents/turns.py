@@ -31,8 +31,12 @@ RESULT_MAX: Final = 65_536
 CALLS_A_TURN_MAX: Final = 32
 """Tool calls of one model answer that are done; the rest are answered with an error."""
 
+FOUND_MAX: Final = 20
+"""Agents that the agent finder tells of."""
+
 USED_MAX: Final = 256
-"""Tool calls that an output lists."""
+SHOWN_RESULTS_MAX: Final = 1_048_576
+"""Tool calls that an output lists, and the characters of their results together."""
 
 
 @dataclass(slots=True)
@@ -86,6 +90,7 @@ class Turn:
         self._told = told
         self._toolbox = agent.toolbox if wanted.toolbox is None else wanted.toolbox
         self._offered: list[dict[str, Any]] | None = None
+        self._shown_left = SHOWN_RESULTS_MAX
         self._messages = [asked.user_message()]
 
     async def take(self) -> list[dict[str, Any]]:
@@ -278,6 +283,9 @@ class Turn:
         if len(said) > RESULT_MAX:
             said = said[:RESULT_MAX] + f"… (cut: {len(said)} characters)"
             record["result"] = said
+        self._shown_left -= len(said)
+        if self._shown_left < 0:
+            record["result"] = None
         record["said"] = said
         return record
 
@@ -305,7 +313,7 @@ class Turn:
         if name == handoff.TOOL and self._may_hand_over():
             return self._hand_over(arguments)
         if name == handoff.FINDER and self._toolbox.finds_agents:
-            return self._find_agents(arguments)
+            return found_agents(self._book, arguments, self._agent)
         tool = self._toolbox.get(name)
         if tool is None:
             raise Missing(f"there is no tool {name[:60]!r} here", code=1008)
@@ -336,19 +344,22 @@ class Turn:
             request.target, request.input, request.reason, passing.narrowed(request.filter)
         )
 
-    def _find_agents(self, arguments: dict[str, Any]) -> list[dict[str, Any]]:
-        query = arguments.get("query")
-        found = self._book.discover(query if isinstance(query, str) else "", [])
-        return [
-            {
-                "agent_id": agent.id,
-                "name": agent.name,
-                "description": agent.settings.description,
-                "capabilities": list(agent.settings.capabilities),
-            }
-            for agent in found[:20]
-            if agent is not self._agent
-        ]
+
+def found_agents(
+    book: AgentBook, given: Mapping[str, Any], asking: Agent | None
+) -> list[dict[str, Any]]:
+    """What the agent finder tells: agents that fit `query`, but for the one that asks."""
+    query = given.get("query")
+    return [
+        {
+            "agent_id": agent.id,
+            "name": agent.name,
+            "description": agent.settings.description,
+            "capabilities": list(agent.settings.capabilities),
+        }
+        for agent in book.discover(query if isinstance(query, str) else "", [])[:FOUND_MAX]
+        if agent is not asking
+    ]
 
 
 async def use(host: Host, agent: Agent, tool: AgentTool, given: Mapping[str, Any]) -> Any:

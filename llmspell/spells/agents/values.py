@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 import math
-from typing import Any, Final
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final
 
 from llmspell.channel.jsontext import Callback
 from llmspell.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 DEPTH_MAX: Final = 32
 """Nesting of a kept value."""
@@ -18,6 +22,17 @@ ANSWER_MAX: Final = 1_048_576
 
 RESERVED: Final = frozenset({"$bytes", "$callback"})
 """Keys by which the channel marks what is no JSON: data that spells them is not passed on."""
+
+
+@contextmanager
+def naming(function: str) -> Iterator[None]:
+    """Wrong input within is told with the name of the function that was given it."""
+    try:
+        yield
+    except InvalidInput as error:
+        raise InvalidInput(
+            f"{function}: {error.message}", code=error.code, kind=error.kind, hint=error.hint
+        ) from None
 
 
 def plain(value: Any, what: str, characters: int) -> Any:
@@ -73,6 +88,14 @@ def without_functions(value: Any, depth: int = DEPTH_MAX) -> Any:
             if not isinstance(item, (Callback, bytes))
         ]
     return None if isinstance(value, (Callback, bytes)) else value
+
+
+def holds_bytes(value: Any, depth: int = DEPTH_MAX) -> bool:
+    """Whether there are bytes anywhere in the value, or it is nested too deep to tell."""
+    if isinstance(value, (dict, list)):
+        inner = value.values() if isinstance(value, dict) else value
+        return depth == 0 or any(holds_bytes(item, depth - 1) for item in inner)
+    return isinstance(value, bytes)
 
 
 def as_json(value: Any) -> str:

@@ -65,7 +65,12 @@ TEMPLATE: Final = Class(
 )
 
 _FIND: Final = (
-    Param("query", ("string",), "words to look for", maximum=1024),
+    Param(
+        "query",
+        ("string", "object", "array"),
+        "words to look for; a list is of capabilities, a table has query and capabilities",
+        maximum=1024,
+    ),
     Param("capabilities", ("array", "string"), "what they must be able to do", maximum=64),
 )
 
@@ -138,7 +143,7 @@ MODULE: Final = Module(
             spread="settings",
         ),
     ),
-    classes=(AGENT, AGENT_TOOL),
+    classes=(AGENT, AGENT_TOOL, TEMPLATE),
     construct="create",
 )
 
@@ -174,7 +179,40 @@ TEMPLATES: Final = Module(
         ),
         described("list", "The names of all templates.", (), "array of strings", prefix="template"),
     ),
-    classes=(TEMPLATE,),
+)
+
+FINDER: Final = Module(
+    "agent_finder",
+    ("AgentFinderTool",),
+    "A tool by which an agent finds the other agents of the run and may hand over to them (S55).",
+    (
+        described(
+            "create",
+            "The tool, for an agent's `tools`.",
+            (Param("settings", ("object",), "nothing yet", default={}),),
+            "agent_finder",
+            after="handle",
+            wire="create_finder",
+        ),
+    ),
+    classes=(
+        Class(
+            "agent_finder",
+            "A tool that finds agents.",
+            (
+                described(
+                    "execute",
+                    "Agents that fit words, best first.",
+                    (Param("input", ("object",), "query", default={}),),
+                    "array of {agent_id, name, description, capabilities}",
+                    aliases=("call",),
+                    wire="run_finder",
+                ),
+            ),
+            (field("id", "agent_finder"), field("name", "agent_finder")),
+        ),
+    ),
+    construct="create",
 )
 
 
@@ -202,6 +240,7 @@ def _special(name: str, title: str, template: str) -> Module:
 MODULES: Final = (
     MODULE,
     TEMPLATES,
+    FINDER,
     _special("chat_agent", "ChatAgent", "chat_agent"),
     _special("research_agent", "ResearchAgent", "research_agent"),
     _special("analysis_agent", "AnalysisAgent", "data_analyst"),

@@ -7,6 +7,7 @@ and a test keeps it fresh. Standard library only, no third-party import.
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any, Final
@@ -66,13 +67,7 @@ PARTS: Final[dict[str, tuple[str, ...]]] = {
         "objects",
         "async",
         "log",
-        "events",
-        "hooks",
-        "storage",
-        "testing",
         "stdin",
-        "imports",
-        "class_tools",
         "modules",
         "environment",
         "main",
@@ -103,6 +98,9 @@ PARTS: Final[dict[str, tuple[str, ...]]] = {
     ),
 }
 """The parts of each prelude, in the order they are evaluated; `*api` is the generated table."""
+
+LATE_PARTS: Final = ("events", "hooks", "storage", "testing", "imports", "class_tools")
+"""JavaScript's parts that few runs need: text until then, since QuickJS compiles all it reads."""
 
 SUFFIXES: Final = {"lua": "lua", "javascript": "js", "python": "py"}
 
@@ -145,7 +143,7 @@ def table(language: str, api: tuple[Module, ...] = API) -> str:
     if language == "javascript":
         listed = "".join(f"{_javascript(item)[:-1]},text:'{text}'}},\n" for item, text in late)
         rest = "".join(f"P.{name} = {_javascript(value)};\n" for name, value in shared.items())
-        return f"P.api = [\n{listed}];\n{rest}"
+        return f"P.api = [\n{listed}];\n{rest}{_late_parts()}"
     listed = "".join(f"    { ({**item, 'text': text})!r},\n" for item, text in late)
     return (
         f"API_TABLE: list[dict[str, Any]] = [\n{listed}]\n"
@@ -155,6 +153,34 @@ def table(language: str, api: tuple[Module, ...] = API) -> str:
         f"SAFE_MODULES = {SAFE_MODULES!r}\n"
         f"INNER_MODULES = {INNER_MODULES!r}\n"
     )
+
+
+def _late_parts() -> str:
+    """JavaScript's late parts as text, each a function of what the first part captured."""
+    names = ", ".join(
+        ["P", "host", *_captured((SOURCES / "javascript" / "base.js").read_text("utf-8"))]
+    )
+    texts = []
+    for part in LATE_PARTS:
+        lines = (SOURCES / "javascript" / f"{part}.js").read_text("utf-8").split("\n")
+        body = "\n".join(line for line in map(str.strip, lines) if line[:2] != "//")
+        text = json.dumps(f'(function ({names}) {{"use strict";\n{body}}})')
+        texts.append(f"{part}:{text},\n")
+    return (
+        f"P.late = {{__proto__:null,\n{''.join(texts)}}};\nP.withBase = (part) => part({names});\n"
+    )
+
+
+def _captured(base: str) -> list[str]:
+    """The names that base.js gives the other parts."""
+    names: list[str] = []
+    for line in base.split("\n"):
+        if line.startswith("const {"):
+            inner = line[line.index("{") + 1 : line.index("}")]
+            names += [item.split(":")[-1].strip() for item in inner.split(",")]
+        elif line.startswith("const "):
+            names += re.findall(r"(?:^const |, )(\w+) = ", line)
+    return [name for name in names if name not in ("P", "host")]
 
 
 def _late(module: dict[str, Any]) -> tuple[dict[str, Any], str]:
@@ -243,6 +269,7 @@ def _describe_function(function: Function) -> dict[str, Any]:
         "required": sum(1 for param in function.params if param.required),
         "positional": function.positional,
         "object_first": "object" in first or "any" in first,
+        "array_first": "array" in first,
         "after": function.after,
         "fixed": dict(function.fixed),
         "aliases": list(function.aliases),

@@ -21,7 +21,8 @@ _HOOK: Final = Param(
     "hook",
     ("callback", "object", "string"),
     "a function of the context; an object {handler, name, priority, condition, timeout, on_failure,"
-    " dependencies, conflicts, mode}; a hook that a factory made; or a built-in's name",
+    " dependencies, conflicts, mode}, with mode sequential, parallel, parallel_with_timeout or"
+    " asynchronous; a hook that a factory made; or a built-in's name",
     required=True,
     maximum=128,
 )

@@ -96,6 +96,13 @@ MODULE: Final = Module(
         _call("compact", "Gives the room of what was forgotten back."),
         _call("stats", "Keys, bytes and their bounds.", returns="{keys, bytes, …}"),
         _call("backup", "Copies the scope's store beside it; the copy's name.", returns="{name}"),
+        _call("backups", "The names of the store's copies, the oldest first.",
+              returns="array of strings"),
+        _call(
+            "restore",
+            "Puts a copy in the place of everything in the scope.",
+            Param("name", ("string",), "of a copy", required=True, minimum=1, maximum=256),
+        ),
         Function(
             "scope",
             "The same functions for one scope: Storage.scope(\"spell\").get(key).",

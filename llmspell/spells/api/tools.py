@@ -63,7 +63,7 @@ TOOL_CLASS: Final = Class(
         ),
         Function(
             "get_metadata",
-            "Schemas, examples, version, permissions and limits.",
+            "Schemas, examples, version, permissions, limits, and its figures in this run.",
             returns="object",
             wire="tools.metadata",
             unjudged=True,

@@ -44,7 +44,10 @@ def _maker(name: str, camel: str, doc: str) -> Function:
 
 
 def _of_condition(name: str, camel: str, doc: str, params: tuple[Param, ...]) -> Function:
-    first = Param("condition", ("any",), "the condition, or the whole configuration", required=True)
+    # Not `condition`: given by its name in Python, that is a field of the configuration.
+    first = Param(
+        "definition", ("any",), "the condition, or the whole configuration", required=True
+    )
     return Function(
         name,
         doc,
@@ -53,7 +56,7 @@ def _of_condition(name: str, camel: str, doc: str, params: tuple[Param, ...]) ->
         wire=f"workflow.{name}",
         positional=3,
         after="handle",
-        spread="condition",
+        spread="definition",
         aliases=(camel,),
         unjudged=True,
     )

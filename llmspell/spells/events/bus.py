@@ -35,13 +35,21 @@ TYPES_COUNTED: Final = 256
 """Event names that are counted one by one; the others together as `…`."""
 
 ROUTES_KEPT: Final = 512
+LIST_MAX: Final = 1_000
+LIST_WEIGHT: Final = 2**18
+"""Events of one gathered list, and what they may come to in characters: then it goes early."""
+
 PRIORITY_MAX: Final = 1_000
 
 FAILURES: Final = 5
 """Failures in a row after which a subscriber's breaker opens, for as long as a handler may take."""
 
 HANDLER_SECONDS: Final = 30.0
+WHERE_MAX: Final = 16
+"""Conditions of one subscription, each on a path of at most `NAME_MAX` characters."""
+
 SUBSCRIPTION: Final = 5006
+FILTER: Final = 5007
 
 
 class Subscription:
@@ -52,7 +60,7 @@ class Subscription:
 
     __slots__ = (
         "batch", "breaker", "delivered", "failed", "filter", "gathered", "glob", "handler", "id",
-        "once", "pattern", "priority", "where", "window",
+        "once", "pattern", "priority", "weight", "where", "window",
     )  # fmt: skip
 
     def __init__(
@@ -75,10 +83,11 @@ class Subscription:
         self.filter = filter_number
         self.priority = priority
         self.once = once
-        self.where = dict(where or {})
+        self.where = _checked(where or {})
         self.batch = batch
         self.window = window
         self.gathered: list[Event] = []
+        self.weight = 0
         self.breaker = CircuitBreaker(FAILURES, 2 * HANDLER_SECONDS, HANDLER_SECONDS)
         self.delivered = 0
         self.failed = 0
@@ -87,6 +96,19 @@ class Subscription:
     def gathers(self) -> bool:
         """Whether its handler takes lists of events."""
         return self.batch > 0 or self.window > 0
+
+    def gather(self, event: Event, weight: int) -> bool:
+        """Adds to the list; whether it is full: by its number, or before it gets too large."""
+        self.gathered.append(event)
+        self.weight += weight
+        full = min(self.batch or LIST_MAX, LIST_MAX)
+        return len(self.gathered) >= full or self.weight >= LIST_WEIGHT
+
+    def release(self) -> tuple[list[Event], int]:
+        """The list so far and its weight; a new one begins."""
+        released = self.gathered, self.weight
+        self.gathered, self.weight = [], 0
+        return released
 
     def wants(self, event: Event) -> bool:
         """Whether what the event holds is what `where` says."""
@@ -100,7 +122,13 @@ class Subscription:
 class Bus:
     """The subscriptions and the past of one run. `clock` gives monotonic seconds."""
 
-    def __init__(self, clock: Callable[[], float], ring: int = RING_MAX) -> None:
+    def __init__(
+        self,
+        clock: Callable[[], float],
+        ring: int = RING_MAX,
+        subscribers: int = SUBSCRIBERS_MAX,
+    ) -> None:
+        self._subscribers = subscribers
         self._clock = clock
         self._subscriptions: dict[str, Subscription] = {}
         self._routes: dict[str, tuple[Subscription, ...]] = {}
@@ -122,8 +150,8 @@ class Bus:
         """A new subscription. Raises `OperationFailed` 5006 for no pattern, or too many of them."""
         subscription = Subscription(f"sub-{self._next_id}", pattern, handler, **options)
         same = sum(1 for one in self._subscriptions.values() if one.pattern == subscription.pattern)
-        if same >= SUBSCRIBERS_MAX:
-            raise _not_subscribed(f"{pattern!r} has {SUBSCRIBERS_MAX} subscribers already")
+        if same >= self._subscribers:
+            raise _not_subscribed(f"{pattern!r} has {self._subscribers} subscribers already")
         if len(self._subscriptions) >= ALL_SUBSCRIBERS_MAX:
             raise _not_subscribed(f"a run has at most {ALL_SUBSCRIBERS_MAX} subscribers")
         self._next_id += 1
@@ -277,6 +305,25 @@ def compile_pattern(pattern: str) -> str | Glob:
 
 def _not_subscribed(why: str) -> OperationFailed:
     return OperationFailed(why, code=SUBSCRIPTION, kind="subscription")
+
+
+def _checked(where: Mapping[str, Any]) -> dict[str, Any]:
+    """The conditions, kept for the whole run: few and small. Raises `OperationFailed` 5007."""
+    if len(where) > WHERE_MAX:
+        raise _no_filter(f"over {WHERE_MAX} conditions")
+    for path, wanted in where.items():
+        if len(path) > NAME_MAX:
+            raise _no_filter(f"a path of over {NAME_MAX} characters")
+        if isinstance(wanted, str):
+            if len(wanted) > NAME_MAX:
+                raise _no_filter(f"{path}: text of over {NAME_MAX} characters")
+        elif not (wanted is None or isinstance(wanted, (bool, int, float))):
+            raise _no_filter(f"{path}: only text, numbers, booleans and null are compared")
+    return dict(where)
+
+
+def _no_filter(why: str) -> OperationFailed:
+    return OperationFailed(f"where: {why}", code=FILTER, kind="filter")
 
 
 def _at(event: Event, path: str) -> Any:

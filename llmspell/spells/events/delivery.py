@@ -39,6 +39,10 @@ WAITING_MAX: Final = 10_000
 NOTES_MAX: Final = 20
 """Failures of handlers that are told one by one; the rest is counted."""
 
+WAITING_WEIGHT: Final = 32 * 2**20
+ROOM_WEIGHT: Final = 8 * 2**20
+"""The same two bounds in characters."""
+
 ACTIONS: Final = ("stop", "retry", "retry_with_modified_context")
 """What a handler may return beside nothing (API-080, EVT-001)."""
 
@@ -55,13 +59,21 @@ class Item(NamedTuple):
 class Delivery:
     """The queue and the one task that empties it."""
 
-    def __init__(self, host: Host, bus: Bus, announce: Callable[[str, dict[str, Any]], None]):
+    def __init__(
+        self,
+        host: Host,
+        bus: Bus,
+        announce: Callable[[str, dict[str, Any]], None],
+        batch: int = BATCH_MAX,
+    ) -> None:
+        self._batch = batch
         self._host = host
         self._bus = bus
         self._announce = announce
         self._queue: deque[Item] = deque()
         self._task: asyncio.Task[None] | None = None
         self._moved = asyncio.Event()
+        self._weight = 0
         self._noted = 0
         self.dispatcher: Callback | None = None
 
@@ -70,10 +82,11 @@ class Delivery:
 
     def add(self, item: Item) -> None:
         """Queues an event for its subscribers. Raises 5005 when `WAITING_MAX` are waiting."""
-        if len(self._queue) >= WAITING_MAX:
+        if len(self._queue) >= WAITING_MAX or self._weight > WAITING_WEIGHT:
             self._bus.counts["dropped"] += 1
-            raise refused(f"{WAITING_MAX} events wait for their handlers", kind="limit")
+            raise refused(f"{len(self._queue)} events wait for their handlers", kind="limit")
         self._queue.append(item)
+        self._weight += item.weight
         self.start()
 
     def start(self) -> None:
@@ -86,15 +99,18 @@ class Delivery:
 
     def offer(self, item: Item) -> None:
         """The same for an event of the services': dropped and counted where there is no room."""
-        if len(self._queue) >= ROOM:
+        if not self._has_room():
             self._bus.counts["dropped"] += 1
         else:
             self.add(item)
 
+    def _has_room(self) -> bool:
+        return len(self._queue) < ROOM and self._weight < ROOM_WEIGHT
+
     async def room(self) -> None:
         """Waits until fewer than `ROOM` events wait."""
         self.start()
-        while len(self._queue) >= ROOM:
+        while not self._has_room():
             self._moved.clear()
             await self._moved.wait()
 
@@ -132,6 +148,7 @@ class Delivery:
     def close(self) -> None:
         """Nobody is left to be told anything."""
         self._queue.clear()
+        self._weight = 0
         if self._task is not None:
             self._task.cancel()
             self._task = None
@@ -150,8 +167,9 @@ class Delivery:
     def _take(self) -> list[Item]:
         items: list[Item] = []
         total = 0
-        while self._queue and len(items) < BATCH_MAX and total < BATCH_WEIGHT:
+        while self._queue and len(items) < self._batch and total < BATCH_WEIGHT:
             item = self._queue.popleft()
+            self._weight -= item.weight
             allowed = tuple(one for one in item.to if self._bus.may_run(one))
             if allowed:
                 items.append(item._replace(to=allowed))

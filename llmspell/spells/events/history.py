@@ -24,7 +24,7 @@ TTL_SECONDS: Final = 86_400.0
 """How long an event is kept (EVT-017)."""
 
 BATCH: Final = 50
-FULL: Final = 500
+FULL: Final = 200
 """Events that are written together, and that may wait to be before emitters do."""
 
 PAGES_MAX: Final = 2_000
@@ -42,13 +42,13 @@ class _Piece(NamedTuple):
 class History:
     """The persisted events of one spell. `ttl` in seconds."""
 
-    def __init__(self, host: Host) -> None:
+    def __init__(self, host: Host, ttl: float = TTL_SECONDS) -> None:
         self._host = host
         self._waiting: list[Event] = []
         self._glob: str | Glob | None = None
         self._number = 0
         self._closed = False
-        self.ttl = TTL_SECONDS
+        self.ttl = ttl
         self.written = 0
 
     def configure(self, ttl: float | None, pattern: str | None) -> None:

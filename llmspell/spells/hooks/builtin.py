@@ -7,7 +7,7 @@ of a model), what came out after it (`output`, or `content` of a model).
 from __future__ import annotations
 
 from llmspell.channel.jsontext import Callback
-from llmspell.errors import InvalidInput, OperationFailed
+from llmspell.errors import InvalidInput, LimitExceeded
 from llmspell.policies.rate import RateLimiter
 from llmspell.records import TYPE_CHECKING
 from llmspell.spells.api.options import normalise
@@ -201,13 +201,10 @@ class RateLimit:
         if limiter.take(now):
             return None
         self._refused += 1
-        error = OperationFailed(
+        error = LimitExceeded(
+            "hook_rate",
             f"{name or point} is limited to {self._rate:g} a minute by a hook",
-            code=6006,
-            kind="rate_limit",
-            rule="hook.rate_limiter",
             hint=f"wait {limiter.wait(now):.0f} s",
-            recoverable=True,
         )
         return HookOutcome("cancel", context, reason=error.message, error=error)
 

@@ -28,7 +28,8 @@ MATCHES_MAX: Final = 16
 """Fields that a filter given as data may name."""
 
 FAILURES: Final = ("continue", "stop", "rollback")
-MODES: Final = ("sequential", "parallel", "parallel_with_timeout")
+MODES: Final = ("sequential", "parallel", "parallel_with_timeout", "asynchronous")
+"""`asynchronous` (001:154): told, not asked; nobody waits for it and its answer changes nothing."""
 
 _KNOWN: Final = frozenset(
     {

@@ -17,6 +17,7 @@ from llmspell.spells.plain import without_functions
 from llmspell.spells.ports import HookOutcome
 
 if TYPE_CHECKING:
+    from asyncio import Task
     from collections.abc import Mapping, Sequence
     from typing import Any, Final
 
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 
 NOTES_MAX: Final = 3
 """Failures of one hook that are logged; its figures count all of them."""
+
+BACKGROUND_MAX: Final = 16
+"""Runs of asynchronous hooks under way; further ones are left out and counted as filtered."""
 
 ROLLBACK: Final = HookOutcome("rollback")
 
@@ -36,6 +40,13 @@ class HookEngine:
         self.registry = Registry()
         self.executions = self.failures = self.timeouts = 0
         self.spent = 0.0
+        self._background: set[Task[None]] = set()
+
+    def close(self) -> None:
+        """Asynchronous hooks that are still at work are let go."""
+        for task in self._background:
+            task.cancel()
+        self._background.clear()
 
     # -- the port ------------------------------------------------------------------------------
 
@@ -110,9 +121,13 @@ class HookEngine:
             if hook.mode == "sequential":
                 outcome = await self._one(hook, point, current)
                 index += 1
+            elif hook.mode == "asynchronous":
+                self._tell(hook, point, current)
+                index += 1
+                continue
             else:
                 first = index
-                while index < len(hooks) and hooks[index].mode != "sequential":
+                while index < len(hooks) and hooks[index].mode.startswith("parallel"):
                     index += 1
                 outcome = await self._together(hooks[first:index], point, current)
             if outcome is None:
@@ -161,6 +176,8 @@ class HookEngine:
             hook.last = host.now()
             hook.spent += hook.last - began
             self.spent += hook.last - began
+        if hook.mode == "asynchronous":
+            return None
         if outcome is not None and (outcome.modified or outcome.action != "continue"):
             action = "modify" if outcome.action == "continue" else outcome.action
             host.record("hook", {"point": point, "hook": hook.name, "action": action})
@@ -188,6 +205,24 @@ class HookEngine:
             kind="timeout" if timeout else "hook_failed",
             rule="hook.on_failure.stop",
         ) from None
+
+    def _tell(self, hook: Hook, point: str, context: Mapping[str, Any]) -> None:
+        """Runs a hook that nobody waits for."""
+        import asyncio
+
+        if len(self._background) >= BACKGROUND_MAX:
+            hook.skipped += 1
+            return
+        task = asyncio.get_running_loop().create_task(self._told(hook, point, context))
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+
+    async def _told(self, hook: Hook, point: str, context: Mapping[str, Any]) -> None:
+        try:
+            await self._one(hook, point, context)
+        except LlmspellError:
+            # Counted and logged where it was raised; there is nobody to stop.
+            return
 
     async def _together(
         self, hooks: tuple[Hook, ...], point: str, context: Mapping[str, Any]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from llmspell.channel.jsontext import Callback
 from llmspell.errors import InvalidInput, LimitExceeded
 from llmspell.records import TYPE_CHECKING
 
@@ -84,7 +85,9 @@ class Registry:
         if not there:
             del self._points[point]
         self._order(point)
-        if not any(hook in others for others in self._points.values()):
+        is_function = isinstance(hook.act, Callback)
+        if is_function and not any(hook in others for others in self._points.values()):
+            # What a factory made may be registered again.
             self._by_id.pop(hook.id, None)
         return True
 

@@ -7,17 +7,14 @@ end by itself.
 
 from __future__ import annotations
 
-from llmspell.channel.jsontext import Malformed, decode
 from llmspell.llm.counting import compact
+from llmspell.llm.modeljson import decode
 from llmspell.records import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from typing import Any, Final
 
     from llmspell.spells.ports import Host
-
-ANSWER_MAX: Final = 1_048_576
-"""Bytes of a structured answer."""
 
 WORK_MAX: Final = 4_000_000
 """Bytes of schema times bytes of answer that are checked here: a tenth of a second at the worst."""
@@ -35,10 +32,7 @@ def find_json(text: str) -> Any:
         head, _, rest = stripped.partition("\n")
         body, fence, _ = rest.rpartition("```")
         stripped = body.strip() if fence and head else stripped
-    data = stripped.encode("utf-8", "replace")
-    if len(data) > ANSWER_MAX:
-        raise Malformed(f"the answer has over {ANSWER_MAX} bytes")
-    return decode(data)
+    return decode(stripped)
 
 
 async def mistakes(host: Host, value: Any, schema: dict[str, Any], origin: str) -> list[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from llmspell.config.provider_types import FAKE_MODELS, TYPES, canonical
 from llmspell.errors import ConfigurationError, InvalidInput
 from llmspell.policies.models import judge_stand_in
@@ -17,7 +19,8 @@ if TYPE_CHECKING:
     from llmspell.policies.verdict import Verdict
 
 FALLBACKS_MAX: Final = 8
-SETTINGS_UNAVAILABLE: Final = 6001
+
+_MODEL: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,255}")
 
 
 class Target(NamedTuple):
@@ -135,6 +138,9 @@ class Targets:
                 hint=f"set providers.{provider.name}.enabled to true",
             )
         wanted = model or provider.model
+        if wanted is not None and wanted.startswith(f"{provider.name}/"):
+            # `provider = "openai", model = "openai/gpt-4"` names the provider twice.
+            wanted = wanted.partition("/")[2] or None
         if wanted is None and (provider.name == "fake" or self._config.mock):
             wanted = "echo"
         if wanted is None:
@@ -142,6 +148,9 @@ class Targets:
                 f"no model is named and {provider.name} has no default",
                 hint=f"set providers.{provider.name}.model, or name one: model = …",
             )
+        if _MODEL.fullmatch(wanted) is None or ".." in wanted or "//" in wanted:
+            # Some providers are asked by a path that holds the name.
+            raise InvalidInput(f"llm: {wanted[:64]!r} is no name of a model")
         return Target(provider, wanted, self._stand_in(provider))
 
     def _find(self, name: str) -> ProviderConfig | None:

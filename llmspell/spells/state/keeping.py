@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import sqlite3
 import time
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from typing import Final
 
 from llmspell.config import paths
 from llmspell.config.storage import StorageSettings, load_storage
-from llmspell.errors import InternalError, InvalidInput, OperationFailed
+from llmspell.errors import InternalError, InvalidInput, Missing, OperationFailed
 from llmspell.spells.state import places
 from llmspell.spells.state.sealing import Sealed, Sealer
 from llmspell.spells.state.sqlite import SqliteStore
@@ -20,6 +22,9 @@ from llmspell.spells.state.vault import PASSPHRASE_VARIABLE, Vault
 BACKUPS: Final = "backups"
 BACKUPS_MAX: Final = 8
 """Copies of one store that are kept; a newer one takes the place of the oldest."""
+
+ROTATING: Final = 60.0
+"""Seconds that a rotation waits for one store's writers."""
 
 EVENTS_QUOTA: Final = Quota(KEYS_MAX, TOTAL_MAX)
 
@@ -76,7 +81,9 @@ class Keeping:
         folder, stem = self._copies(store)
         stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
         name = f"{stem}.{stamp}-{os.urandom(3).hex()}{places.SUFFIX}"
-        store.backup(os.path.join(folder, name))
+        with _turn(os.path.dirname(folder), fcntl.LOCK_SH):
+            # A copy made in the midst of a rotation would be under a key that goes.
+            store.backup(os.path.join(folder, name))
         found = _copies_of(folder, stem)
         old = time.time() - self.settings.backup_retention
         for index, path in enumerate(reversed(found)):
@@ -84,23 +91,39 @@ class Keeping:
                 os.unlink(path)
         return name
 
+    def backups(self, store: Store) -> list[str]:
+        """The names of a store's copies, the oldest first."""
+        if not isinstance(store, SqliteStore):
+            return []
+        return [os.path.basename(path) for path in _copies_of(*self._copies(store))]
+
+    def restore(self, store: Store, name: str) -> None:
+        """Puts a copy in a store's place. Raises `Missing` for a name that is none of its own."""
+        if not isinstance(store, SqliteStore) or name not in self.backups(store):
+            raise Missing(f"there is no backup {name[:100]!r} of this scope", code=STORAGE)
+        folder, _ = self._copies(store)
+        with _turn(os.path.dirname(folder), fcntl.LOCK_SH):
+            store.restore(os.path.join(folder, name))
+
     def rotate(self) -> dict[str, int]:
         """A new key; everything sealed anew in every store of the user's; the old keys go.
 
         Interrupted, it is begun again: old keys stay until nothing is under them (SEC-026).
         """
         vault = self._require_vault()
-        vault.rotate()
-        resealed = 0
         folder = places.kept_folder(chosen=self.settings.folder)
-        known = [*places.databases(folder), *places.databases(_backups(folder))]
-        for path in known:
-            mark = _sealed_mark(path)
-            if mark is not None:
-                store = SqliteStore(path, mark, sealer=Sealed(vault, mark), busy=self.settings.busy)
-                with closing(store):
-                    resealed += store.reseal()
-        return {"resealed": resealed, "stores": len(known), "retired": vault.retire()}
+        # One at a time: another's end would retire the key that this one seals with.
+        with _turn(folder, fcntl.LOCK_EX):
+            vault.rotate()
+            resealed = 0
+            known = [*places.databases(folder), *places.databases(_backups(folder))]
+            for path in known:
+                mark = _sealed_mark(path)
+                if mark is not None:
+                    sealer = Sealed(vault, mark)
+                    with closing(SqliteStore(path, mark, sealer=sealer, busy=ROTATING)) as store:
+                        resealed += store.reseal()
+            return {"resealed": resealed, "stores": len(known), "retired": vault.retire()}
 
     def _back_up_in_time(self, store: SqliteStore) -> None:
         if self.settings.backup_interval > 0:
@@ -132,6 +155,16 @@ class Keeping:
         if self._vault is None:
             self._vault = open_vault(self.settings)
         return self._vault
+
+
+@contextmanager
+def _turn(folder: str, kind: int) -> Iterator[None]:
+    """Among processes: rotations alone, copies together."""
+    path = os.path.join(folder, ".rotation")
+    places.make_file(path)
+    with open(path, "rb") as held:
+        fcntl.flock(held, kind)
+        yield
 
 
 def open_vault(settings: StorageSettings) -> Vault:

@@ -90,6 +90,8 @@ class Store(Protocol):
 
 def encode(value: Any) -> bytes:
     """A value as it is kept. Raises `InvalidInput`, `LimitExceeded`."""
+    if isinstance(value, (dict, list, tuple)) and jsontext.holds_callback(value):
+        raise InvalidInput("value: a function can't be stored")
     try:
         text = jsontext.encode(value)
     except jsontext.Malformed as error:

@@ -122,6 +122,16 @@ class Vault:
         made = next(k["created"] for k in self._data["keys"] if _raw(k["id"]) == self._current)
         return max(0.0, time.time() - float(made))
 
+    def describe(self) -> dict[str, Any]:
+        """What may be told of it: `{path, keys, age (seconds), passphrase, secrets}`; no key."""
+        return {
+            "path": self.path,
+            "keys": len(self._keys),
+            "age": self.age(),
+            "passphrase": self._wrapping is not None,
+            "secrets": len(self._data["secrets"]),
+        }
+
     # -- secrets (SEC-025) ---------------------------------------------------------------------
 
     def store_secret(self, name: str, secret: str) -> None:

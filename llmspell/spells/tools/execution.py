@@ -80,7 +80,7 @@ class Execution:
                 # What is left out must have been allowed all the same.
                 self._judge(call, request.name)
                 return _with(shaped(request.name, outcome.value), skipped=True)
-        for _ in range(RETRIES_MAX):
+        for _ in range(RETRIES_MAX + 1):
             began = self._host.now()
             try:
                 output = await self._act(call, request)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from llmspell.errors import InvalidInput, LimitExceeded, OperationFailed
+from llmspell.errors import InvalidInput, LimitExceeded
 from llmspell.policies.rate import RateLimiter
 from llmspell.records import TYPE_CHECKING
 from llmspell.spells.api.options import seconds
@@ -80,7 +80,7 @@ class Guard:
                 raise InvalidInput(f"{function}: timeout is over 0 and at most {SECONDS_MAX:g} s")
 
     def take(self) -> None:
-        """One call against the rate. Raises `OperationFailed` 6006."""
+        """One call against the rate. Raises `LimitExceeded` 6006."""
         if self._rate is None:
             return
         now = self._clock()
@@ -88,13 +88,10 @@ class Guard:
             self._limiter = RateLimiter.per_minute(*self._rate, now)
         if not self._limiter.take(now):
             wait = self._limiter.wait(now)
-            raise OperationFailed(
+            raise LimitExceeded(
+                "tool_rate",
                 f"the tool {self.name} takes {self._rate[0]:g} calls a minute",
-                code=6006,
-                kind="rate_limit",
-                rule="tool.rate_limit",
                 hint=f"wait {wait:.1f} s",
-                recoverable=True,
             )
 
     async def enter(self) -> None:

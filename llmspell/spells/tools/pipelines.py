@@ -165,9 +165,9 @@ class Pipelines:
             return step.on_error.get("fallback")
         if isinstance(step.on_error, Callback):
             told = {"code": error.code, "kind": error.kind, "message": error.message}
-            seconds = FUNCTION_SECONDS
-            args = [told, context]
-            return without_functions(await self._host.invoke(step.on_error, args, seconds=seconds))
+            given = self._host.mask([told, context])
+            value = await self._host.invoke(step.on_error, given, seconds=FUNCTION_SECONDS)
+            return without_functions(value)
         raise error
 
     async def _call(self, function: Callback, context: dict[str, Any]) -> Any:

@@ -61,6 +61,8 @@ async def attempt_step(
         return Outcome(value, attempts, "")
     except AttemptsFailed as failed:
         stand_in = _fallback(step, strategy)
+        if stand_in is None and strategy.kind == "fallback":
+            run.warn(f"workflow {run.name}: nothing is named to stand in for step {step.name}")
         if stand_in is None or failed.error.code in failures.LIMITS:
             raise
         run.warn(

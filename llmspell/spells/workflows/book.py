@@ -169,16 +169,32 @@ class WorkflowBook:
                 errors.append(f"step {step.name}: there is no tool {component.shown}")
             if component.kind == "agent" and self._host.agents.find(component.target) is None:
                 warnings.append(f"step {step.name}: there is no agent {component.shown} yet")
-        if flow.metadata:
-            warnings.append(f"without effect: {', '.join(list(flow.metadata)[:10])}")
+        names = _idle(flow)
+        if names:
+            warnings.append(f"without effect: {', '.join(names[:10])}")
         return {"valid": not errors, "errors": errors, "warnings": warnings}
 
     def _warn_idle(self, flow: Flow) -> None:
-        if flow.metadata:
-            idle = ", ".join(key[:60] for key in list(flow.metadata)[:10])
+        names = _idle(flow)
+        if names:
+            idle = ", ".join(names[:10])
             self._host.note(
                 "warn", f"workflow {flow.name}: kept as metadata, without effect: {idle}"
             )
+
+
+_ONLY_DATA: Final = frozenset({"metadata", "tags", "version", "description", "author"})
+"""Options that are nothing but data, so that they have no effect is no surprise."""
+
+
+def _idle(flow: Flow) -> list[str]:
+    """Options of a definition that nobody looks at."""
+    names = [key[:60] for key in flow.metadata if key not in _ONLY_DATA]
+    for step in inner_steps(flow):
+        names += [f"{step.name}.{key}"[:60] for key in step.metadata if key not in _ONLY_DATA]
+        if step.component.kind == "inline":
+            names += _idle(step.component.target)
+    return names
 
 
 def config_of(flow: Flow) -> dict[str, Any]:

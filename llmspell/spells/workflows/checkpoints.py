@@ -87,6 +87,7 @@ def restore(run: Run, checkpoint: Mapping[str, Any]) -> None:
         record = _record(given)
         check(record.output, f"the output of step {record.name}")
         run.done[path] = record
+        run.counts[record.status] += 1
     run.decisions = {path: value is True for path, value in decisions.items()}
     run.restored = frozenset(records) | frozenset(decisions)
 

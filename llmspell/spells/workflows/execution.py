@@ -46,7 +46,8 @@ async def execute(run: Run) -> dict[str, Any]:
     run.current = ""
     failed = any(record.status == "failed" for record in run.done.values())
     run.status = "partial" if failed else "completed"
-    result = run.result(output)
+    run.output = output
+    result = run.result()
     await _tell_completed(run, result)
     return result
 

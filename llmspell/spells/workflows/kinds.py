@@ -6,7 +6,14 @@ import asyncio
 from functools import partial
 
 from llmspell.channel.jsontext import Callback
-from llmspell.errors import InvalidInput, LimitExceeded, LlmspellError, OperationFailed, from_wire
+from llmspell.errors import (
+    Denied,
+    InvalidInput,
+    LimitExceeded,
+    LlmspellError,
+    OperationFailed,
+    from_wire,
+)
 from llmspell.records import TYPE_CHECKING
 from llmspell.spells.templating import fill
 from llmspell.spells.workflows import failures
@@ -43,6 +50,9 @@ async def run_flow(run: Run, flow: Flow, values: Values, path: str) -> Any:
             return await act
     except TimeoutError:
         raise failures.timed_out(f"workflow {flow.name}", flow.timeout) from None
+    finally:
+        if path == "":
+            run.watch(None)
 
 
 async def _sequential(run: Run, flow: Flow, values: Values, path: str) -> Any:
@@ -251,12 +261,16 @@ def _check_minimum(run: Run, flow: Flow, branches: Sequence[Branch]) -> None:
     if not failed or good >= min(flow.require_minimum, len(branches)):
         return
     causes = "; ".join(f"{b.key}: {(b.error or {}).get('message', '')}"[:200] for b in failed[:5])
-    raise OperationFailed(
+    message = (
         f"workflow {flow.name}: {good} of {len(branches)} branches ended well, "
-        f"{flow.require_minimum} are needed ({causes})",
-        code=failures.EXECUTION_FAILED,
-        kind="parallel_step_failures",
+        f"{flow.require_minimum} are needed ({causes})"
     )
+    errors = [from_wire(branch.error or {}) for branch in failed]
+    if all(error.code in failures.DENIED for error in errors):
+        # Nothing but the policy stood in the way: the caller is told by which rule.
+        first = errors[0]
+        raise Denied(message, code=first.code, rule=first.rule, hint=first.hint)
+    raise OperationFailed(message, code=failures.EXECUTION_FAILED, kind="parallel_step_failures")
 
 
 async def _merged(run: Run, flow: Flow, branches: Sequence[Branch]) -> Any:

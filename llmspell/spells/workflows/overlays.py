@@ -26,10 +26,19 @@ def merged(config: dict[str, Any]) -> dict[str, Any]:
 _NESTED: Final = ("resources", "options", "config")
 
 
-def overlay(flow: Flow, given: Mapping[str, Any], engine: str) -> Flow:
-    """The flow with the options of one run laid over it; inner definitions get them too."""
+_OF_RUNS: Final = frozenset(
+    {"on_step_complete", "on_error", "on_complete", "on_progress", "memory_limit", "max_memory"}
+)
+"""Options of a run that somebody else looks at."""
+
+
+def overlay(flow: Flow, given: Mapping[str, Any], engine: str) -> tuple[Flow, str]:
+    """The flow with the options of one run laid over it; inner definitions get them too.
+
+    Beside it the names of options that have no effect, for a warning.
+    """
     if not given:
-        return flow
+        return flow, ""
     options = Options(merged(dict(given)), f"workflow {flow.name}", engine)
     changes: dict[str, Any] = {}
     timeout = options.seconds("timeout", "max_execution_time")
@@ -47,7 +56,9 @@ def overlay(flow: Flow, given: Mapping[str, Any], engine: str) -> Flow:
     )
     if concurrency is not None:
         inner["max_concurrency"] = min(concurrency, CONCURRENCY_MAX)
-    return _laid(flow, inner)._replace(**changes)
+    options.asked(_OF_RUNS)
+    idle = ", ".join(name[:60] for name in list(options.rest())[:10])
+    return _laid(flow, inner)._replace(**changes), idle
 
 
 def _laid(flow: Flow, changes: dict[str, Any]) -> Flow:

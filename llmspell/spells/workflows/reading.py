@@ -154,6 +154,9 @@ class _Reader:
     ) -> tuple[Strategy, dict[str, Strategy]]:
         options, where = self._options, self._options.where
         given = options.take("error_strategy", "error_handling", "on_failure")
+        if given is None and isinstance(options.take("on_error"), str):
+            # A name there is a strategy, a function is a callback.
+            given = options.take("on_error")
         going_on = options.flag("continue_on_error")
         default = Strategy(
             "retry" if kind == "map_reduce" else

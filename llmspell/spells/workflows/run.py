@@ -69,6 +69,8 @@ class Run:
         self.errors: list[dict[str, Any]] = []
         self.warnings: list[str] = []
         self.retries = 0
+        self.output: Any = None
+        self.counts = {"completed": 0, "failed": 0, "skipped": 0}
         self.began = host.now()
         self._save = save
         self._since_save = 0
@@ -93,8 +95,8 @@ class Run:
         """Whether it waits at the next step boundary."""
         return not self._going.is_set()
 
-    def watch(self, deadline: asyncio.Timeout) -> None:
-        """The deadline that stands still while the run is paused."""
+    def watch(self, deadline: asyncio.Timeout | None) -> None:
+        """The deadline that stands still while the run is paused; None once it is over."""
         self._deadline = deadline
 
     def pause(self) -> None:
@@ -128,6 +130,8 @@ class Run:
 
     async def gate(self) -> None:
         """A step boundary: waits while paused. Raises the cancellation (WF-015)."""
+        # Steps that wait for nothing must not keep other runs of this process from theirs.
+        await asyncio.sleep(0)
         if not self._going.is_set():
             await self._going.wait()
         if self._cancelled.is_set():
@@ -174,6 +178,7 @@ class Run:
         if len(self.done) >= RECORDS_MAX:
             raise LimitExceeded("workflow_steps", f"{self.name} ran over {RECORDS_MAX} steps")
         self.done[path] = record
+        self.counts[record.status] += 1
         values.keep(record)
         if record.status == "completed":
             self._since_save += 1
@@ -227,33 +232,36 @@ class Run:
     async def progress(self, step: Step, status: str) -> None:
         """Tells on_progress where the run stands (WF-018)."""
         if self.callbacks.get("progress"):
-            await self.tell("progress", {**self.state(), "step": step.name, "step_status": status})
+            about = {**self.standing(), "step": step.name, "step_status": status}
+            await self.tell("progress", about)
 
-    def state(self) -> dict[str, Any]:
-        """The status as a spell sees it (API-076)."""
-        ended = {record.name for record in self.done.values()}
-        completed = [r.name for r in self.done.values() if r.status == "completed"]
+    def standing(self) -> dict[str, Any]:
+        """Where the run stands, in numbers."""
         share = 1.0 if self.status == "completed" else min(len(self.done) / max(self.total, 1), 1.0)
         return {
             "workflow": self.name,
             "status": self.status,
             "current_step": self.current,
             "total": self.total,
-            "completed": len(completed),
-            "failed": sum(record.status == "failed" for record in self.done.values()),
+            "completed": self.counts["completed"],
+            "failed": self.counts["failed"],
+            "progress": _rounded(share),
+        }
+
+    def state(self) -> dict[str, Any]:
+        """The status as a spell sees it (API-076)."""
+        ended = {record.name for record in self.done.values()}
+        completed = [r.name for r in self.done.values() if r.status == "completed"]
+        return {
+            **self.standing(),
             "completed_steps": list(dict.fromkeys(completed))[:SHOWN_MAX],
             "remaining_steps": [s.name for s in self.flow.steps if s.name not in ended],
-            "progress": _rounded(share),
             "errors": self.errors[:SHOWN_MAX],
         }
 
-    def result(self, output: Any) -> dict[str, Any]:
+    def result(self) -> dict[str, Any]:
         """What `execute` gives: named outputs are fields of it too, where their names are free."""
-        records = list(self.done.values())
-        counts = {
-            status: sum(record.status == status for record in records)
-            for status in ("completed", "failed", "skipped")
-        }
+        counts = self.counts
         tried = counts["completed"] + counts["failed"]
         steps = {_shown(path): record.show() for path, record in self.done.items()}
         outputs = dict(self.values.outputs)
@@ -262,13 +270,13 @@ class Run:
             "status": self.status,
             "workflow": self.name,
             "type": self.flow.kind,
-            "output": output,
+            "output": self.output,
             "outputs": outputs,
             "steps": dict(list(steps.items())[:SHOWN_MAX]),
             "errors": self.errors[:SHOWN_MAX],
             "metadata": {
                 "execution_time_ms": round((self.host.now() - self.began) * 1000),
-                "steps_total": len(records),
+                "steps_total": len(self.done),
                 "steps_completed": counts["completed"],
                 "steps_failed": counts["failed"],
                 "steps_skipped": counts["skipped"],

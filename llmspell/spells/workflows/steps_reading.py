@@ -73,13 +73,7 @@ def _component(options: Options, value: dict[str, Any], name: str, depth: int) -
     where = options.where
     kind = snake(options.text("type", "kind", maximum=NAME_MAX))
     if kind in KINDS and (kind != "custom" or options.has("execute")):
-        from llmspell.spells.workflows.reading import read_flow
-
-        outer = _OUTER - {"condition", "when"} if kind in ("conditional", "loop") else _OUTER
-        inner = {key: item for key, item in value.items() if snake(key) not in outer}
-        flow = read_flow(kind, inner, options.engine, name, depth + 1)
-        options.asked(set(map(snake, inner)))
-        return Component("inline", flow, name)
+        return _inline(options, kind, value, name, depth)
     for key in ("component", "agent", "tool", "workflow", "spell"):
         given = options.take(key)
         if given is not None:
@@ -93,13 +87,11 @@ def _component(options: Options, value: dict[str, Any], name: str, depth: int) -
     action = options.take(*RUNS, "action")
     if isinstance(action, Callback):
         return Component("function", action, name)
-    if options.has(*_INLINE):
+    if options.take(*_INLINE) is not None:
+        if kind:
+            raise wrong(where, f"there is no step type {kind[:60]!r}", f"take {', '.join(KINDS)}")
         # A list of steps without a type runs in order, as a workflow of its own.
-        return (
-            _component(options, {**value, "type": "sequential"}, name, depth)
-            if not kind
-            else (_unknown(where, kind))
-        )
+        return _inline(options, "sequential", value, name, depth)
     raise wrong(
         where,
         "there is nothing to run",
@@ -107,8 +99,15 @@ def _component(options: Options, value: dict[str, Any], name: str, depth: int) -
     )
 
 
-def _unknown(where: str, kind: str) -> Component:
-    raise wrong(where, f"there is no step type {kind[:60]!r}", f"take one of {', '.join(KINDS)}")
+def _inline(options: Options, kind: str, value: dict[str, Any], name: str, depth: int) -> Component:
+    """A definition within the definition."""
+    from llmspell.spells.workflows.reading import read_flow
+
+    outer = _OUTER - {"condition", "when"} if kind in ("conditional", "loop") else _OUTER
+    inner = {key: item for key, item in value.items() if snake(key) not in outer}
+    flow = read_flow(kind, inner, options.engine, name, depth + 1)
+    options.asked(set(map(snake, inner)))
+    return Component("inline", flow, name)
 
 
 _OUTER: Final = frozenset(

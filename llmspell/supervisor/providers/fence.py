@@ -16,6 +16,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from llmspell.policies.addresses import PUBLIC, classify
+from llmspell.supervisor.providers.kernel import hold_to_ports
 
 RESPONSE_MAX: Final = 33_554_432
 """Bytes of one response of a provider."""
@@ -57,12 +58,15 @@ class Fence:
         self._hosts = {host for host, _ in self._ends}
         self._addresses: set[tuple[str, int]] = set(self._ends)
         self._resolve = socket.getaddrinfo
+        self.by_kernel = False
+        """Whether the kernel holds native code to the ports, too."""
 
     def close(self) -> None:
         """Puts it up: from here on every act of this interpreter is seen."""
         for name in _CLOSED_MODULES:
             sys.modules[name] = None  # type: ignore[assignment]
         socket.getaddrinfo = self._looked_up
+        self.by_kernel = hold_to_ports({port for _, port in self._ends})
         sys.addaudithook(self._audit)
 
     def check(self, host: str, port: int) -> None:
@@ -132,14 +136,14 @@ def bind_client(fence: Fence) -> None:
         response.stream = _Bounded(response.stream)
         return response
 
-    httpx.AsyncHTTPTransport.handle_async_request = handle  # type: ignore[method-assign]
+    httpx.AsyncHTTPTransport.handle_async_request = handle
 
     def refuse(self: Any, request: Any) -> Any:
         raise FenceRefusal("requests of the provider process are asynchronous")
 
-    httpx.HTTPTransport.handle_request = refuse  # type: ignore[method-assign]
+    httpx.HTTPTransport.handle_request = refuse
 
-    class _Bounded(httpx.AsyncByteStream):
+    class _Bounded(httpx.AsyncByteStream):  # type: ignore[misc]
         def __init__(self, stream: Any) -> None:
             self._stream = stream
             self._size = 0

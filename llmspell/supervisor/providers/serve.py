@@ -17,6 +17,7 @@ from llmspell.llm.failures import ModelFailure
 from llmspell.supervisor.masking import Masker
 from llmspell.supervisor.providers import wire
 from llmspell.supervisor.providers.fence import Fence, bind_client, bound_memory
+from llmspell.supervisor.providers.kernel import hide_memory
 from llmspell.supervisor.providers.keys import find_key
 from llmspell.supervisor.providers.veil import StreamVeil
 from llmspell.supervisor.shards.frames import Frame, Kind
@@ -37,6 +38,7 @@ def serve(descriptor: int, start: Mapping[str, Any]) -> None:
         target=_end_with_home, args=(channel.dup(), start["home"]), daemon=True
     )
     watcher.start()
+    hide_memory()
     bound_memory(MEMORY_MAX)
     os.environ.update(start["environ"])
     server = _Server(start)

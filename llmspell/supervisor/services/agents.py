@@ -8,17 +8,16 @@ from __future__ import annotations
 
 from llmspell.errors import InvalidInput, LlmspellError, Missing
 from llmspell.records import TYPE_CHECKING
-from llmspell.spells.agents import handoff, inputs, settings, values
+from llmspell.spells.agents import handoff, inputs, values
 from llmspell.spells.agents.book import AgentBook
 from llmspell.spells.agents.builtin_templates import BUILTIN, canonical
 from llmspell.spells.agents.execution import Runner, Way, failure, passed_on
-from llmspell.spells.agents.memory import checked_message
 from llmspell.spells.agents.requests import PLAN_SCHEMA, REASON_SCHEMA, plan_prompt, reason_prompt
-from llmspell.spells.agents.shown import config_of
 from llmspell.spells.agents.templates import TemplateBook
-from llmspell.spells.agents.turns import use
+from llmspell.spells.agents.turns import found_agents, use
 from llmspell.spells.agents.wrapped import as_tool, ask_wrapped, call_wrapped
 from llmspell.spells.api.options import handle_id, normalise
+from llmspell.supervisor.services.agent_keeping import AgentKeeping
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,28 +46,39 @@ class AgentService:
         self.templates = TemplateBook(self.book)
         self._runner = Runner(host, self.book)
         self.table: Mapping[str, Service] = {
-            **{
-                f"agent.{name}": getattr(self, f"_{name}")
-                for name in (
-                    "create", "get", "list", "find", "execute_named", "template", "get_template",
-                    "templates", "extend", "create_from_config", "chat", "chat_with_context",
-                    "execute", "stream", "structured_output", "generate_with_tools", "plan",
-                    "reason", "remember", "recall", "forget", "history", "add_to_history",
-                    "clear_history", "get_state", "set_state", "clear_state", "save_state",
-                    "restore_state", "add_tool", "remove_tool", "list_tools", "execute_tool",
-                    "get_config", "update_config", "system_prompt", "set_system_prompt",
-                    "register_hook", "unregister_hook", "initialize", "shutdown", "health",
-                    "token_usage", "estimated_cost", "as_tool", "delegate_to", "handoff",
-                    "call_tool",
-                )
-            },
+            **AgentKeeping(host, self.book).table,
+            "agent.create": self._create,
+            "agent.get": self._get,
+            "agent.list": self._list,
+            "agent.find": self._find,
+            "agent.execute_named": self._execute_named,
+            "agent.template": self._template,
+            "agent.get_template": self._get_template,
+            "agent.templates": self._templates,
+            "agent.extend": self._extend,
+            "agent.create_from_config": self._create_from_config,
+            "agent.chat": self._chat,
+            "agent.chat_with_context": self._chat_with_context,
+            "agent.execute": self._execute,
+            "agent.stream": self._stream,
+            "agent.structured_output": self._structured_output,
+            "agent.generate_with_tools": self._generate_with_tools,
+            "agent.plan": self._plan,
+            "agent.reason": self._reason,
+            "agent.execute_tool": self._execute_tool,
+            "agent.as_tool": self._as_tool,
+            "agent.delegate_to": self._delegate_to,
+            "agent.handoff": self._handoff,
+            "agent.call_tool": self._call_tool,
+            "agent.create_finder": self._create_finder,
+            "agent.run_finder": self._run_finder,
             "template.create": self._create_of_template,
             "template.extend": self._extend_template,
             "template.get": self._get_template,
             "template.list": self._templates,
             "template.create_one": self._create_of_template,
             "template.extend_one": self._extend_template,
-        }  # fmt: skip
+        }
 
     def close(self) -> None:
         """Lets every agent go."""
@@ -125,9 +135,16 @@ class AgentService:
         return [agent.to_wire() for agent in self.book]
 
     def _find(self, ctx: CallContext, args: Args) -> list[dict[str, Any]]:
+        query = args.get("query", "")
+        if isinstance(query, dict):
+            args = {**args, **query}
+            query = query.get("query", "")
+        elif isinstance(query, list):
+            args, query = {**args, "capabilities": query}, ""
         given = values.items(args.get("capabilities"), "capabilities", 64)
         wanted = [values.text(word, "a capability", 256) for word in given]
-        return [agent.to_wire() for agent in self.book.discover(args.get("query", ""), wanted)]
+        words = values.text(query, "query", 1024)
+        return [agent.to_wire() for agent in self.book.discover(words, wanted)]
 
     # -- templates -----------------------------------------------------------------------------
 
@@ -232,59 +249,7 @@ class AgentService:
         prompt = reason_prompt(args["question"], args.get("evidence"))
         return await self._structured(args, prompt, REASON_SCHEMA)
 
-    # -- memory and state ----------------------------------------------------------------------
-
-    def _remember(self, ctx: CallContext, args: Args) -> None:
-        self.book.get(args["id"]).facts.remember(args["key"], args["value"])
-
-    def _recall(self, ctx: CallContext, args: Args) -> Any:
-        return self.book.get(args["id"]).facts.recall(args["key"])
-
-    def _forget(self, ctx: CallContext, args: Args) -> bool:
-        return self.book.get(args["id"]).facts.forget(args["key"])
-
-    def _history(self, ctx: CallContext, args: Args) -> list[dict[str, Any]]:
-        return self.book.get(args["id"]).memory.messages()
-
-    def _add_to_history(self, ctx: CallContext, args: Args) -> None:
-        message = args["message"]
-        if isinstance(message, str):
-            message = {"role": args.get("role", "user"), "content": message}
-        self.book.get(args["id"]).memory.add([checked_message(message)])
-
-    def _clear_history(self, ctx: CallContext, args: Args) -> None:
-        self.book.get(args["id"]).memory.clear()
-
-    def _get_state(self, ctx: CallContext, args: Args) -> dict[str, Any]:
-        return self.book.get(args["id"]).get_state()
-
-    def _set_state(self, ctx: CallContext, args: Args) -> None:
-        self.book.get(args["id"]).set_state(args["state"])
-
-    def _clear_state(self, ctx: CallContext, args: Args) -> None:
-        self.book.get(args["id"]).set_state({"iteration_count": 0})
-
-    async def _save_state(self, ctx: CallContext, args: Args) -> dict[str, Any]:
-        return await self.book.save(self.book.get(args["id"]))
-
-    async def _restore_state(self, ctx: CallContext, args: Args) -> bool:
-        agent, snapshot = self.book.get(args["id"]), args.get("snapshot")
-        if snapshot is None:
-            return await self.book.load(agent)
-        agent.restore(snapshot)
-        return True
-
-    # -- tools and settings --------------------------------------------------------------------
-
-    async def _add_tool(self, ctx: CallContext, args: Args) -> None:
-        agent = self.book.get(args["id"])
-        await self.book.add_tool(agent, agent.toolbox, args["tool"])
-
-    def _remove_tool(self, ctx: CallContext, args: Args) -> bool:
-        return self.book.get(args["id"]).toolbox.remove(args["name"])
-
-    def _list_tools(self, ctx: CallContext, args: Args) -> list[dict[str, Any]]:
-        return [tool.to_wire() for tool in self.book.get(args["id"]).toolbox]
+    # -- agents for agents ---------------------------------------------------------------------
 
     async def _execute_tool(self, ctx: CallContext, args: Args) -> Any:
         agent = self.book.get(args["id"])
@@ -294,73 +259,19 @@ class AgentService:
         if tool.kind == "tool" or ctx.origin != agent.origin:
             # It is the agent that acts, whoever asked it to.
             return await use(self._host, agent, tool, args["input"])
-        self._judge(ctx, tool.name)
+        self._judge(ctx, tool.name, of_agent=tool.kind != "inline")
+        if tool.kind == "inline":
+            return await self._host.tools.execute(tool.target, args["input"], origin=agent.origin)
         return await call_wrapped(self._host, self.book, self._runner, agent, tool, args["input"])
 
-    def _judge(self, ctx: CallContext, name: str) -> None:
-        """The verdict on an agent or workflow that is a tool: by its name, and needing a model."""
-        verdict = ctx.policy.tools.judge(name, frozenset({"model"}), "agent")
+    def _judge(self, ctx: CallContext, name: str, *, of_agent: bool = True) -> None:
+        """The verdict on what is a tool of agents only, by the name that it has for them.
+
+        An agent, or a workflow, that is a tool needs a model.
+        """
+        needs = frozenset({"model"}) if of_agent else frozenset()
+        verdict = ctx.policy.tools.judge(name, needs, "agent" if of_agent else "")
         ctx.judge(verdict, action="tool", target=name)
-
-    def _get_config(self, ctx: CallContext, args: Args) -> dict[str, Any]:
-        return config_of(self.book.get(args["id"]), self._host.engine)
-
-    async def _update_config(self, ctx: CallContext, args: Args) -> dict[str, Any]:
-        agent = self.book.get(args["id"])
-        await self.book.update(agent, args["settings"])
-        return config_of(agent, self._host.engine)
-
-    def _system_prompt(self, ctx: CallContext, args: Args) -> str:
-        return self.book.get(args["id"]).settings.system_prompt
-
-    def _set_system_prompt(self, ctx: CallContext, args: Args) -> None:
-        agent = self.book.get(args["id"])
-        text = values.text(args["prompt"], "a system prompt", settings.PROMPT_MAX)
-        agent.settings.system_prompt = text
-        agent.settings.raw["system_prompt"] = text
-
-    def _register_hook(self, ctx: CallContext, args: Args) -> None:
-        agent = self.book.get(args["id"])
-        point = settings.hook_point(args["point"])
-        given = {**agent.given_hooks}
-        given[point] = [*given.get(point, []), args["hook"]]
-        self.book.set_hooks(agent, given)
-
-    def _unregister_hook(self, ctx: CallContext, args: Args) -> bool:
-        agent, name = self.book.get(args["id"]), args["name"]
-        point = settings.POINTS.get(name)
-        kept = {
-            key: [
-                hook
-                for hook in hooks
-                if key != point and not (isinstance(hook, dict) and hook.get("name") == name)
-            ]
-            for key, hooks in agent.given_hooks.items()
-        }
-        found = kept != agent.given_hooks
-        self.book.set_hooks(agent, kept)
-        return found
-
-    # -- life ----------------------------------------------------------------------------------
-
-    def _initialize(self, ctx: CallContext, args: Args) -> dict[str, Any]:
-        return self.book.get(args["id"]).health(self._host.now())
-
-    def _shutdown(self, ctx: CallContext, args: Args) -> None:
-        self.book.shut_down(self.book.get(args["id"]))
-
-    def _health(self, ctx: CallContext, args: Args) -> dict[str, Any]:
-        found = self.book.find(args["id"])
-        if found is None:
-            return {"status": "shut_down", "healthy": False, "agent_id": args["id"]}
-        return found.health(self._host.now())
-
-    def _token_usage(self, ctx: CallContext, args: Args) -> dict[str, int]:
-        agent = self.book.get(args["id"])
-        return {**agent.usage, "requests": agent.requests}
-
-    def _estimated_cost(self, ctx: CallContext, args: Args) -> float:
-        return self.book.get(args["id"]).cost
 
     def _as_tool(self, ctx: CallContext, args: Args) -> dict[str, Any]:
         return as_tool(self.book.get(args["id"]), args["settings"])
@@ -372,6 +283,12 @@ class AgentService:
         agent = self.book.get(args["id"])
         self._judge(ctx, agent.name)
         return await ask_wrapped(self._runner, agent, given)
+
+    def _create_finder(self, ctx: CallContext, args: Args) -> dict[str, Any]:
+        return {"handle": "agent_finder", "id": handoff.FINDER, "name": handoff.FINDER}
+
+    def _run_finder(self, ctx: CallContext, args: Args) -> list[dict[str, Any]]:
+        return found_agents(self.book, args["input"], None)
 
     async def _delegate_to(self, ctx: CallContext, args: Args) -> dict[str, Any]:
         agent, other = self.book.get(args["id"]), await self._found(args["agent"])

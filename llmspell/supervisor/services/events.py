@@ -11,6 +11,7 @@ import time
 from datetime import UTC
 from typing import TYPE_CHECKING, Any, Final
 
+from llmspell.config.events import EventSettings, load_events
 from llmspell.errors import InvalidInput, LimitExceeded, LlmspellError, OperationFailed
 from llmspell.spells.api import options
 from llmspell.spells.events.bus import Bus, Subscription
@@ -29,6 +30,9 @@ EMISSIONS_MAX: Final = 500
 
 AT_ONCE_MAX: Final = 16
 """Emissions that wait for their handlers at one time: handlers that emit so and so on."""
+
+GATHERED_MAX: Final = 8 * 2**20
+"""What all lists that are being gathered may come to, in characters; over it they go early."""
 
 WAITERS_MAX: Final = 64
 WAIT_SECONDS: Final = 30.0
@@ -64,14 +68,20 @@ class _Waiter:
 class EventService:
     """`events.*` and the services' own events."""
 
-    def __init__(self, host: Host) -> None:
+    def __init__(self, host: Host, settings: EventSettings | None = None) -> None:
         self._host = host
-        self._bus = Bus(host.now)
-        self._delivery = Delivery(host, self._bus, lambda name, data: self.emit(name, data, "bus"))
+        self._settings = settings = settings or load_events()
+        self._bus = Bus(host.now, settings.buffer, settings.subscribers)
+        self._delivery = Delivery(
+            host, self._bus, lambda name, data: self.emit(name, data, "bus"), settings.batch
+        )
         self._history: History | None = None
+        if settings.persist and settings.enabled:
+            self._persist_from_the_start()
         self._waiters: list[_Waiter] = []
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._at_once = 0
+        self._gathered = 0
         self.table: dict[str, Callable[[CallContext, Args], Any]] = {
             "events.emit": self._emit,
             "events.emit_sync": self._emit_sync,
@@ -84,6 +94,24 @@ class EventService:
             "events.persist": self._persist,
             "events.get_stats": self._get_stats,
         }
+
+    def _persist_from_the_start(self) -> None:
+        verdict = self._host.policy.state.judge("spell")
+        if verdict.allowed is True:
+            self._host.record(
+                "decision",
+                {
+                    "origin": "events",
+                    "method": "events.persist",
+                    "action": "state",
+                    "target": "state:events",
+                    "allowed": True,
+                    "rule": verdict.rule,
+                },
+            )
+            self._history = History(self._host, self._settings.ttl)
+        else:
+            self._host.note("warn", f"events are not persisted: {verdict.reason}")
 
     def close(self) -> None:
         """Ends every subscription."""
@@ -188,10 +216,13 @@ class EventService:
                 queue(Item(event, weight, at_once, depth))
             for one in to:
                 if one.gathers:
-                    self._gather(one, event)
+                    self._gather(one, event, weight)
 
     def _arrived(self, event: Event, weight: int) -> tuple[Subscription, ...]:
         """Takes the event up everywhere but at its handlers, which are what this gives."""
+        if not self._settings.enabled:
+            self._bus.counts["dropped"] += 1
+            return ()
         self._bus.accept(event, weight)
         if self._history is not None:
             self._history.add(event)
@@ -201,9 +232,9 @@ class EventService:
 
     # -- events in lists (EVT-023) -------------------------------------------------------------
 
-    def _gather(self, one: Subscription, event: Event) -> None:
-        one.gathered.append(event)
-        if one.batch and len(one.gathered) >= one.batch:
+    def _gather(self, one: Subscription, event: Event, weight: int) -> None:
+        self._gathered += weight
+        if one.gather(event, weight) or self._gathered > GATHERED_MAX:
             self._release(one)
         elif one.window and one.id not in self._timers:
             loop = running_loop()
@@ -219,10 +250,11 @@ class EventService:
         timer = self._timers.pop(one.id, None)
         if timer is not None:
             timer.cancel()
-        gathered, one.gathered = one.gathered, []
+        gathered, weight = one.release()
+        self._gathered -= weight
         if gathered:
             try:
-                self._delivery.add(Item(gathered, 1_000 * len(gathered), (one,)))
+                self._delivery.add(Item(gathered, weight, (one,)))
             except OperationFailed:
                 self._bus.counts["dropped"] += len(gathered) - 1
 
@@ -247,7 +279,10 @@ class EventService:
     def _unsubscribe(self, ctx: CallContext, args: Args) -> int:
         if not args:
             raise InvalidInput("events.unsubscribe: say which: a pattern, a handler or an id")
-        return self._bus.unsubscribe(args.get("id"), args.get("pattern"), args.get("handler"))
+        count = self._bus.unsubscribe(args.get("id"), args.get("pattern"), args.get("handler"))
+        # What an ended subscription had gathered is gone with it.
+        self._gathered = sum(one.weight for one in self._bus.all())
+        return count
 
     def _list(self, ctx: CallContext, args: Args) -> list[dict[str, Any]]:
         return [
@@ -312,7 +347,7 @@ class EventService:
             return {"enabled": False}
         ttl = args.get("ttl")
         if self._history is None:
-            self._history = History(self._host)
+            self._history = History(self._host, self._settings.ttl)
         self._history.configure(
             None if ttl is None else options.seconds(ttl, self._host.engine, "ttl"),
             args.get("pattern"),

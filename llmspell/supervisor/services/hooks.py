@@ -54,9 +54,6 @@ class HookService(HookEngine):
             "hooks.hook_metrics": self._metrics,
         }
 
-    def close(self) -> None:
-        """Nothing is held open: the hooks of the shutdown ran while the spell still could."""
-
     # -- registration --------------------------------------------------------------------------
 
     async def _register(self, ctx: CallContext, args: Args) -> dict[str, Any]:

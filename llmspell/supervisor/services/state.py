@@ -79,6 +79,8 @@ class StateService:
             "storage.compact": self._compact,
             "storage.stats": self._stats,
             "storage.backup": self._backup,
+            "storage.backups": self._backups,
+            "storage.restore": self._restore,
         }
 
     def close(self) -> None:
@@ -231,10 +233,18 @@ class StateService:
 
     async def _backup(self, ctx: CallContext, args: Args) -> dict[str, Any]:
         kept = await self._judged(ctx, args, "*")
-        await self._settings()
-        keeping = self._keeping
-        assert keeping is not None
+        keeping = await self._settings()
         return {"name": await kept.use(keeping.backup)}
+
+    async def _backups(self, ctx: CallContext, args: Args) -> Sequence[str]:
+        kept = await self._judged(ctx, args, "*", reads=True)
+        keeping = await self._settings()
+        return await kept.use(keeping.backups)
+
+    async def _restore(self, ctx: CallContext, args: Args) -> None:
+        kept = await self._judged(ctx, args, "*")
+        keeping = await self._settings()
+        await kept.use(lambda store: keeping.restore(store, args["name"]))
 
     # -- inside --------------------------------------------------------------------------------
 

@@ -64,8 +64,11 @@ class Storage:
     def set(self, ctx: CallContext, args: Args) -> None:
         """Keeps a value, for `ttl` seconds when given. Raises `LimitExceeded`, `InvalidInput`."""
         key = _key(args["key"])
+        value = args["value"]
+        if isinstance(value, (dict, list, tuple)) and jsontext.holds_callback(value):
+            raise InvalidInput("value: a function can't be stored")
         try:
-            text = jsontext.encode(args["value"])
+            text = jsontext.encode(value)
         except jsontext.Malformed as error:
             raise InvalidInput(f"value: {error}") from None
         if len(text) > VALUE_MAX:

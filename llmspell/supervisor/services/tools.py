@@ -160,7 +160,8 @@ class ToolService:
             *("output_schema", "examples", "security_level", "required_permissions", "limits"),
             "metadata",
         )
-        return {name: described[name] for name in wanted if name in described}
+        found = {name: described[name] for name in wanted if name in described}
+        return {**found, "performance": self._registry.guard(described["name"]).stats()}
 
     def _can_chain(self, ctx: CallContext, args: Args) -> bool:
         from llmspell.spells.tools.chaining import can_chain

@@ -7,7 +7,7 @@ from llmspell.errors import LimitExceeded, Missing
 from llmspell.records import TYPE_CHECKING
 from llmspell.spells.api.options import handle_id, snake
 from llmspell.spells.events import names
-from llmspell.spells.workflows import checkpoints, failures
+from llmspell.spells.workflows import checkpoints, failures, keeping
 from llmspell.spells.workflows.book import Workflow, WorkflowBook, config_of
 from llmspell.spells.workflows.execution import execute, execute_step
 from llmspell.spells.workflows.model import KINDS, inner_steps
@@ -27,9 +27,6 @@ if TYPE_CHECKING:
 
 RUNS_MAX: Final = 32
 """Executions of one workflow at the same time."""
-
-SCOPE: Final = "spell"
-"""Whose state the checkpoints are: the spell's own, which outlives the process."""
 
 
 class WorkflowService:
@@ -103,12 +100,12 @@ class WorkflowService:
         return self._book.make(snake(kind), config).show()
 
     def _conditional(self, context: CallContext, args: Args) -> dict[str, Any]:
-        config = _of_condition(args["condition"], _CONDITIONAL, "true_branch" in args)
+        config = _of_condition(args["definition"], "true_branch" in args)
         config.update((key, args[key]) for key in ("true_branch", "false_branch") if key in args)
         return self._book.make("conditional", config).show()
 
     def _loop(self, context: CallContext, args: Args) -> dict[str, Any]:
-        config = _of_condition(args["condition"], _LOOP, "body" in args)
+        config = _of_condition(args["definition"], "body" in args)
         config = {**(args.get("options") or {}), **config}
         if "body" in args:
             config["body"] = args["body"]
@@ -129,8 +126,8 @@ class WorkflowService:
         pending, workflow.pending = workflow.pending, None
         if pending is not None:
             checkpoints.restore(run, pending)
-            if given is not None:
-                run.values.input = given
+            if given is not None and given != run.values.input:
+                run.warn(f"workflow {run.name} goes on with the checkpoint's input, not another")
         workflow.runs.append(run)
         workflow.last = run
         try:
@@ -139,7 +136,7 @@ class WorkflowService:
             workflow.runs.remove(run)
         if run.flow.save_checkpoints and run.status == "completed":
             # Done is done: the next process begins anew.
-            await self._host.state.delete(SCOPE, checkpoints.key_of(run.name))
+            await keeping.forget(self._host.state, checkpoints.key_of(run.name))
         return result
 
     def _begin(self, workflow: Workflow, given: Any, options: dict[str, Any]) -> Run:
@@ -151,9 +148,12 @@ class WorkflowService:
         for key, value in options.items():
             if snake(key) in CALLBACKS and isinstance(value, Callback):
                 callbacks.setdefault(snake(key).removeprefix("on_"), []).append(value)
+        flow, idle = overlay(workflow.flow, options, self._host.engine)
+        if idle:
+            self._host.note("warn", f"workflow {flow.name}: options without effect: {idle}")
         return Run(
             self._host,
-            overlay(workflow.flow, options, self._host.engine),
+            flow,
             given,
             identity=workflow.id,
             callbacks=callbacks,
@@ -215,13 +215,13 @@ class WorkflowService:
 
     def _result(self, context: CallContext, args: Args) -> dict[str, Any] | None:
         last = self._of(args).last
-        return None if last is None else last.result(last.values.extra.get("previous"))
+        return None if last is None else last.result()
 
     # -- checkpoints -----------------------------------------------------------------------------
 
     async def _save(self, run: Run, label: str = checkpoints.LATEST) -> dict[str, Any]:
         checkpoint = checkpoints.make(run, self._host.mask)
-        await self._host.state.set(SCOPE, checkpoints.key_of(run.name, label), checkpoint)
+        await keeping.save(self._host.state, checkpoints.key_of(run.name, label), checkpoint)
         run.emit(names.CHECKPOINT_CREATED, label=label, completed=len(run.done))
         return checkpoint
 
@@ -239,7 +239,7 @@ class WorkflowService:
         if not isinstance(given, dict):
             label = given or checkpoints.LATEST
             key = checkpoints.key_of(workflow.flow.name, label)
-            found = await self._host.state.get(SCOPE, key)
+            found = await keeping.load(self._host.state, key)
             if found is None and given is not None:
                 raise Missing(
                     f"workflow {workflow.flow.name} has no checkpoint {label}",
@@ -282,13 +282,12 @@ class WorkflowService:
         return workflow
 
 
-_CONDITIONAL: Final = frozenset(
-    {"condition", "when", "if", "true_branch", "if_true", "then", "on_true", "steps", "name"}
-)
-_LOOP: Final = frozenset(
-    {"condition", "while", "until", "items", "for_each", "over", "times", "count", "iterations",
-     "body", "step", "steps", "name"}
+_CONDITION: Final = frozenset(
+    {"expression", "function", "evaluate", "check", "predicate", "all", "any", "not", "step",
+     "field", "variable", "path", "type", "kind"}
 )  # fmt: skip
+_WHOLE: Final = frozenset({"condition", "when", "if", "name", "config"})
+"""Fields that a StepCondition has, and those that only a whole configuration has."""
 
 
 def _config(definition: Any, options: Any) -> dict[str, Any]:
@@ -299,11 +298,11 @@ def _config(definition: Any, options: Any) -> dict[str, Any]:
     return {**(options or {}), **definition}
 
 
-def _of_condition(given: Any, keys: frozenset[str], has_more: bool) -> dict[str, Any]:
-    """The first argument: a whole configuration, or the condition alone."""
-    if not isinstance(given, dict) or not keys.intersection(map(snake, given)):
+def _of_condition(given: Any, has_branch: bool) -> dict[str, Any]:
+    """The first argument: a whole configuration, or, with a branch beside it, the condition."""
+    if not isinstance(given, dict):
         return {"condition": given}
-    # With a branch beside it, an object that says only how to decide is the condition.
-    if has_more and not any(snake(key) in ("name", "condition", "config") for key in given):
+    names = set(map(snake, given))
+    if has_branch and names & _CONDITION and not names & _WHOLE:
         return {"condition": given}
     return dict(given)

@@ -140,3 +140,12 @@ def test_imports_among_anything_else(parts: list[tuple[tuple[str, str], str]]) -
 def test_a_broken_statement_is_a_syntax_error(source: str) -> None:
     ended = js(source)
     assert ended.error is not None and ended.error["code"] == 4001
+
+
+@pytest.mark.parametrize("kind", ["bare", "medium", "forked", "high"])
+def test_frames_of_a_late_part_are_not_the_spells(kind: str) -> None:
+    source = "\nimport { Tools } from 'llmspell';\nTest.suite('s').test('t')"
+    ended = js(source, kind=kind)
+    assert ended.error is not None
+    assert (ended.error["code"], ended.error["line"]) == (2002, 3)
+    assert ended.error["stack"].count("spell.js") == 1 and "llmspell" not in ended.error["stack"]

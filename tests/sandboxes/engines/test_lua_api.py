@@ -390,6 +390,16 @@ def test_X03_require_gives_the_injected_api(kind: str) -> None:
     )
 
 
+def test_X03_require_gives_the_injected_api_beside_the_languages_own_modules() -> None:
+    source = """
+    return {require("llmspell.tools") == Tools, require("llmspell").json == JSON,
+      require("string") == string, pcall(require, "llmspell.secrets")}
+    """
+    ended = lua(source, profile="none")
+    assert ended.value[:4] == [True, True, True, False]
+    assert value("return WeatherTool.new().name", profile="none") == "WeatherTool"
+
+
 def test_X02_the_older_dialect() -> None:
     source = """
     console.log("a", 1, nil) console.info("b") console.debug("c")

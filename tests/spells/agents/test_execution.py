@@ -32,13 +32,14 @@ def test_an_answer_with_its_metadata() -> None:
         metadata = output["metadata"]
         assert metadata["token_usage"]["total_tokens"] == 15 and metadata["cost"] == 0.01
         assert metadata["tools_used"] == [] and metadata["iterations"] == 1
-        assert metadata["events_emitted"] == len(desk.emitted())
+        assert metadata["events_emitted"] == len(desk.emitted()) - 1
         (request,) = desk.models.requests
         assert request["messages"][0] == {"role": "system", "content": "be kind"}
         assert request["messages"][1]["content"] == 'hi\n\nContext:\n{"user": "u1"}'
         assert request["temperature"] == 0.5 and request["provider"] == "fake"
         assert desk.models.origins == ["agent:a"]
         assert desk.emitted() == [
+            names.AGENT_CREATED,
             names.AGENT_STARTED,
             names.AGENT_EXECUTION_STARTED,
             names.AGENT_EXECUTION_COMPLETED,
@@ -287,6 +288,7 @@ def test_API_036_no_message_is_a_validation_error(given: Any) -> None:
 def test_objects_and_images_become_messages() -> None:
     seen = inputs.asked({"query": "q", "sources": ["a"], "context": {"c": 1}})
     assert seen.message == 'q\n\n{"sources": ["a"]}' and seen.context == {"c": 1}
+    assert inputs.asked({"input": {"prompt": "p"}}).message == "p"
     assert inputs.asked({"data": [1], "kind": "x"}).message == '{"data": [1], "kind": "x"}'
     seen = inputs.asked("look", {"images": [{"data": b"\x89PNG", "media_type": "image/png"}]})
     part = seen.user_message()["content"][1]
@@ -424,5 +426,35 @@ def test_a_hook_after_may_ask_for_another_try_within_bounds() -> None:
         desk.register("after_agent_execution", lambda ctx: {"action": "retry"})
         await desk.run(await desk.agent(), "go")
         assert len(desk.models.requests) == 4
+
+    run(go)
+
+
+def test_an_agent_that_was_shut_down_takes_no_more_requests() -> None:
+    async def go() -> None:
+        desk = Desk()
+        agent = await desk.agent(name="a")
+        desk.book.shut_down(agent)
+        with pytest.raises(OperationFailed) as ended:
+            desk.book.get(agent.id)
+        assert (ended.value.code, ended.value.kind) == (1003, "state")
+        with pytest.raises(OperationFailed):
+            await desk.run(agent, "go")
+        assert agent.health(0)["status"] == "shut_down"
+
+    run(go)
+
+
+def test_an_answer_is_not_lost_when_it_can_t_be_saved() -> None:
+    async def go() -> None:
+        desk = Desk("paid for")
+        agent = await desk.agent(memory={"persistence": True})
+
+        async def full(scope: str, key: str, value: Any) -> None:
+            raise LimitExceeded("state", "the store is full")
+
+        desk.host.state.set = full
+        assert (await desk.run(agent, "go"))["content"] == "paid for"
+        assert "could not be saved" in desk.host.notes[-1][1]
 
     run(go)

@@ -50,6 +50,24 @@ def test_characters_are_bounded() -> None:
     assert len(memory.messages()) == 2
 
 
+def test_a_turn_that_is_too_large_is_kept_without_what_makes_it_so() -> None:
+    picture = {"type": "image_url", "image_url": {"url": "data:" + "x" * CHARACTERS_MAX}}
+    memory = Conversation(MemorySettings())
+    memory.add([{"role": "user", "content": [{"type": "text", "text": "look"}, picture]}])
+    assert memory.messages()[0]["content"][1] == {"type": "text", "text": "[image]"}
+    memory.add(
+        [
+            {"role": "user", "content": "q"},
+            {"role": "assistant", "content": "", "tool_calls": [{"id": "1", "name": "t"}]},
+            {"role": "tool", "tool_call_id": "1", "content": "x" * CHARACTERS_MAX},
+            {"role": "assistant", "content": "a"},
+        ]
+    )
+    assert [message["content"] for message in memory.messages()[-2:]] == ["q", "a"]
+    memory.add(turn(1, "x" * CHARACTERS_MAX))
+    assert memory.messages()[-1]["content"] == "a"
+
+
 def test_no_memory_keeps_nothing() -> None:
     memory = Conversation(MemorySettings(enabled=False))
     memory.add(turn(1))
@@ -98,6 +116,13 @@ def test_API_040_remember_recall_forget() -> None:
     with pytest.raises(LimitExceeded):
         facts.remember("one more", 1)
     facts.remember("0", 2)
+    large = Facts()
+    for number in range(4):
+        large.remember(str(number), "x" * 60_000)
+    with pytest.raises(LimitExceeded):
+        large.remember("over", "x" * 60_000)
+    large.forget("0")
+    large.remember("over", "x" * 60_000)
 
 
 def test_API_041_what_is_saved_comes_back_in_a_new_agent() -> None:

@@ -10,6 +10,7 @@ import pytest
 from llmspell.errors import Denied, InvalidInput, LimitExceeded, LlmspellError, OperationFailed
 from llmspell.llm.failures import ModelFailure
 from llmspell.spells.agents.recovery import Strategy, decide, read_strategy
+from llmspell.spells.recovery import strategies
 from tests.spells.agents.kit import Desk, call
 
 DOWN = OperationFailed("down", code=6008)
@@ -67,6 +68,31 @@ def test_ERR_012_actions_by_kind_of_failure() -> None:
     assert decide(given, ModelFailure("rate_limit", "slow"), 1).delay >= 1
     assert decide(given, ModelFailure("unavailable", "down"), 1).provider == "other"
     assert given.skip_failed_tools
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        "exponential_backoff",
+        "retry_with_shorter_context",
+        "switch_to_fallback_provider",
+        "skip_tool_and_continue",
+        "fallback_to_cached",
+        {"type": "fallback", "agent": "b"},
+        {"type": "circuit_breaker", "failure_threshold": 2},
+        {"on_timeout": "retry_with_shorter_context", "on_permission_denied": "fail_fast"},
+        {"on_network_error": {"type": "exponential_backoff", "max_retries": 2}},
+    ],
+)
+def test_what_ErrorHandler_makes_is_an_agent_s_strategy(config: Any) -> None:
+    made = strategies.create(config, "python")
+    given = read_strategy({"error_strategy": made}, "python")
+    action = decide(given, OperationFailed("net", code=6003), 1).action
+    assert action in ("retry", "raise", "cached", "agent")
+    if config == "retry_with_shorter_context":
+        assert decide(given, DOWN, 1).shorter
+    if config == {"on_network_error": {"type": "exponential_backoff", "max_retries": 2}}:
+        assert action == "retry" and decide(given, DOWN, 1).action == "raise"
 
 
 def test_a_retry_goes_on_where_it_was_and_uses_no_tool_twice() -> None:

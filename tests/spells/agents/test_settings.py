@@ -107,6 +107,8 @@ def test_the_later_of_two_spellings_counts() -> None:
         ({"output_schema": "object"}, "output_schema"),
         ({"config": 5}, "config"),
         ({f"k{n}": n for n in range(300)}, "options"),
+        ({"notes": "x" * 1_100_000}, "options"),
+        ({"notes": {"inner": [b"x"]}}, "bytes"),
     ],
 )
 def test_wrong_settings_name_the_option(given: dict[str, Any], named: str) -> None:
@@ -119,9 +121,9 @@ def test_wrong_settings_name_the_option(given: dict[str, Any], named: str) -> No
 def test_unknown_options_are_kept_and_warned_of_once() -> None:
     async def go() -> None:
         desk = Desk()
-        agent = await desk.agent(name="a", mood="sunny", compliance={"mode": "HIPAA"})
-        assert desk.host.notes == [("warn", "Agent.create: mood, compliance: kept, but nothing "
-                                    "uses it")]  # fmt: skip
+        agent = await desk.agent(name="a", mood="sunny", memory={"storage_path": "./x"})
+        assert desk.host.notes == [("warn", "Agent.create: mood, memory.storage_path: kept, but "
+                                    "nothing uses it")]  # fmt: skip
         assert agent.settings.raw["mood"] == "sunny"
 
     asyncio.run(go())

@@ -13,7 +13,7 @@ import pytest
 
 from llmspell.cli import program
 from llmspell.spells.api import editors
-from llmspell.spells.api.catalogue import API, GLOBALS
+from llmspell.spells.api.catalogue import GLOBALS
 from llmspell.spells.api.editors import javascript, lua, python, shapes
 from llmspell.spells.api.model import camel
 
@@ -134,10 +134,23 @@ def test_no_name_of_another_language_is_there() -> None:
 
 
 def test_constructors_are_told() -> None:
-    made = [module for module in API if module.construct and module.names]
+    made = [module for module in shapes.modules("lua") if module.construct]
     assert made
     text = editors.render("lua")
-    assert text.count("---@overload fun(") == len([m for m in made if "lua" in m.languages])
+    for module in made:
+        declared = text.partition(f"---@class llmspell.{module.name}\n")[2]
+        assert declared.startswith("---@overload fun("), module.name
+
+
+def test_tools_as_fields_and_as_classes_are_told() -> None:
+    text = editors.render("lua")
+    assert "---@field file_reader llmspell.object.tool" in text
+    assert "---@field fileReader llmspell.object.tool" in text
+    assert "function HttpTool.new(options) end" in text
+    assert "readonly fileReader: LlmspellToolObject;" in editors.render("javascript")
+    assert "declare const HttpTool: { new (" in editors.render("javascript")
+    assert "    file_reader: ToolObject" in editors.render("python")
+    assert "def HttpTool(**options: Any) -> ToolObject:" in editors.render("python")
 
 
 def test_types_writes_the_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -189,3 +189,13 @@ def test_routes_are_what_each_pattern_says_alone(patterns: list[str], name: str)
 def test_selecting_keeps_the_last(bus: Bus) -> None:
     events = [event("x", number, moment=float(number)) for number in range(5)]
     assert [one["data"] for one in select(events, 1, 3, "x", 2)] == [2, 3]
+
+
+@pytest.mark.parametrize(
+    "where",
+    [{"a": {}}, {"a": [1]}, {"a": "x" * 129}, {"a" * 129: 1}, {str(n): n for n in range(17)}],
+)
+def test_COD_047_conditions_are_few_and_small(bus: Bus, where: dict[str, object]) -> None:
+    with pytest.raises(OperationFailed) as refused:
+        bus.subscribe("x", 1, where=where)
+    assert refused.value.code == 5007

@@ -100,7 +100,7 @@ def test_HOOK_027_rate_limiter_cancels_with_6006_per_target() -> None:
     built = Built("rate_limiting", requests_per_minute=60, burst=2)
     assert [built.run(tool_name="a").action for _ in range(3)] == ["continue"] * 2 + ["cancel"]
     error = built.run(tool_name="a").error
-    assert error is not None and error.code == 6006 and error.recoverable
+    assert error is not None and error.code == 6006
     assert built.run(tool_name="b").action == "continue"
 
 

@@ -192,6 +192,31 @@ def test_HOOK_021_parallel_errors_follow_the_policy_and_time_outs_only_warn() ->
         Hooked(fails, mode="parallel_with_timeout", on_failure="stop").run(a=1)
 
 
+def test_asynchronous_hooks_are_told_and_not_waited_for() -> None:
+    told: list[int] = []
+
+    async def act(context: Any) -> Any:
+        await asyncio.sleep(0.01)
+        told.append(context["a"])
+        return False
+
+    hooked = Hooked(act, mode="asynchronous")
+    hooked.add(fails, mode="asynchronous", on_failure="stop")
+
+    async def runs() -> list[str]:
+        outcomes = [await hooked.engine.run("p", {"a": number}) for number in range(20)]
+        assert told == []
+        await asyncio.sleep(0.05)
+        return [outcome.action for outcome in outcomes]
+
+    assert asyncio.run(runs()) == ["continue"] * 20
+    observing, failing = hooked.engine.registry.at("p")
+    assert sorted(told) == list(range(len(told))) and 0 < len(told) <= 16
+    assert observing.skipped == 20 - len(told)
+    assert failing.failures + failing.skipped == 20
+    hooked.engine.close()
+
+
 def test_no_function_and_no_secret_reaches_a_hook() -> None:
     seen: list[Any] = []
     hooked = Hooked(seen.append)

@@ -71,6 +71,7 @@ def test_no_provider_and_no_default_names_the_key_to_set() -> None:
         ({"model": "x"}, "openai/x"),
         ({"provider": "anthropic"}, "anthropic/claude"),
         ({"model": "anthropic/opus"}, "anthropic/opus"),
+        ({"provider": "anthropic", "model": "anthropic/opus"}, "anthropic/opus"),
         ({"model": "claude"}, "anthropic/claude"),
         ({"model": "org/model"}, "openai/org/model"),
         ({"model": "test-model"}, "fake/test-model"),
@@ -95,6 +96,21 @@ def test_LLM_002_a_provider_that_is_not_there(given: dict[str, Any], words: str)
     with pytest.raises(ConfigurationError, match=words) as caught:
         Desk({}, tables=tables).targets.primary(given)
     assert caught.value.hint
+
+
+@pytest.mark.parametrize(
+    "model",
+    ["../../v1/files", "a//b", "gpt 4", "gpt-4?key=x", "gpt#", "/gpt", "*", "gpt\u200b", "é"],
+)
+def test_a_model_that_would_lead_elsewhere_has_no_name(model: str) -> None:
+    provider = Played()
+    desk = Desk({"openai": provider, "anthropic": provider})
+    for given in ({"model": model}, {"model": f"anthropic/{model}"}):
+        with pytest.raises(InvalidInput):
+            desk.ask({**HELLO, **given})
+    with pytest.raises(InvalidInput):
+        desk.ask(HELLO, Settings(fallback=[f"anthropic/{model}"]))
+    assert provider.requests == []
 
 
 def test_when_mocking_every_name_leads_to_fake_and_stays_in_the_answer() -> None:

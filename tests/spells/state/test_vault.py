@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -206,3 +208,31 @@ def test_another_owner_can_not_open_what_was_sealed_for_this_one(tmp_path: Path)
     assert mine.open(b"id", blob) == b"text"
     with pytest.raises(OperationFailed):
         theirs.open(b"id", blob)
+
+
+_ROTATE = """
+from llmspell.config.storage import StorageSettings
+from llmspell.spells.state.keeping import Keeping
+Keeping(StorageSettings(encrypt=True), None, None).rotate()
+"""
+
+
+def test_rotations_of_two_processes_and_a_writer_lose_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    keeping = Keeping(StorageSettings(encrypt=True), None, str(tmp_path / "spell.lua"))
+    store = keeping.open("spell")
+    for number in range(50):
+        store.set(f"k{number}", encode(number))
+    rotating = [subprocess.Popen([sys.executable, "-c", _ROTATE]) for _ in range(2)]
+    number = 50
+    while any(one.poll() is None for one in rotating):
+        store.set(f"k{number}", encode(number))
+        number += 1
+    assert [one.returncode for one in rotating] == [0, 0]
+    store.close()
+    again = Keeping(StorageSettings(encrypt=True), None, str(tmp_path / "spell.lua"))
+    opened = again.open("spell")
+    assert [decode(opened.get(f"k{n}")) for n in range(number)] == list(range(number))
+    opened.close()

@@ -256,7 +256,7 @@ def test_COD_6006_a_rate_of_its_own() -> None:
     desk.run("t")
     with pytest.raises(LlmspellError) as caught:
         desk.run("t")
-    assert (caught.value.code, caught.value.recoverable) == (6006, True)
+    assert (caught.value.code, caught.value.rule) == (6006, "limit.tool_rate")
 
 
 def test_TOOL_076_concurrency_and_a_bounded_queue() -> None:
@@ -318,7 +318,8 @@ def test_API_055_057_what_a_tool_says_of_itself() -> None:
     desk.create("adder", add, examples=examples, **config)
     assert desk.do("tools.output_schema", id="adder") == {"type": "number"}
     assert desk.do("tools.examples", id="adder")[0]["name"] == "one"
-    assert desk.do("tools.metadata", id="adder")["input_schema"] == ADD
+    metadata = desk.do("tools.metadata", id="adder")
+    assert (metadata["input_schema"], metadata["performance"]["calls"]) == (ADD, 0)
     definition = desk.do("tools.function_definition", id="adder")
     assert definition == {"name": "adder", "description": "adds", "parameters": ADD}
     for call in (

@@ -8,6 +8,9 @@ from functools import partial
 from typing import Any
 
 import pytest
+from hypothesis import given as examples
+from hypothesis import settings
+from hypothesis import strategies as st
 
 from llmspell.errors import LlmspellError
 
@@ -195,3 +198,40 @@ def test_built_in_tools_pass_the_same_hooks(desk: ToolDesk) -> None:
     desk.hook(AFTER, lambda context: {"result": "changed"})
     assert desk.run("hash_calculator", text="old") == {"result": "changed"}
     assert desk.ran == [("hash_calculator", {"text": "new"})]
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-3, 3) | st.sampled_from(["calculator", "double", ""]),
+    lambda inner: (
+        st.lists(inner, max_size=2)
+        | st.dictionaries(
+            st.sampled_from(
+                ["tool_name", "tool", "name", "input", "n", "output", "result", "error"]
+            ),
+            inner,
+            max_size=3,
+        )
+    ),
+    max_leaves=6,
+)
+_ANSWERS = st.one_of(
+    _JSON,
+    st.fixed_dictionaries(
+        {"action": st.sampled_from(["modify", "skip", "redirect", "retry", "cancel", "stop", 3])},
+        optional={"context": _JSON, "value": _JSON, "target": _JSON, "input": _JSON, "tool": _JSON},
+    ),
+)
+
+
+@settings(max_examples=200, deadline=None)
+@examples(st.sampled_from([BEFORE, AFTER, ERROR]), _ANSWERS, st.booleans())
+def test_whatever_a_hook_answers_no_denied_tool_runs(point: str, answer: Any, bad: bool) -> None:
+    desk = ToolDesk("calculator")
+    desk.create("double", double, input_schema=NUMBER)
+    desk.hook(point, lambda context: answer)
+    try:
+        desk.run("double", **({} if bad else {"n": 1}))
+    except LlmspellError as error:
+        assert error.code in (2001, 2002, 2003, 2006)
+    assert desk.ran == []
+    assert ("calculator", True) not in desk.verdicts

@@ -93,8 +93,7 @@ class Kit:
         return await _settled(table[name](None, args))  # type: ignore[arg-type]
 
     async def make(self, kind: str, definition: Any, options: Any = None) -> str:
-        first = "condition" if kind in ("conditional", "loop") else "definition"
-        args = {first: definition}
+        args = {"definition": definition}
         if options is not None:
             args["options"] = options
         made = await self.call(f"workflow.{kind}", **args)

@@ -97,7 +97,10 @@ def test_definitions_within_each_other_have_a_depth() -> None:
 
 def test_items_have_a_number() -> None:
     kit = Kit()
-    flow: dict[str, Any] = {"items": [0] * (model.ITEMS_MAX + 1), "step": kit.host.function(lambda *args: 1)}
+    flow: dict[str, Any] = {
+        "items": [0] * (model.ITEMS_MAX + 1),
+        "step": kit.host.function(lambda *args: 1),
+    }
     assert error_of(kit.run("fan_out", flow)).rule == "limit.items"
     flow["items"] = "{{x}}"
     assert error_of(kit.run("fan_out", flow, {"x": "no list"})).code == 3002

@@ -271,6 +271,38 @@ def test_WF_014_another_process_goes_on_after_the_completed_steps(way: str) -> N
     assert result["steps"]["skipped"]["status"] == "skipped"
 
 
+def test_a_restored_run_keeps_the_input_of_its_completed_steps() -> None:
+    state, ran = State(), []  # type: tuple[State, list[str]]
+    first = Kit(state=state)
+    error_of(first.run("sequential", program(first, ran, breaks=True), {"n": 1}))
+    second = Kit(state=state)
+
+    async def spell() -> Any:
+        identity = await second.make("sequential", program(second, ran, breaks=False))
+        await second.call("workflow.restore_from_checkpoint", id=identity)
+        return await second.call("workflow.execute", id=identity, input={"n": 9})
+
+    result = play(spell())
+    assert result["steps"]["skipped"]["status"] == "skipped"
+    assert "checkpoint's input" in result["metadata"]["warnings"][0]
+
+
+def test_pausing_while_the_last_callbacks_run_does_no_harm() -> None:
+    kit = Kit()
+
+    async def spell() -> Any:
+        identity = await kit.make("sequential", [{"run": kit.host.function(lambda *args: 1)}])
+
+        async def pause(result: Any) -> None:
+            await kit.call("workflow.pause", id=identity)
+
+        callback = kit.host.function(pause)
+        await kit.call("workflow.on_complete", id=identity, callback=callback)
+        return await kit.call("workflow.execute", id=identity)
+
+    assert play(spell())["status"] == "completed"
+
+
 def test_in_the_same_process_resume_goes_on_after_a_failure() -> None:
     kit, ran = Kit(), []  # type: tuple[Kit, list[str]]
     definition = program(kit, ran, breaks=False)
@@ -329,6 +361,51 @@ def test_a_checkpoint_that_does_not_fit_is_3008(change: Any, word: str) -> None:
 
     error = error_of(spell())
     assert error.code == 3008 and word in error.message
+
+
+def test_a_large_checkpoint_is_kept_in_parts() -> None:
+    state = State()
+    large = 'é"\\\n' * 150_000
+
+    def flow(kit: Kit, last: Any) -> dict[str, Any]:
+        steps = [
+            {"name": n, "run": kit.host.function(lambda *args, n=n: large + n)} for n in "abcdef"
+        ]
+        steps.append({"name": "last", "run": kit.host.function(last)})
+        return {"name": "large", "steps": steps, "config": {"save_checkpoints": True}}
+
+    first = Kit(state=state)
+    error_of(first.run("sequential", flow(first, failing(1))))
+    sizes = [len(json.dumps(value, ensure_ascii=False).encode()) for value in state.kept.values()]
+    assert max(sizes) < 2**20 and len(sizes) > 10
+    second = Kit(state=state)
+
+    async def spell() -> Any:
+        identity = await second.make("sequential", flow(second, lambda *args: "done"))
+        assert await second.call("workflow.restore_from_checkpoint", id=identity) is True
+        return await second.call("workflow.execute", id=identity)
+
+    result = play(spell())
+    assert result["output"] == "done" and result["steps"]["f"]["output"] == large + "f"
+    assert state.kept == {}
+
+
+def test_a_checkpoint_with_a_missing_part_is_3008() -> None:
+    state = State()
+    kit = Kit(state=state)
+    steps = [
+        {"name": "a", "run": kit.host.function(lambda *args: "x" * 300_000)},
+        {"name": "b", "run": kit.host.function(failing(1))},
+    ]
+    error_of(kit.run("sequential", {"name": "w", "steps": steps}))
+    play(kit.call("workflow.save_checkpoint", id="w"))
+    part = next(key for key in state.kept if key[1].endswith("/1"))
+    kept = state.kept.pop(part)
+    assert error_of(kit.call("workflow.restore_from_checkpoint", id="w")).code == 3008
+    state.kept[part] = kept[:-5]
+    assert error_of(kit.call("workflow.restore_from_checkpoint", id="w")).code == 3008
+    state.kept[part] = kept
+    assert play(kit.call("workflow.restore_from_checkpoint", id="w")) is True
 
 
 def test_a_changed_definition_does_not_take_an_old_checkpoint() -> None:

@@ -168,6 +168,7 @@ def test_a_denied_tool_stays_denied_by_every_way_of_a_workflow() -> None:
             ("sequential", [{"tool": name}]),
             ("pipeline", [{"component": {"handle": "tool", "id": name, "name": name}}]),
             ("parallel", {"steps": [{"tool": name}], "error_strategy": "stop"}),
+            ("parallel", {"steps": [{"name": "x", "tool": name}, {"name": "y", "tool": name}]}),
             ("conditional", {"condition": True, "true_branch": {"tool": name}}),
             ("loop", {"times": 1, "body": {"tool": name}}),
             ("fan_out", {"items": [1], "step": {"tool": name}, "error_strategy": "stop"}),

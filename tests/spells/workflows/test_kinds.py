@@ -230,7 +230,7 @@ def test_a_conditional_takes_its_parts_by_position() -> None:
     async def spell() -> Any:
         branch = await kit.call("workflow.sequential", definition=[{"run": kit.fn(lambda c: "y")}])
         made = await kit.call(
-            "workflow.conditional", condition=kit.fn(lambda c: True), true_branch=branch
+            "workflow.conditional", definition=kit.fn(lambda c: True), true_branch=branch
         )
         return await kit.call("workflow.execute", id=made["id"])
 

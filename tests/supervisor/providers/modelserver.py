@@ -242,6 +242,12 @@ def _anthropic(visit: BaseHTTPRequestHandler, request: dict[str, Any], text: str
 def _ollama(visit: BaseHTTPRequestHandler, request: dict[str, Any], text: str) -> None:
     end = {"done": True, "done_reason": "stop", "prompt_eval_count": 10, "eval_count": 15}
     head = {"model": request["model"], "created_at": "2025-01-01T00:00:00Z"}
+    if request.get("tools") and request["messages"][-1]["role"] != "tool":
+        function = {"name": "calculator", "arguments": {"expression": "15 + 27"}}
+        said = {"role": "assistant", "content": "", "tool_calls": [{"function": function}]}
+        answer = json.dumps({**head, "message": said, **end})
+        _send(visit, 200, answer.encode() + b"\n", "application/x-ndjson")
+        return
     if request.get("stream"):
         lines = [
             {**head, "message": {"role": "assistant", "content": piece}, "done": False}

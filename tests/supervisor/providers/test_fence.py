@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import socket
 import subprocess
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from llmspell.platform.linux import probe
 from llmspell.supervisor.providers.fence import Fence, FenceRefusal, endpoint_of
 
 PROGRAM = """
@@ -47,6 +49,14 @@ def local():
 def native():
     import litellm.rust_bridge._native
 
+def by_kernel(port):
+    # A connect that no audit event shows: what the C library answers.
+    import ctypes
+    libc = ctypes.CDLL(None, use_errno=True)
+    handle = libc.socket(2, 1, 0)
+    address = (2).to_bytes(2, "little") + port.to_bytes(2, "big") + bytes([127, 0, 0, 1]) + bytes(8)
+    return ctypes.get_errno() if libc.connect(handle, address, 16) else 0
+
 print(json.dumps({
     "allowed": tried(lambda: socket.create_connection(("127.0.0.1", allowed)).close()),
     "allowed, asyncio": tried(lambda: asyncio.run(streams(allowed))),
@@ -63,6 +73,7 @@ print(json.dumps({
     "spawn": tried(lambda: os.posix_spawn("/bin/true", ["true"], {})),
     "fork": tried(os.fork),
     "native": tried(native),
+    "by kernel": [fence.by_kernel, by_kernel(allowed), by_kernel(other)],
 }))
 """
 
@@ -87,6 +98,10 @@ def test_only_the_configured_hosts_and_ports_are_reached(ports: tuple[int, int])
     assert found.pop("allowed") == "done", "the control"
     assert found.pop("allowed, asyncio") == "done", "the control"
     assert found.pop("native") == "ModuleNotFoundError"
+    held, reached, refused = found.pop("by kernel")
+    assert reached == 0, "the control"
+    assert refused == (errno.EACCES if held else 0)
+    assert held is (probe._landlock_abi() >= 4)
     for what, outcome in found.items():
         assert "provider" in outcome, f"{what}: {outcome}"
 
@@ -136,7 +151,7 @@ def test_NW_18_an_address_that_a_spell_chose_does_not_lead_inside(
     fence = Fence(["https://inside.example.com"], [url])
     host, port = endpoint_of(url)
     family = (socket.AF_INET, socket.SOCK_STREAM, 0, "")
-    fence._resolve = lambda *args, **named: [(*family, (answer, port))]  # type: ignore[assignment]
+    fence._resolve = lambda *args, **named: [(*family, (answer, port))]
     if reached:
         assert fence._looked_up(host, port)
     else:

@@ -136,7 +136,7 @@ def test_LLM_014_a_stream_in_each_format(world: World, name: str) -> None:
 
 @needs_litellm
 @pytest.mark.parametrize("streamed", [False, True], ids=["whole", "streamed"])
-@pytest.mark.parametrize("name", ["openai", "anthropic"])
+@pytest.mark.parametrize("name", SPEAKERS)
 def test_LLM_012_tools_are_offered_called_and_answered(
     world: World, name: str, streamed: bool
 ) -> None:
@@ -292,10 +292,16 @@ def test_a_key_that_is_missing_is_named(world: World) -> None:
 def test_the_process_holds_nothing_of_our_environment(world: World) -> None:
     world.ask("openai", "ok")
     pid = world.shared.process.pid
-    with open(f"/proc/{pid}/environ", "rb") as file:
-        assert file.read() == b"", "keys come over the pipe, where nobody else reads"
     with open(f"/proc/{pid}/cmdline", "rb") as file:
         assert KEY.encode() not in file.read()
+    if os.getuid() == 0:
+        with open(f"/proc/{pid}/environ", "rb") as file:
+            assert file.read() == b"", "keys come over the pipe, where nobody else reads"
+    else:
+        # Not dumpable: its memory, where keys are, is nobody's but the kernel's.
+        with pytest.raises(PermissionError):
+            os.close(os.open(f"/proc/{pid}/mem", os.O_RDONLY))
+    assert os.stat(f"/proc/{pid}/mem").st_uid == 0
 
 
 @needs_litellm
@@ -363,3 +369,32 @@ def test_without_the_package_the_hint_says_what_to_install(
         world.run(ask())
     assert "llmspell[llm]" in str(caught.value.hint)
     process.close()
+
+
+@needs_litellm
+def test_one_process_serves_a_supervisors_runs_and_ends_with_it(
+    world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
+    import llmspell
+    from tests.e2e.program import children
+
+    user = tmp_path / "llmspell.toml"
+    user.write_text(
+        f'[providers.openai]\nbase_url = "http://127.0.0.1:{world.server.port}/v1"\n'
+        'api_key_env = "LLMSPELL_TEST_KEY"\ncost_per_token = 0\n'
+    )
+    monkeypatch.setenv("LLMSPELL_CONFIG_PATH", str(user))
+    monkeypatch.setenv("LLMSPELL_TEST_KEY", KEY)
+    source = 'return llm.complete({prompt="x", provider="openai", model="ok"}).content'
+    spell = llmspell.Spell.from_source(source, language="lua")
+    before = children(os.getpid())
+
+    async def run() -> tuple[list[Any], set[int]]:
+        async with llmspell.Supervisor(zygotes=False) as supervisor:
+            results = await asyncio.gather(*(supervisor.run(spell) for _ in range(4)))
+            return [result.value for result in results], children(os.getpid()) - before
+
+    values, left = asyncio.run(run())
+    assert values == [TEXT] * 4
+    assert len(left) == 1, "one process for all of them, kept for the next"
+    assert not children(os.getpid()) - before, "and ended with the supervisor"

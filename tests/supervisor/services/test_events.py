@@ -9,13 +9,17 @@ from typing import Any
 import pytest
 
 from llmspell.channel.jsontext import Callback
-from llmspell.errors import LimitExceeded, OperationFailed
+from llmspell.config.events import EventSettings, check_events
+from llmspell.errors import ConfigurationError, LimitExceeded, OperationFailed
 from llmspell.policies.limits import Limits
 from llmspell.spells.events import delivery
 from llmspell.supervisor.services.events import EventService
 from tests.spells.fake_host import FakeHost
 
 Handler = Callable[[Any], Any]
+
+
+PLAIN = EventSettings()
 
 
 class Context:
@@ -33,9 +37,9 @@ class Context:
 class Spell:
     """What a prelude does: emits in lists, runs handlers by number, says what failed."""
 
-    def __init__(self, **attributes: Any) -> None:
+    def __init__(self, settings: EventSettings = PLAIN, **attributes: Any) -> None:
         self.host = FakeHost(**attributes)
-        self.service = EventService(self.host)
+        self.service = EventService(self.host, settings)
         self.handlers: list[Handler] = []
         self.batches: list[int] = []
         self.dispatcher = self.host.function(self.dispatch)
@@ -283,3 +287,72 @@ def test_a_worker_that_lies_about_what_happened_harms_only_itself() -> None:
         assert asyncio.run(main(word))["delivered"] == 1
     told = asyncio.run(main({"failures": [[0, "sub-1", "x" * 9_999]]}))
     assert told["failed"] == 1
+
+
+def test_what_is_gathered_or_waits_is_bounded_in_size_too() -> None:
+    async def main() -> tuple[list[int], int]:
+        spell = Spell()
+        gate = asyncio.Event()
+        lists: list[int] = []
+
+        async def slow(events: Any) -> None:
+            lists.append(len(events))
+            await gate.wait()
+
+        spell.subscribe("big", slow, window="1h")
+        for _ in range(40):
+            await spell.emit(("big", "x" * 60_000), depth=1)
+        assert spell.service._gathered < 2**18
+        spell.subscribe("huge", slow)
+        with pytest.raises(OperationFailed) as refused:
+            for _ in range(40 * 2**20 // 60_000):
+                await spell.emit(("huge", "x" * 60_000), depth=1)
+        assert refused.value.code == 5005
+        waiting = len(spell.service._delivery)
+        gate.set()
+        await spell.flush()
+        return lists, waiting
+
+    lists, waiting = asyncio.run(main())
+    assert max(lists[:8]) <= 5
+    assert waiting * 60_000 <= delivery.WAITING_WEIGHT + 2**18
+
+
+def test_EVT_018_the_users_settings() -> None:
+    table = {
+        "enabled": True, "buffer_size": 10, "max_subscribers": 1, "persistence_enabled": False,
+        "persistence_ttl": 60, "batch_processing": True, "batch_size": 2,
+    }  # fmt: skip
+    settings = check_events(table, "llmspell.toml")
+    assert settings == EventSettings(True, 10, 1, 2, False, 60.0)
+    assert check_events({"batch_processing": False}, "f").batch == 1
+    assert check_events({}, "f") == EventSettings()
+    for wrong in ({"buffer_size": 0}, {"batch_size": 51}, {"enabled": 1}, {"other": 1}):
+        with pytest.raises(ConfigurationError, match=r"events\."):
+            check_events(wrong, "f")
+
+    async def main() -> tuple[Spell, list[int]]:
+        spell = Spell(settings)
+        spell.subscribe("x", lambda event: None)
+        with pytest.raises(OperationFailed):
+            spell.subscribe("x", lambda event: None)
+        await spell.emit(*[("x", None)] * 25)
+        await spell.flush()
+        return spell, spell.batches
+
+    spell, batches = asyncio.run(main())
+    assert max(batches) == 2
+    assert spell.stats()["buffered"] == 10
+
+
+def test_events_that_are_switched_off_go_nowhere() -> None:
+    async def main() -> dict[str, Any]:
+        spell = Spell(EventSettings(enabled=False))
+        spell.subscribe("x", lambda event: None)
+        await spell.emit(("x", None))
+        spell.service.emit("x", {}, "agent:a")
+        await spell.flush()
+        return spell.stats()
+
+    stats = asyncio.run(main())
+    assert (stats["total_events"], stats["dropped"], stats["delivered"]) == (0, 2, 0)

@@ -28,7 +28,7 @@ class Served:
         }
         config.setdefault("default", "openai")
         self.host = FakeHost(engine=engine)
-        self.service = ModelService(self.host, ProvidersConfig(providers=providers, **config))  # type: ignore[arg-type]
+        self.service = ModelService(self.host, ProvidersConfig(providers=providers, **config))
         self.ctx = Context()
         self.played = Played()
         self.service._providers["process:openai"] = self.played

@@ -1,7 +1,7 @@
 // Tools as properties and as classes: Tools.fileReader, new HttpTool({…}).call({…}) (API-059, API-066).
 const Tool = P.prototypeOf("tool");
 const described = new NativeMap();
-const CLASS = /\bnew\s+([A-Z]\w*Tool)\b/g;
+const CLASS = /\b([A-Z]\w*Tool)\b/g;
 const replaceText = uncurry(String.prototype.replace), lower = uncurry(String.prototype.toLowerCase);
 const scanText = uncurry(RegExp.prototype.exec);
 
@@ -42,15 +42,15 @@ const field = (object, name, value, enumerable) => defineProperty(object, name, 
 
 const properties = create(null);
 // These functions travel as the tools they stand for.
-const functions = new WeakSet();
-P.isTool = (value) => weakHas(functions, value);
+const functions = new WeakMap();
+P.toolName = (value) => weakGet(functions, value);
 
 const toolProperty = (name) => {
   const plain = snake(name), tool = P.old_tools[plain] ?? plain;
   const action = (...given) => callTool(tool, given);
   setPrototypeOf(action, Tool);
   field(action, "name", tool, true);
-  weakAdd(functions, action);
+  weakSet(functions, action, tool);
   return freeze(action);
 };
 
@@ -118,6 +118,7 @@ const classOf = (label, map) => {
   Made.prototype = create(Tool);
   field(Made, "name", label, false);
   Made.new = (options) => new Made(options);
+  weakSet(functions, Made, map.tool);
   return freeze(Made);
 };
 
@@ -145,6 +146,8 @@ P.addClassTools = (setGlobal, source) => {
   for (let found; (found = scanText(CLASS, source)) !== null;) {
     const label = found[1];
     if (label in globalThis) continue;
-    setGlobal(label, function () { return P.toolOf(create(Tool), lookUp(label)); });
+    const Made = function () { return P.toolOf(create(Tool), lookUp(label)); };
+    weakSet(functions, Made, snake(slice(label, 0, -4)));
+    setGlobal(label, Made);
   }
 };

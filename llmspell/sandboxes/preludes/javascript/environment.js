@@ -7,16 +7,15 @@ const put = (content, name, value) => defineProperty(content, name, {
   __proto__: null, value, writable: true, enumerable: true, configurable: true,
 });
 
+// The module that describes each class: what a module's functions give may be another one's.
+const classModules = create(null);
+
 // The class of what a function gives: the one of its name, of its module, or of its wire's service.
 const classOf = (module, spec) => {
-  const service = split(spec.wire, ".")[0];
-  let first;
-  for (let index = 0; index < module.classes.length; index++) {
-    const { name } = module.classes[index];
-    if (name === spec.name || name === service) return name;
-    first ??= name;
-  }
-  return first ?? service;
+  const service = split(spec.wire, ".")[0], { classes } = module;
+  if (classModules[spec.name] !== undefined) return spec.name;
+  for (let index = 0; index < classes.length; index++) if (classes[index].name === service) return service;
+  return classes.length > 0 ? classes[0].name : service;
 };
 
 const actionOf = (module, spec) => {
@@ -46,11 +45,24 @@ const contentOf = (module) => {
   return {};
 };
 
+// A part of the prelude that most runs do without is text until then. It is compiled behind every
+// line of a spell's, so that its frames are told from the spell's.
+P.need = (name) => {
+  const text = P.late[name];
+  if (text === undefined) return;
+  P.late[name] = undefined;
+  let lines = "\n";
+  while (lines.length < (host.prelude_line ?? 0)) lines += lines;
+  P.withBase(host.compile(lines + text, "llmspell"));
+};
+
 // A module is made of its description when it is first asked for.
 const contents = create(null), building = new NativeSet();
 const build = (late) => {
   if (contents[late.name] !== undefined) return contents[late.name];
   const module = parse(late.text);
+  P.need(late.name);
+  if (late.name === "tools") P.need("class_tools");
   module.name = late.name;
   module.names = late.names;
   setAdd(building, late.name);
@@ -64,8 +76,6 @@ const build = (late) => {
   return contents[late.name] = freeze(content);
 };
 
-// The class of an object that a module gives may be described by another one.
-const classModules = create(null);
 P.needClass = (name) => {
   const late = classModules[name];
   if (late !== undefined && !setHas(building, late.name)) build(late);
@@ -150,6 +160,9 @@ const makeProcess = (run) => ({
   stderr: { write: (text) => (P.write("stderr", makeText(text)), true) },
 });
 
+// A guest's image is made once for all runs.
+if (host.boots === true) for (const name of keys(P.late)) P.need(name);
+
 // At boot: what a zygote has by then, its children share.
 addApi();
 addConsole();
@@ -157,7 +170,10 @@ addTimers();
 
 P.makeEnvironment = () => {
   const { run } = P;
-  P.addClassTools(setGlobal, run.source);
+  if (indexOf(run.source, "Tool") >= 0) {
+    P.need("class_tools");
+    P.addClassTools(setGlobal, run.source);
+  }
   restartClock();
   setGlobal("params", run.params ?? {});
   setGlobal("args", run.args ?? []);

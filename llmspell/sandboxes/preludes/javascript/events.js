@@ -106,7 +106,7 @@ Events.emit_sync = (name, payload) => {
 Events.flush = () => inTurn("events.flush", create(null));
 
 // Asked when main and every task have ended: handlers of what was emitted still run.
-P.atEnd = () => {
+P.endOfEvents = () => {
   if (!unsettled) return false;
   unsettled = false;
   P.tracked((resolve, reject) => then(Events.flush(), resolve, reject));

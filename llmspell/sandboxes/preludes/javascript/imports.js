@@ -141,10 +141,7 @@ const findImports = (source) => {
   return found;
 };
 
-P.importName = "__llmspell_import";
-
 P.withoutImports = (source) => {
-  if (indexOf(source, "import") < 0) return source;
   const found = findImports(source);
   if (found.length === 0) return source;
   let text = "", at = 0;
@@ -154,22 +151,3 @@ P.withoutImports = (source) => {
   }
   return text + slice(source, at);
 };
-
-const SCHEME = /^(?:@rs\/llmspell|rs-llmspell|llmspell)(?:[.\/](\w+))?$/;
-
-// The injected API by a module's name, or undefined: nothing is loaded for it (API-115).
-P.injected = (name) => {
-  const found = scan(SCHEME, name);
-  if (found === null) return undefined;
-  return found[1] === undefined ? P.api.all : P.api.all[P.requires?.modules["llmspell." + found[1]]];
-};
-
-const asModule = (exports) => {
-  if (exports === null || (typeof exports !== "object" && typeof exports !== "function") || hasOwn(exports, "default")) return exports;
-  const module = create(null);
-  const names = keys(exports);
-  for (let index = 0; index < names.length; index++) module[names[index]] = exports[names[index]];
-  module.default = exports;
-  return module;
-};
-P.importModule = async (name) => asModule(P.injected(name) ?? (await P.require(name)));

@@ -25,7 +25,7 @@ const verdict = (main) => {
   if (rejected !== null) return rejected;
   const busy = P.outstanding() > 0 || P.liveTasks() > 0;
   if (main.done) {
-    if (busy || P.timersHold() || P.atEnd()) return null;
+    if (busy || P.timersHold() || P.endOfEvents?.() || P.endOfHooks?.()) return null;
     const unheard = P.unheardFailure();
     if (unheard === null && P.failedTests > 0) {
       return { __proto__: null, failed: true, error: new P.LLMSpellError({ __proto__: null, code: 4002, kind: "test_failed", message: P.failedTests + (P.failedTests === 1 ? " test failed" : " tests failed") }) };

@@ -63,6 +63,25 @@ const load = async (name) => {
   return module.exports;
 };
 
+const SCHEME = /^(?:@rs\/llmspell|rs-llmspell|llmspell)(?:[.\/](\w+))?$/;
+
+// The injected API by a module's name, or undefined: nothing is loaded for it (API-115).
+P.injected = (name) => {
+  const found = execPattern(SCHEME, name);
+  if (found === null) return undefined;
+  return found[1] === undefined ? P.api.all : P.api.all[P.requires?.modules["llmspell." + found[1]]];
+};
+
+const asModule = (exports) => {
+  if (exports === null || (typeof exports !== "object" && typeof exports !== "function") || hasOwn(exports, "default")) return exports;
+  const module = create(null);
+  const names = keys(exports);
+  for (let index = 0; index < names.length; index++) module[names[index]] = exports[names[index]];
+  module.default = exports;
+  return module;
+};
+P.importModule = async (name) => asModule(P.injected(name) ?? (await P.require(name)));
+
 // The injected API is there at once; whatever must be read comes as a promise.
 P.require = (name) => {
   if (typeof name !== "string" || name === "") P.fail(2002, "validation", "require takes a name");
@@ -109,13 +128,18 @@ P.syntaxError = (error, source, where) => {
 // On the first line, so that line numbers stay the spell's own; columns there are put right by
 // P.wrapperWidth. Modules and the spell have the same wrapper, so the width is one.
 // The importing function has a name only where a statement was rewritten to call it.
+P.importName = "__llmspell_import";
 const HIDDEN = "                 ";
 const before = (source, text, names) => "(async function (" + names + (text === source ? HIDDEN : P.importName) + ") {";
 const NAMES = "module, exports, require, ", NO_NAMES = "                          ";
 P.wrapperWidth = before("", "", NAMES).length;
 
 const compileAs = (source, name, names, first) => {
-  const text = P.withoutImports(source);
+  let text = source;
+  if (indexOf(source, "import") >= 0) {
+    P.need("imports");
+    text = P.withoutImports(source);
+  }
   return host.compile(first + before(source, text, names) + text + "\n})", name);
 };
 P.compile = (source, name) => compileAs(source, name, NAMES, "");

@@ -100,9 +100,13 @@ const encodeWith = (mode, pending) => {
           refuse("an integer beyond 2^53 can't be carried exactly: send it as text");
         }
         return makeText(value);
-      case "function":
-        if (P.isTool(value)) return objectText({ __proto__: null, name: value.name }, depth);
-        if (mode === "call") return '{"$callback":' + P.callbackNumber(value) + "}";
+      case "function": {
+        if (mode !== "call") break;
+        // Tools.fileReader and HttpTool are functions that stand for tools.
+        const tool = P.toolName?.(value);
+        if (tool !== undefined) return objectText({ __proto__: null, name: tool }, depth);
+        return '{"$callback":' + P.callbackNumber(value) + "}";
+      }
     }
     return refuse("a " + typeof value + " has no form in JSON");
   };

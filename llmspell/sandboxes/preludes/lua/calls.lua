@@ -119,14 +119,19 @@ local function add_named(spec, args, named)
   args[spread] = rest
 end
 
+-- Whether the only argument is a table of named ones: no list (Tools.discover({"pdf"})), and no
+-- object of the API's.
+local function is_named(spec, value)
+  if type(value) ~= "table" or spec.object_first or P.is_object(value) or rawlen(value) > 0 then return false end
+  return not (spec.array_first and next(value) == nil)
+end
+
 -- Arguments by position, then one table of named ones; or everything named.
 local function collect(spec, ...)
   local count, args = select("#", ...), {}
   local params, positional = spec.params, spec.positional or 0
   local first = ...
-  -- A list is an argument, not named ones: Tools.discover({"pdf"}).
-  if count == 1 and type(first) == "table" and not spec.object_first and not P.is_object(first)
-    and rawget(first, 1) == nil then
+  if count == 1 and is_named(spec, first) then
     add_named(spec, args, first)
   else
     for index = 1, positional < count and positional or count do args[params[index]] = (select(index, ...)) end

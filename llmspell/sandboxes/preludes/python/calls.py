@@ -86,11 +86,20 @@ def is_awaitable(value: object) -> bool:
     return hasattr(type(value), "__await__")
 
 
+def takes(action: Callable[..., Any], given: int) -> int:
+    """How many of the arguments a function takes: `lambda context: …` need not name the others."""
+    function = getattr(action, "__func__", action)
+    code = getattr(function, "__code__", None)
+    if code is None or code.co_flags & 0x04:  # *args
+        return given
+    return min(given, code.co_argcount - (function is not action))
+
+
 async def run_callback(number: int, args: list[Any]) -> Any:
     action = CALLS.callbacks.get(number)
     if action is None:
         raise LLMSpellError("the spell has no function of this number", code=4010, kind="invalid_function")
-    value = action(*[revived(arg) for arg in args])
+    value = action(*[revived(arg) for arg in args[: takes(action, len(args))]])
     return await value if is_awaitable(value) else value
 
 

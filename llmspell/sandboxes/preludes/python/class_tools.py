@@ -101,25 +101,31 @@ def tool_of_class(label: str) -> Any:
     )
 
 
-def tool_class(label: str) -> Callable[..., Any]:
-    def make(options: Mapping[str, Any] | None = None, **named: Any) -> Any:
-        if label in CLASS_TOOLS:
-            return mapped_tool(label, {**(options or {}), **named})
-        return tool_of_class(label)
+class ToolClass:
+    """What a name such as HttpTool means; handed on without a call it is the tool itself."""
 
-    make.__name__ = make.__qualname__ = label
-    return make
+    def __init__(self, label: str) -> None:
+        self._label = label
+
+    def __call__(self, options: Mapping[str, Any] | None = None, **named: Any) -> Any:
+        if self._label in CLASS_TOOLS:
+            return mapped_tool(self._label, {**(options or {}), **named})
+        return tool_of_class(self._label)
+
+    def _name(self) -> str:
+        known = CLASS_TOOLS.get(self._label)
+        return str(known["tool"]) if known else snake(self._label.removesuffix("Tool"))
 
 
 def class_tools_in(source: str) -> dict[str, Callable[..., Any]]:
     """The classes of tools that a spell may mean: every name in it that ends so."""
     pieces = source.split("Tool")
     found: dict[str, Callable[..., Any]] = {}
-    for piece, following in zip(pieces, pieces[1:]):
+    for piece, following in zip(pieces, pieces[1:], strict=False):
         begin = len(piece)
         while begin and (piece[begin - 1].isalnum() or piece[begin - 1] == "_"):
             begin -= 1
-        if piece[begin:][:1].isupper() and following[:1] == "(":
+        if piece[begin:][:1].isupper() and not (following[:1].isalnum() or following[:1] == "_"):
             label = piece[begin:] + "Tool"
-            found[label] = tool_class(label)
+            found[label] = ToolClass(label)
     return found

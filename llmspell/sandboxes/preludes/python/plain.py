@@ -102,6 +102,8 @@ class Plainer:
             return self._container({key: item for key, item in fields.items() if _is_plain(item)}, depth)
         if isinstance(value, Future):
             raise invalid("a call that was not awaited can't be carried: await it first")
+        if self._calls and isinstance(value, ToolClass):
+            return {"name": value._name()}
         if self._calls and callable(value):
             return {"$callback": callback_number(value)}
         fields = methods_of(value) if self._calls else None

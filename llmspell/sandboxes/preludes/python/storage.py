@@ -40,6 +40,8 @@ SCOPED_CALLS: dict[str, tuple[str, ...]] = {
     "compact": (),
     "stats": (),
     "backup": (),
+    "backups": (),
+    "restore": ("name",),
 }
 """The functions of a scope and what they take, in order."""
 

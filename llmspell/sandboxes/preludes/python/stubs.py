@@ -44,6 +44,8 @@ class Spec:
         """The call's arguments: by position, by name, and the rest of the names in `spread`."""
         if len(given) == 1 and isinstance(given[0], dict) and not self.object_first:
             given, named = (), {**given[0], **named}
+        elif not given and named and self._takes_one_object(named):
+            given, named = (named,), {}
         if len(given) > self.positional:
             raise invalid(f"{self.label} takes {self.positional} arguments by position")
         args = dict(zip(self.params, given))
@@ -60,6 +62,12 @@ class Spec:
             args[self.spread] = {**(args.get(self.spread) or {}), **rest}
         args.update(self.fixed)
         return args
+
+    def _takes_one_object(self, named: Mapping[str, Any]) -> bool:
+        """`add_step(name=…)`: all of the names are those of the one object."""
+        if self.spread or not self.object_first or not self.positional:
+            return False
+        return not any(name.rstrip("_") in self.camels or name in self.params for name in named)
 
 
 class Response(Record):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from llmspell.records import TYPE_CHECKING
 from llmspell.spells.api.catalogue import GLOBALS
+from llmspell.spells.api.class_tools import CLASS_TOOLS
 from llmspell.spells.api.editors import shapes
 from llmspell.spells.api.model import Class, Function, Module, Param, camel
 from llmspell.spells.api.requires import ROOTS
@@ -52,8 +53,8 @@ def render() -> str:
     for name, words in GLOBALS:
         kind = shapes.GLOBAL_TYPES.get(name, "string")
         parts += [_doc(words), f"declare const {name}: {_TYPES[kind]};\n"]
-    for described in shapes.classes().values():
-        parts += _class(described)
+    for one in shapes.classes().values():
+        parts += _class(one)
     exported: dict[str, str] = {}
     for module in shapes.modules("javascript"):
         parts += _module(module)
@@ -64,6 +65,13 @@ def render() -> str:
             elif name == "console":
                 parts.append("declare var console: Console;")
         parts.append("")
+    for name, described in CLASS_TOOLS.items():
+        made = _class_name("tool")
+        parts += [
+            _doc(f"Tools as a class; by default {described.tool}."),
+            f"declare const {name}: {{ new (options?: Record<string, any>): {made} }};",
+        ]
+    parts.append("")
     for root in ROOTS:
         parts.append(f'declare module "{root}" {{')
         parts += [f"  export const {name}: {kind};" for name, kind in exported.items()]
@@ -101,6 +109,8 @@ def _module(module: Module) -> list[str]:
     for function in module.functions:
         for name in _names(function):
             lines += _method(name, function, shapes.waits(module, function))
+    for name, words in shapes.tool_fields(module).items():
+        lines += [f"  {_doc(words)}", f"  readonly {camel(name)}: {_class_name('tool')};"]
     return [*lines, "}"]
 
 
@@ -121,7 +131,17 @@ def _method(name: str, function: Function, waits: bool) -> list[str]:
     if gives is None:
         gives = _value(function)
         gives = f"Promise<{gives}>" if waits else gives
-    return [f"  {_doc(function.doc)}", f"  {name}({_parameters(function)}): {gives};"]
+    lines = [f"  {_doc(function.doc)}", f"  {name}({_parameters(function)}): {gives};"]
+    if shapes.takes_names(function):
+        lines.append(f"  {name}(named: {_named(function)}): {gives};")
+    return lines
+
+
+def _named(function: Function) -> str:
+    fields = [f"{camel(one.name)}{_optional(one)}: {_type(one)}" for one in function.params]
+    if function.spread:
+        fields.append("[option: string]: any")
+    return f"{{ {'; '.join(fields)} }}"
 
 
 def _parameters(function: Function) -> str:

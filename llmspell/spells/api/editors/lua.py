@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from llmspell.records import TYPE_CHECKING
 from llmspell.spells.api.catalogue import GLOBALS
+from llmspell.spells.api.class_tools import CLASS_TOOLS
 from llmspell.spells.api.editors import shapes
-from llmspell.spells.api.model import Class, Function, Module, Param
+from llmspell.spells.api.model import Class, Function, Module, Param, camel
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -53,6 +54,8 @@ def render() -> str:
         parts += _class(described)
     for module in shapes.modules("lua"):
         parts += _module(module)
+    for name in CLASS_TOOLS:
+        parts += _class_tool(name)
     return "\n".join(parts).rstrip("\n") + "\n"
 
 
@@ -81,6 +84,9 @@ def _module(module: Module) -> list[str]:
     if made is not None:
         given = ", ".join(f"{one.name}{_optional(one)}: {_type(one)}" for one in made.params)
         lines.append(f"---@overload fun({given}): {_returned(made)}")
+    for name, words in shapes.tool_fields(module).items():
+        for spelled in dict.fromkeys((name, camel(name))):
+            lines.append(f"---@field {spelled} {_class_name('tool')} {words}")
     lines.append(f"{first} = {{}}\n")
     for function in module.functions:
         for spelled in (function.name, *function.aliases):
@@ -89,6 +95,19 @@ def _module(module: Module) -> list[str]:
         lines += _function(first, ".", "new", made)
     lines += [f"{name} = {first}\n" for name in module.names[1:]]
     return lines
+
+
+def _class_tool(name: str) -> list[str]:
+    gives = _class_name("tool")
+    return [
+        f"---Tools as a class; by default {CLASS_TOOLS[name].tool}.",
+        f"---@class llmspell.{name}",
+        f"---@overload fun(options?: table<string, any>): {gives}",
+        f"{name} = {{}}\n",
+        "---@param options? table<string, any>",
+        f"---@return {gives}",
+        f"function {name}.new(options) end\n",
+    ]
 
 
 def _function(owner: str, mark: str, name: str, function: Function) -> list[str]:
@@ -105,6 +124,13 @@ def _function(owner: str, mark: str, name: str, function: Function) -> list[str]
     gives = _returned(function)
     if gives:
         lines.append(f"---@return {gives}")
+    if shapes.takes_names(function):
+        named = [f"{_key(one.name)}{_optional(one)}: {_type(one)}" for one in function.params]
+        if function.spread:
+            named.append("[string]: any")
+        this = "self: table, " if mark == ":" else ""
+        result = f": {gives}" if gives else ""
+        lines.append(f"---@overload fun({this}named: {{ {', '.join(named)} }}){result}")
     if name in _KEYWORDS:
         head = ["self", *names] if mark == ":" else names
         lines.append(f'{owner}["{name}"] = function({", ".join(head)}) end\n')

@@ -6,6 +6,7 @@ import keyword
 
 from llmspell.records import TYPE_CHECKING
 from llmspell.spells.api.catalogue import GLOBALS
+from llmspell.spells.api.class_tools import CLASS_TOOLS
 from llmspell.spells.api.editors import shapes
 from llmspell.spells.api.model import Class, Function, Module, Param
 
@@ -54,10 +55,15 @@ def render() -> str:
         kind = shapes.GLOBAL_TYPES.get(name, "string")
         parts += [f"{name}: {_TYPES[kind]}", f'"""{words}"""']
     parts.append("")
-    for described in shapes.classes().values():
-        parts += _class(described)
+    for one in shapes.classes().values():
+        parts += _class(one)
     for module in shapes.modules("python"):
         parts += _module(module)
+    for name, described in CLASS_TOOLS.items():
+        parts += [
+            f"def {name}(**options: Any) -> {_class_name('tool')}:",
+            f"    {_doc(f'Tools as a class; by default {described.tool}.')}",
+        ]
     return "\n".join(parts).rstrip("\n") + "\n"
 
 
@@ -85,6 +91,8 @@ def _module(module: Module) -> list[str]:
     for function in module.functions:
         for name in (function.name, *function.aliases):
             lines += _method(name, function, shapes.waits(module, function))
+    for name, words in shapes.tool_fields(module).items():
+        lines += [f"    {name}: {_class_name('tool')}", f"    {_doc(words)}"]
     return [*lines, "", *(f"{name}: {kind}" for name in module.names), ""]
 
 
@@ -105,7 +113,8 @@ def _parameters(function: Function) -> str:
     by_position, by_name = shapes.split(function)
     given, optional = ["self"], False
     for one in by_position:
-        optional = optional or not one.required
+        # What takes all further options may be given by these alone.
+        optional = optional or not one.required or one.name == function.spread
         given.append(_parameter(one, optional))
     if by_name:
         given.append("*")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from llmspell.records import TYPE_CHECKING, NamedTuple
 from llmspell.spells.api.catalogue import API
 from llmspell.spells.api.model import Class, Function, Module, Param
+from llmspell.tools.index import TOOLS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -86,6 +87,13 @@ def returned(function: Function) -> Returned:
     return Returned(_RETURNS.get(words, "any"))
 
 
+def tool_fields(module: Module) -> dict[str, str]:
+    """The built-in tools as fields of Tools (API-066): name and what each does."""
+    if module.name != "tools":
+        return {}
+    return {entry.name: entry.description for entry in TOOLS.values()}
+
+
 def waits(module: Module | None, function: Function) -> bool:
     """Whether the function's value is there only later."""
     if function.wire:
@@ -98,6 +106,12 @@ def waits(module: Module | None, function: Function) -> bool:
 def split(function: Function) -> tuple[tuple[Param, ...], tuple[Param, ...]]:
     """The parameters by position, and those by name only."""
     return function.params[: function.positional], function.params[function.positional :]
+
+
+def takes_names(function: Function) -> bool:
+    """Whether one table of everything by name is told apart from a first parameter."""
+    first = function.params[0].types if function.params else ()
+    return bool(first) and function.positional > 0 and not {"object", "any"} & set(first)
 
 
 def pascal(name: str) -> str:

@@ -1,0 +1,45 @@
+"""One section of the user's own `llmspell.toml`, read when something first needs it."""
+
+from __future__ import annotations
+
+import os
+
+from llmspell.config import paths
+from llmspell.errors import ConfigurationError
+from llmspell.records import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+
+class Section(NamedTuple):
+    """A section's table and the file it is from; empty where there is none."""
+
+    table: Mapping[str, Any]
+    source: str
+
+
+def own_section(name: str, environ: Mapping[str, str] = os.environ) -> Section:
+    """The section of the user's own file. Raises `ConfigurationError` naming the file."""
+    path = environ.get("LLMSPELL_CONFIG_PATH") or os.path.join(
+        paths.config_folder(environ), "llmspell.toml"
+    )
+    try:
+        with open(path, "rb") as file:
+            data = file.read()
+    except FileNotFoundError:
+        return Section({}, path)
+    except OSError as error:
+        raise ConfigurationError(
+            f"{path}: it can't be read: {os.strerror(error.errno or 5).lower()}"
+        ) from None
+    import tomllib
+
+    try:
+        table = tomllib.loads(data.decode("utf-8")).get(name, {})
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{path}: {error}") from None
+    if not isinstance(table, dict):
+        raise ConfigurationError(f"{path}: {name} is no table")
+    return Section(table, path)
