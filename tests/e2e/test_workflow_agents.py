@@ -7,7 +7,6 @@ import pytest
 from tests.e2e.program import LANGUAGES, Program
 from tests.e2e.test_workflows import value_of
 
-
 RESEARCH = {
     "lua": """
 for _, name in ipairs({ "Academic", "General", "Synthesis" }) do

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from tests.seeds import cases_fixtures
+from tests.seeds import cases_first, cases_fixtures
 from tests.seeds.case import Case
 
-CASES: Final[dict[str, Case]] = {case.name: case for case in (*cases_fixtures.CASES,)}
+CASES: Final[dict[str, Case]] = {
+    case.name: case for case in (*cases_first.CASES, *cases_fixtures.CASES)
+}

@@ -95,7 +95,7 @@ const requireFile = async (name) => {
 
 // import() ends in the engine's own error, which knows no module loader: said in our words.
 P.describeImport = (wire, message) => {
-  const [, name = ""] = split(message, "'");
+  const name = split(message, "'")[1] ?? "";
   wire.code = 4008;
   wire.kind = "denied";
   wire.message = "denied module " + slice(name, 0, 80);
