@@ -76,6 +76,8 @@ const inputOf = (map, options, schema, given) => {
   const fixed = map.fixed[given.action] ?? create(null), more = keys(fixed);
   for (let index = 0; index < more.length; index++) input[more[index]] ??= fixed[more[index]];
   const folder = option(options, map.folder);
+  // A call without a path is about the folder itself.
+  if (typeof folder === "string") input.path ??= ".";
   if (typeof folder === "string" && typeof input.path === "string") {
     if (startsWith(input.path, "/") || indexOf("/" + input.path + "/", "/../") >= 0) {
       P.fail(2002, "validation", map.folder + " is set, so a path begins there: no leading / and no ..");

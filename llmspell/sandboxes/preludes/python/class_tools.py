@@ -49,6 +49,9 @@ class MappedTool(Tool):
         for name, value in known["fixed"].get(given.get("action"), {}).items():
             result.setdefault(name, value)
         folder, path = options.get(known["folder"]), result.get("path")
+        if known["folder"] and isinstance(folder, str) and path is None:
+            # A call without a path is about the folder itself.
+            path = "."
         if known["folder"] and isinstance(folder, str) and isinstance(path, str):
             if path.startswith("/") or ".." in path.split("/"):
                 raise invalid(
