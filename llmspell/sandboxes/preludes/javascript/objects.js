@@ -202,11 +202,23 @@ P.maker = (spec, className, always) => {
   return make;
 };
 
+// What a tool's result holds is found in its answer as well: answer.results (S27). Hidden, so that
+// the answer is printed, copied and sent as it came.
+P.after.output = (answer) => {
+  if (!P.isOptions(answer) || !P.isOptions(answer.result)) return answer;
+  const { result } = answer, names = keys(result);
+  for (let index = 0; index < names.length; index++) {
+    const name = names[index];
+    if (!hasOwn(answer, name) && name !== "then" && name !== "__proto__") hide(answer, name, result[name]);
+  }
+  return answer;
+};
+
 // Tools as the registry shows them.
 const Tool = P.prototypeOf("tool");
 const runTool = { execute(input) {
   if (weakMapHas(creations, this)) return later(weakGet(creations, this), "execute", [input]);
-  return P.call("tools.execute", { __proto__: null, name: this.name, input: input ?? create(null) });
+  return P.call("tools.execute", { __proto__: null, name: this.name, input: input ?? create(null) }, P.after.output);
 } }.execute;
 const toolMethods = {
   execute: runTool, call: runTool,

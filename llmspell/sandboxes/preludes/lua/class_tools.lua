@@ -2,8 +2,21 @@
 local Tool = {}
 P.classes.tool = Tool
 
+-- What a tool's result holds is found in its answer as well: answer.results (S27).
+local answers = {
+  __metatable = false,
+  __index = function(answer, key)
+    local result = rawget(answer, "result")
+    if type(result) == "table" and result ~= P.null then return result[key] end
+  end,
+}
+function P.after.output(answer)
+  if type(answer) ~= "table" or answer == P.null then return answer end
+  return setmetatable(answer, answers)
+end
+
 local function execute(tool, input)
-  return P.await(P.call("tools.execute", { name = rawget(tool, "name"), input = input }))
+  return P.after.output(P.await(P.call("tools.execute", { name = rawget(tool, "name"), input = input })))
 end
 Tool.execute, Tool.call = execute, execute
 

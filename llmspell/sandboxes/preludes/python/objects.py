@@ -66,6 +66,22 @@ def end_object(value: Any) -> None:
             return
 
 
+class Output(Record):
+    """A tool's answer: what its result holds is found in it as well, `answer.results` (S27)."""
+
+    __slots__ = ()
+
+    def __missing__(self, name: str) -> Any:
+        result = dict.get(self, "result")
+        if isinstance(result, dict) and name in result:
+            return result[name]
+        raise KeyError(name)
+
+
+def as_output(value: Any) -> Any:
+    return Output(value) if type(value) is Record else value
+
+
 class Tool(Handle):
     """A tool: name, description, category, schema and `execute(input)`."""
 
@@ -79,7 +95,7 @@ class Tool(Handle):
     def execute(self, input: Mapping[str, Any] | None = None, **named: Any) -> Call:
         """Runs the tool."""
         args = {"name": self["name"], "input": {**(input or {}), **named}}
-        return Call("tools.execute", args, None)
+        return Call("tools.execute", args, as_output)
 
     call = execute
 

@@ -100,6 +100,7 @@ FINISH: dict[str, Callable[[Any], Any] | None] = {
     "tools": lambda value: [as_tool(tool) for tool in value],
     "handle": lambda value: as_object(value),
     "handles": lambda value: as_objects(value),
+    "output": lambda value: as_output(value),
     "response": Response,
     "json": _finish_json,
 }
