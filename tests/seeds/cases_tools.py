@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from tests.seeds.case import Case
 from tests.seeds.cases_first import javascript_tools, tools
@@ -20,7 +20,7 @@ await Tools.create("api_stand_in", {
 });
 await Hooks.register("before_tool_execution", {
   name: "no_outside_world",
-  execute: (context) => context.tool === "http_client"
+  execute: (context) => context.toolName === "http_client"
     ? { action: "redirect", target: "api_stand_in" } : { action: "continue" },
 });
 """
@@ -68,25 +68,42 @@ CASES: Final = (
     Case(
         "S31",
         "runs",
-        "a search, a scraper, and the HTTP client",
+        "a search, a scraper and the built-in HTTP client, whose request a hook redirects",
         before=javascript_tools("web_search", "web_scraper") + _CLIENT,
-        after="return [searchResults, scrapedContent, apiResponse];",
-        check=lambda result: print(result.value),
+        after="""return [searchResults.input.maxResults, scrapedContent.input.selectors.title,
+  apiResponse.result];""",
+        value=[
+            10,
+            "h1",
+            {
+                "status": 200,
+                "method": "GET",
+                "url": "https://api.example.com/data",
+                "headers": {"Authorization": "Bearer ${API_TOKEN}", "Accept": "application/json"},
+            },
+        ],
     ),
     Case(
         "S32",
         "runs",
-        "a function of the spell's goes to a tool as its filter",
+        "CSV is read by the built-in tool; a function of the spell's is a tool's filter",
         before=_TRANSFORMER + tools("statistical_analyzer"),
-        after="return { transformed.result, stats }",
+        after="return { transformed.result, stats.result.input.confidence_level, #stats.input.data }",
         files={"data/sales.csv": "category,amount\nbooks,1500\ntoys,900\ntoys,4000\nbooks,2000\n"},
-        check=lambda result: print(result.value),
+        value=[
+            [
+                {"category": "toys", "sum_amount": 4000, "count": 1},
+                {"category": "books", "sum_amount": 3500, "count": 2},
+            ],
+            0.95,
+            2,
+        ],
         grants=("read:.",),
     ),
     Case(
         "S33",
         "runs",
-        "arithmetic, text, a date and a template",
+        "four tools that a model does the work of are asked",
         before=javascript_tools(
             "text_summarizer",
             "sentiment_analyzer",
@@ -94,52 +111,55 @@ CASES: Final = (
             "embedding_generator",
         )
         + 'const longArticleText = "long", userReview = "good", newsArticle = "news";',
-        after="return [summary, sentiment, entities, embeddings];",
-        check=lambda result: print(result.value),
+        after="""return [summary.input.text, sentiment.input.confidenceThreshold,
+  entities.input.entityTypes.length, embeddings.tool, embeddings.input.texts.length];""",
+        value=["long", 0.7, 4, "embedding_generator", 3],
     ),
     Case(
         "S34",
         "runs",
-        "arithmetic, text, a date and a template",
+        "three tools of the system's are asked",
         before=tools("process_executor", "environment_reader", "service_checker"),
-        after="return {result, envVars, services}",
-        check=lambda result: print(result.value),
+        after="""return { result.input.args, envVars.input.mask_sensitive,
+  services.input.checks[1].port, services.tool }""",
+        value=[["status", "--porcelain"], True, 5432, "service_checker"],
     ),
     Case(
         "S35",
         "runs",
-        "arithmetic, text, a date and a template",
-        after="return [mathResult, processedText, formattedDate, renderedTemplate].map(r => r.result);",
+        "arithmetic, text, a date and a template, by the built-in tools",
+        after="return [mathResult, processedText, formattedDate, renderedTemplate].map("
+        "(answer) => answer.result);",
         value=[
             6.414214,
             ["hello", "Universe"],
             "2025-01-20 10:30:00",
             "Hello Alice, your score is 95/100!",
         ],
+        remark="`log` is the decimal one (X72)",
+        profile="high",
+        grants=("tool:*",),
     ),
     Case(
         "S36",
         "runs",
-        "arithmetic, text, a date and a template",
-        before=tools("email_sender", "slack_integration"),
-        after="return Tools.get_stats()",
-        check=lambda result: print(result.value),
+        "a letter and a message are handed to their tools",
+        before="local sent = {}\n"
+        + "\n".join(
+            f'Tools.create("{name}", {{ execute = function(input) sent[#sent + 1] = input end }})'
+            for name in ("email_sender", "slack_integration")
+        ),
+        after="""return { #sent, sent[1].config.port, sent[1].email.attachments[1].filename,
+  sent[2].channel, sent[2].message.blocks[1].type }""",
+        value=[2, 587, "research_report.pdf", "#ai-reports", "section"],
     ),
     Case(
         "S37",
         "runs",
-        "arithmetic, text, a date and a template",
+        "three special tools are asked",
         before=javascript_tools("pdf_processor", "image_processor", "academic_searcher"),
-        after="return [pdfContent, processedImage, academicPapers];",
-        check=lambda result: print(result.value),
-    ),
-    Case(
-        "S38",
-        "runs",
-        "x",
-        suffix=".js",
-        before=javascript_tools("web_scraper"),
-        after="return [textTools, searchResults,webTools,toolInfo];",
-        check=lambda r: print(r.value),
+        after="""return [pdfContent.input.pages, processedImage.input.quality,
+  academicPapers.input.date_range.start];""",
+        value=[[1, 2, 3], 85, "2020-01-01"],
     ),
 )
