@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from typing import Final
 
-from tests.seeds import cases_first, cases_fixtures
+from tests.seeds import (
+    cases_first,
+    cases_fixtures,
+    cases_older,
+)
 from tests.seeds.case import Case
 
 CASES: Final[dict[str, Case]] = {
-    case.name: case for case in (*cases_first.CASES, *cases_fixtures.CASES)
+    case.name: case
+    for case in (
+        *cases_first.CASES,
+        *cases_fixtures.CASES,
+        *cases_older.CASES,
+    )
 }
