@@ -8,6 +8,7 @@ from tests.seeds import (
     cases_first,
     cases_fixtures,
     cases_older,
+    cases_reference,
 )
 from tests.seeds.case import Case
 
@@ -16,6 +17,7 @@ CASES: Final[dict[str, Case]] = {
     for case in (
         *cases_first.CASES,
         *cases_fixtures.CASES,
+        *cases_reference.CASES,
         *cases_older.CASES,
     )
 }

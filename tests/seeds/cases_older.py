@@ -46,7 +46,8 @@ text = "in short"
 expect = { user = "Summarize these research findings: facts", model = "claude-3-opus" }
 [[turn]]
 text = "# Report"
-expect = { user = "Create a structured report from this summary: in short", tools = ["file_writer"] }
+expect.user = "Create a structured report from this summary: in short"
+expect.tools = ["file_writer"]
 """
 
 _TWO_FAILURES: Final = """
