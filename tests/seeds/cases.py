@@ -6,6 +6,7 @@ from typing import Final
 
 from tests.seeds import (
     cases_first,
+    cases_examples,
     cases_fixtures,
     cases_older,
     cases_reference,
@@ -16,6 +17,7 @@ CASES: Final[dict[str, Case]] = {
     case.name: case
     for case in (
         *cases_first.CASES,
+        *cases_examples.CASES,
         *cases_fixtures.CASES,
         *cases_reference.CASES,
         *cases_older.CASES,
