@@ -18,8 +18,8 @@ CASES: Final[dict[str, Case]] = {
     for case in (
         *cases_first.CASES,
         *cases_examples.CASES,
-        *cases_fixtures.CASES,
         *cases_reference.CASES,
+        *cases_fixtures.CASES,
         *cases_older.CASES,
     )
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from tests.seeds.case import Case
+from tests.seeds.case import Case, on_line
 from tests.seeds.cases_first import javascript_tools, tools
 
 _FETCHED: Final = """
@@ -189,5 +189,5 @@ return [result, outcome.hooks_executed];""",
         output=("Analysis completed successfully!", "Key insights:", "churn is down"),
         remark="in its hook `this` is not the workflow, so its call fails, which is logged",
     ),
-    Case("S61", "broken", "line 31: `[…]` is no table of Lua's", code=4001),
+    Case("S61", "broken", "line 31: `[…]` is no table of Lua's", code=4001, check=on_line(31)),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from tests.seeds.case import Case
+from tests.seeds.case import Case, on_line
 from tests.seeds.cases_first import javascript_tools, tools
 
 _TOPIC: Final = "quantum computing breakthroughs 2025"
@@ -148,6 +148,7 @@ CASES: Final = (
         "broken",
         "line 2: `const workflow = workflow.sequential(…)` reads the constant before it is set",
         code=4002,
+        check=on_line(2),
     ),
     Case(
         "S85",
