@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from tests.seeds import (
-    cases_first,
     cases_examples,
+    cases_first,
     cases_fixtures,
     cases_older,
     cases_reference,
