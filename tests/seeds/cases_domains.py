@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from tests.seeds.case import Case
-from tests.seeds.cases_first import agents, javascript_tools, tools
+from tests.seeds.cases_first import javascript_tools, tools
 
 
 def _told(name: str, answer: str) -> str:

@@ -96,7 +96,8 @@ told.push(await executor.executeWithRecovery(async () => {
   if (++turn === 1) throw new RateLimitError(0.01, { from: "test" });
   return "after " + turn;
 }));
-const context = { agent: { config: { provider: "openai" } }, originalInput: { text: "long", kept: 1 } };
+const context = { agent: { config: { provider: "openai" } },
+                  originalInput: { text: "long", kept: 1 } };
 turn = 0;
 executor.baseDelay = 1;
 told.push(await executor.executeWithRecovery(async () => {
@@ -110,7 +111,9 @@ told.push(await executor.executeWithRecovery(async () => {
   return context.modifiedInput;
 }, context));
 try {
-  await executor.executeWithRecovery(async () => { throw new ValidationError([{ message: "no" }]); });
+  await executor.executeWithRecovery(async () => {
+    throw new ValidationError([{ message: "no" }]);
+  });
 } catch (error) { told.push(error.message); }
 return told;"""
 

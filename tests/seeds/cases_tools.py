@@ -88,7 +88,7 @@ CASES: Final = (
         "runs",
         "CSV is read by the built-in tool; a function of the spell's is a tool's filter",
         before=_TRANSFORMER + tools("statistical_analyzer"),
-        after="return { transformed.result, stats.result.input.confidence_level, #stats.input.data }",
+        after="return { transformed.result, stats.input.confidence_level, #stats.input.data }",
         files={"data/sales.csv": "category,amount\nbooks,1500\ntoys,900\ntoys,4000\nbooks,2000\n"},
         value=[
             [

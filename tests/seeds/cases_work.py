@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from tests.seeds.case import Case
-from tests.seeds.cases_first import javascript_tools, tools
+from tests.seeds.cases_first import tools
 
 _NLP: Final = """
 await Tools.create("summarizer", { description: "makes text short", category: "ai_ml",
@@ -117,7 +117,8 @@ return [names(textTools), names(searchResults), names(webTools)];""",
         "runs",
         "a tool of the spell's own is registered and used",
         before=_METRICS,
-        after="return [textAnalysis.result, (await customTool).getExamples().map((one) => one.name)];",
+        after="return [textAnalysis.result, "
+        "(await customTool).getExamples().map((one) => one.name)];",
         check=_measured,
         remark="the output in its example does not belong to the example's text (X71)",
     ),
