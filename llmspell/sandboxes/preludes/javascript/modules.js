@@ -88,9 +88,28 @@ P.require = (name) => {
   return P.injected(name) ?? requireFile(name);
 };
 
+let loading = 0, failure = null;
 const requireFile = async (name) => {
   if (!mapHas(loaded, name)) mapSet(loaded, name, load(name));
-  return mapGet(loaded, name);
+  loading++;
+  try {
+    return await mapGet(loaded, name);
+  } catch (error) {
+    failure ??= error;
+    throw error;
+  } finally {
+    loading--;
+  }
+};
+
+// A module used without `await`, as Node's are, is a promise and no function: the spell fails by a
+// TypeError before the broker has answered. Then a denied or missing module is the reason, and it
+// is waited for (null) and told instead.
+P.endWithModules = (main) => {
+  if (P.isOurError(main.error) || (loading === 0 && failure === null)) return main;
+  if (loading > 0) return P.outstanding() > 0 ? null : main;
+  const rejected = P.unhandledRejection();
+  return rejected !== null && rejected.error === failure ? rejected : main;
 };
 
 // import() ends in the engine's own error, which knows no module loader: said in our words.
