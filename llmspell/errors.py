@@ -27,6 +27,10 @@ MAX_MESSAGE_CHARACTERS: Final = 4_096
 """Longest message that leaves an error; longer ones are cut (a 10 MB traceback is an attack)."""
 
 
+RETRY_AFTER_MAX: Final = 86_400.0
+"""Seconds: what a stranger's error says beyond a day is not taken over."""
+
+
 class Code(NamedTuple):
     """One numeric code: its area, its name in the seeds and what it means for a person."""
 
@@ -152,6 +156,8 @@ class LlmspellError(Exception):
 
     default_code = 6009
     default_kind = "internal"
+    retry_after: float | None = None
+    """Seconds after which another try makes sense, where that is known."""
 
     def __init__(
         self,
@@ -180,7 +186,7 @@ class LlmspellError(Exception):
     def to_wire(self) -> dict[str, Any]:
         """The error as the channel carries it: absent fields are left out."""
         wire: dict[str, Any] = {"code": self.code, "kind": self.kind, "message": self.message}
-        for name in ("rule", "hint", "trace_id", "line", "stack"):
+        for name in ("rule", "hint", "trace_id", "line", "stack", "retry_after"):
             value = getattr(self, name)
             if value is not None:
                 wire[name] = value
@@ -314,7 +320,8 @@ def from_wire(error: Mapping[str, Any]) -> LlmspellError:
     if not isinstance(code, int) or code not in CODES:
         code = 4002
     line = error.get("line")
-    return SpellError(
+    after = error.get("retry_after")
+    result = SpellError(
         message if isinstance(message, str) else "the spell failed",
         code=code,
         kind=kind[:40] if isinstance(kind, str) else "runtime",
@@ -325,6 +332,9 @@ def from_wire(error: Mapping[str, Any]) -> LlmspellError:
         line=line if isinstance(line, int) and not isinstance(line, bool) else None,
         stack=_text(error.get("stack")),
     )
+    if not isinstance(after, bool) and isinstance(after, (int, float)):
+        result.retry_after = after if 0 <= after < RETRY_AFTER_MAX else None
+    return result
 
 
 def _text(value: object) -> str | None:

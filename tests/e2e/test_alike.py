@@ -200,6 +200,34 @@ steps = (await wf.run({"topic": "moons"}))["steps"]
 }
 
 
+FILES = {
+    "lua": """
+local files = FileSystemTool.new({ base_path = "inner" })
+local names = {}
+for _, entry in ipairs(files:call({ action = "list" }).result) do names[#names + 1] = entry.name end
+local ok, problem = pcall(files.call, { action = "read", path = "../outer.txt" })
+return { names, files:call({ action = "read", path = "a.txt" }).result, problem.code }
+""",
+    "javascript": """
+const files = new FileSystemTool({ basePath: "inner" });
+const names = (await files.call({ action: "list" })).result.map((entry) => entry.name);
+let code;
+try { await files.call({ action: "read", path: "../outer.txt" }); } catch (e) { code = e.code; }
+return [names, (await files.call({ action: "read", path: "a.txt" })).result, code];
+""",
+    "python": """
+files = FileSystemTool(base_path="inner")
+names = [entry["name"] for entry in (await files.call({"action": "list"}))["result"]]
+code = None
+try:
+    await files.call({"action": "read", "path": "../outer.txt"})
+except LLMSpellError as error:
+    code = error.code
+[names, (await files.call({"action": "read", "path": "a.txt"}))["result"], code]
+""",
+}
+
+
 @pytest.fixture
 def mock(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     monkeypatch.setenv("LLMSPELL_DEVELOPMENT__MOCK_LLM_RESPONSES", "true")
@@ -261,4 +289,13 @@ def test_a_denied_tool_stays_denied_as_a_field_and_as_a_class(profile: str, mock
 def test_X02_the_older_dialect(profile: str, mock: Path) -> None:
     lua, *others = values(mock, OLDER, profile, ["llm:*"])
     assert lua == ["one", "two", "completed", "Sum up Research moons"]
+    assert others == [lua, lua]
+
+
+def test_API_059_a_file_tool_stays_in_its_folder(mock: Path) -> None:
+    (mock / "inner").mkdir()
+    (mock / "inner" / "a.txt").write_text("inside", "utf-8")
+    (mock / "outer.txt").write_text("outside", "utf-8")
+    lua, *others = values(mock, FILES, "medium", ["read:**"])
+    assert lua == [["a.txt"], "inside", 2002]
     assert others == [lua, lua]

@@ -135,6 +135,23 @@ def test_a_spell_does_not_choose_the_script(program: Program) -> None:
     assert "mine" not in ended.out and "script is not known" in ended.err
 
 
+HOOKED = """
+Hooks.register("before_llm_call", function(ctx)
+  if ctx.prompt == "skip" then return {action = "skip", value = "instead"} end
+  if ctx.prompt == "stop" then return {action = "cancel", reason = "not now"} end
+  return {action = "modify", context = {prompt = "new " .. ctx.prompt}}
+end)
+local function ask(prompt) return llm.complete({prompt = prompt, provider = "fake"}).content end
+local ok, e = pcall(ask, "stop")
+return {ask("skip"), ask("words"), e.code, e.kind}
+"""
+
+
+def test_hooks_around_a_call_rewrite_skip_and_cancel_it(program: Program) -> None:
+    result = program.result(HOOKED, ".lua")
+    assert result["value"] == ["instead", "new words", 1009, "cancelled"], result["error"]
+
+
 PARITY = {
     "lua": 'local r = llm.complete({prompt="What is 15 + 27?", provider="mock", '
     'model="mock-model", tools={"calculator"}})\n'

@@ -337,3 +337,53 @@ def test_a_model_that_is_denied_is_denied_to_a_collaboration(program: Program) -
     assert refused and refused[0]["rule"].startswith("high.models")
     granted = run(program, "lua", source, "--profile", "high", "--allow-llm", "fake/echo")
     assert granted["value"][0] is True
+
+
+WAIT = {
+    "lua": """
+local raised = select(2, pcall(llm.complete, {provider = "fake", model = "script", prompt = "x"}))
+local again = ErrorHandler.attempt_recovery("x", {type = "retry", delay = 0, max_retries = 1},
+  function() error(raised) end)
+return {raised.retry_after, ErrorHandler.parse_error(raised).type,
+  ErrorHandler.attempt_recovery(raised, "exponential_backoff").delay, again.error.retry_after}
+""",
+    "javascript": """
+let raised;
+try {
+  await llm.complete({provider: "fake", model: "script", prompt: "x"});
+} catch (error) { raised = error; }
+const again = await ErrorHandler.attemptRecovery("x", {type: "retry", delay: 0, maxRetries: 1},
+  () => { throw raised; });
+return [raised.retryAfter, ErrorHandler.parseError(raised).type,
+  (await ErrorHandler.attemptRecovery(raised, "exponential_backoff")).delay,
+  again.error.retry_after];
+""",
+    "python": """
+async def ask():
+    try:
+        await llm.complete(provider="fake", model="script", prompt="x")
+    except LLMSpellError as error:
+        return error
+
+raised = await ask()
+
+def fail(told):
+    raise raised
+
+once = {"type": "retry", "delay": 0, "max_retries": 1}
+again = await ErrorHandler.attempt_recovery("x", once, fail)
+[raised.retry_after, (await ErrorHandler.parse_error(raised))["type"],
+ (await ErrorHandler.attempt_recovery(raised, "exponential_backoff"))["delay"],
+ again["error"]["retry_after"]]
+""",
+}
+
+
+@pytest.mark.parametrize("language", SUFFIXES)
+def test_how_long_a_provider_wants_us_to_wait_arrives(program: Program, language: str) -> None:
+    turn = {"error": {"kind": "rate_limit", "message": "slow down", "retry_after": 7}}
+    script = program.write("turns.jsonl", json.dumps(turn) + "\n")
+    name = f"spell{SUFFIXES[language]}"
+    program.write(name, WAIT[language])
+    told = program("run", "--output", "json", name, env={"LLMSPELL_FAKE_SCRIPT": str(script)})
+    assert told.json()["value"] == [7, "rate_limit", 7, 7]

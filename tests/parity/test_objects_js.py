@@ -223,3 +223,19 @@ def test_API_069_a_tool_that_extends_base_tool_travels_with_its_execute(prelude:
     first, second = ended.called("pet.keep")[0]["config"]["tools"]
     assert first["execute"].number == second["execute"].number
     assert (first["name"], first["description"], first["category"]) == ("adder", "adds", "math")
+
+
+def test_JS_03_what_is_made_late_uses_nothing_that_a_spell_replaced(prelude: str) -> None:
+    source = """
+    let seen = 0;
+    const watch = () => { seen++; throw new Error("seen") };
+    globalThis.Proxy = watch; globalThis.WeakMap = watch; globalThis.Set = watch;
+    Array.prototype[Symbol.iterator] = watch; RegExp.prototype.test = watch;
+    String.prototype.replace = watch; String.prototype.split = watch;
+    const tool = Tools.fileReader, suite = Test.suite("s"), pet = await Pet.get("a");
+    const task = Async.schedule(1, () => 1);
+    await tool.execute({path: "x"}); suite.test("t", (t) => t.assertTrue(true));
+    await Test.runAll();
+    return [seen, pet.id, await task];
+    """
+    assert value(prelude, source) == [0, "pet-1", 1]

@@ -21,7 +21,6 @@ DELAY_MAX: Final = 300.0
 KINDS: Final = ("fail_fast", "retry", "fallback", "continue_degraded", "circuit_breaker")
 _SPELLINGS: Final = {
     "retry_with_backoff": "retry",
-    "retry_with_shorter_context": "retry",
     "exponential_backoff": "retry",
     "retry_with_shorter_context": "retry",
     "fallback_to_cached": "continue_degraded",

@@ -43,6 +43,9 @@ class RequestHooks:
             **more,
         }
 
+    def _listens(self, point: str, inline: str) -> bool:
+        return self._host.hooks.any(point) or inline in self._agent.hooks
+
     async def _at(self, point: str, inline: str, context: dict[str, Any]) -> HookOutcome | None:
         """The outcome of a point's hooks, the agent's own after the registered; None: none."""
         hooks, own = self._host.hooks, self._agent.hooks.get(inline)
@@ -62,6 +65,8 @@ class RequestHooks:
 
     async def before(self, asked: Asked) -> tuple[HookOutcome | None, Asked]:
         """The hooks before: an outcome that ends the matter, or the request to work on."""
+        if not self._listens("before_agent_execution", "before_execution"):
+            return None, asked
         context = self.context(asked)
         outcome = await self._at("before_agent_execution", "before_execution", context)
         if outcome is None:
@@ -76,6 +81,8 @@ class RequestHooks:
 
     async def after(self, asked: Asked, output: dict[str, Any]) -> tuple[bool, dict[str, Any]]:
         """The hooks after: whether to do it again, and the output as they left it."""
+        if not self._listens("after_agent_execution", "after_execution"):
+            return False, output
         shown = {**output, "result": output["content"]}
         context = self.context(asked, output=shown, success=True, timing=self._timing())
         outcome = await self._at("after_agent_execution", "after_execution", context)

@@ -73,7 +73,7 @@ KNOWN: Final = frozenset(
         "execution_time", "max_iterations", "max_concurrent_tools", "rate_limit",
         "circuit_breaker", "max_total_tokens", "max_cost", "memory", "tools", "hooks",
         "error_strategy", "retry_count", "retry_delay", "handoffs", "handoff_filter",
-        "capabilities", "fallback", "output_schema", "metadata", "state", "top_p",
+        "capabilities", "fallback", "output_schema", "metadata", "state",
         "tool_overrides",
     }
 )  # fmt: skip
@@ -123,7 +123,6 @@ class Settings:
     system_prompt: str = ""
     prompt_template: str | None = None
     temperature: float | None = None
-    top_p: float | None = None
     stop: tuple[str, ...] = ()
     fallback: tuple[str, ...] = ()
     output_schema: dict[str, Any] | None = None
@@ -190,8 +189,6 @@ def read(raw: dict[str, Any], name: str, engine: str, *, free: bool = False) -> 
     settings.prompt_template = _text(raw, "system_prompt_template", PROMPT_MAX) or None
     if "temperature" in raw:
         settings.temperature = values.number(raw["temperature"], "temperature", 0, 2)
-    if "top_p" in raw:
-        settings.top_p = values.number(raw["top_p"], "top_p", 0, 1)
     settings.stop = _words(raw, "stop", 16)
     settings.fallback = _words(raw, "fallback", 8)
     settings.capabilities = _words(raw, "capabilities", 128)

@@ -16,8 +16,12 @@ if TYPE_CHECKING:
 SETTINGS: Final = Param(
     "settings",
     ("object",),
-    "name, description, provider, model, system_prompt, temperature, max_tokens, tools, memory, "
-    "hooks, error_strategy, handoffs, timeout, max_iterations, rate_limit, circuit_breaker, …",
+    "name, description, provider, model, system_prompt, temperature, max_tokens, stop, "
+    "output_schema; tools; capabilities; state; memory {max_entries, summarize_after, "
+    "persistence}; hooks {before_execution, after_execution, on_error}; handoffs and "
+    "handoff_filter; error_strategy, fallback, circuit_breaker; timeout, max_iterations, "
+    "max_concurrent_tools, max_total_tokens, max_cost, rate_limit {requests_per_minute, "
+    "burst_allowance}; tool_overrides; template. All of them also inside config",
     required=True,
 )
 CHANGES: Final = SETTINGS._replace(doc="what differs", required=False, default={})

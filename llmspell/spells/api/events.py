@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _PATTERN: Final = Param(
     "pattern",
     ("string",),
-    "an event's name, or a pattern with * ? [abc]: agent_*, workflow.*, *",
+    "an event's name, or a pattern in which * is any run of characters: agent_*, workflow.*, *",
     required=True,
     minimum=1,
     maximum=128,

@@ -34,7 +34,11 @@ _REQUEST: Final = (
     Param("temperature", ("number",), "0 to 2", minimum=0, maximum=2),
     Param("max_tokens", ("integer",), "longest answer", minimum=1, maximum=1_000_000),
     Param("stop", ("string", "array"), "texts that end the answer"),
-    Param("timeout", ("number", "string"), "for the call, retries included: a time, as 30s"),
+    Param(
+        "timeout",
+        ("number", "string"),
+        "for each provider that is asked, retries included: a time, as 30s",
+    ),
     Param("fallback", ("array",), "providers to ask when this one fails", maximum=8),
     Param("prefer", ("string",), "of auto: cheapest or fastest", choices=("cheapest", "fastest")),
     Param("needs", ("array",), "of auto: tools, vision, structured, streaming", maximum=4),

@@ -8,18 +8,17 @@ from __future__ import annotations
 
 from collections import deque
 
-from llmspell.errors import OperationFailed, UsageError
+from llmspell.errors import OperationFailed
 from llmspell.policies.breaker import BreakerState, CircuitBreaker
-from llmspell.policies.globs import compile_glob, matches
 from llmspell.records import TYPE_CHECKING
 from llmspell.spells.events.event import NAME_MAX, Event
 from llmspell.spells.events.names import canonical
+from llmspell.spells.events.patterns import Pattern, not_subscribed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from typing import Any, Final
 
-    from llmspell.policies.globs import Glob
 
 RING_MAX: Final = 1_000
 """Events that are remembered for replay (EVT-018)."""
@@ -48,7 +47,6 @@ HANDLER_SECONDS: Final = 30.0
 WHERE_MAX: Final = 16
 """Conditions of one subscription, each on a path of at most `NAME_MAX` characters."""
 
-SUBSCRIPTION: Final = 5006
 FILTER: Final = 5007
 
 
@@ -59,8 +57,21 @@ class Subscription:
     """
 
     __slots__ = (
-        "batch", "breaker", "delivered", "failed", "filter", "gathered", "glob", "handler", "id",
-        "once", "pattern", "priority", "weight", "where", "window",
+        "_pattern",
+        "batch",
+        "breaker",
+        "delivered",
+        "failed",
+        "filter",
+        "gathered",
+        "handler",
+        "id",
+        "once",
+        "pattern",
+        "priority",
+        "weight",
+        "where",
+        "window",
     )  # fmt: skip
 
     def __init__(
@@ -77,8 +88,8 @@ class Subscription:
         window: float = 0.0,
     ) -> None:
         self.id = identity
-        self.pattern = canonical(pattern)
-        self.glob: str | Glob = compile_pattern(self.pattern)
+        self._pattern = Pattern.of(pattern)
+        self.pattern = self._pattern.text
         self.handler = handler
         self.filter = filter_number
         self.priority = priority
@@ -110,13 +121,17 @@ class Subscription:
         self.gathered, self.weight = [], 0
         return released
 
+    def fits(self, name: str) -> bool:
+        """Whether its pattern fits the name."""
+        return self._pattern.matches(name)
+
     def wants(self, event: Event) -> bool:
         """Whether what the event holds is what `where` says."""
         return all(_at(event, path) == wanted for path, wanted in self.where.items())
 
     def wants_named(self, event: Event) -> bool:
         """The same, and its name fits."""
-        return matches(self.glob, event["type"]) and self.wants(event)
+        return self.fits(event["type"]) and self.wants(event)
 
 
 class Bus:
@@ -151,9 +166,9 @@ class Bus:
         subscription = Subscription(f"sub-{self._next_id}", pattern, handler, **options)
         same = sum(1 for one in self._subscriptions.values() if one.pattern == subscription.pattern)
         if same >= self._subscribers:
-            raise _not_subscribed(f"{pattern!r} has {self._subscribers} subscribers already")
+            raise not_subscribed(f"{pattern!r} has {self._subscribers} subscribers already")
         if len(self._subscriptions) >= ALL_SUBSCRIBERS_MAX:
-            raise _not_subscribed(f"a run has at most {ALL_SUBSCRIBERS_MAX} subscribers")
+            raise not_subscribed(f"a run has at most {ALL_SUBSCRIBERS_MAX} subscribers")
         self._next_id += 1
         self._subscriptions[subscription.id] = subscription
         self._routes.clear()
@@ -212,7 +227,7 @@ class Bus:
             return ()
         found = tuple(one for one in routes if not one.where or one.wants(event))
         for one in found:
-            if one.once:
+            if one.once and not one.gathers:
                 self.unsubscribe(one.id)
         return found
 
@@ -264,7 +279,7 @@ class Bus:
     def _route(self, name: str) -> tuple[Subscription, ...]:
         if len(self._routes) >= ROUTES_KEPT:
             self._routes.clear()
-        found = [one for one in self._subscriptions.values() if matches(one.glob, name)]
+        found = [one for one in self._subscriptions.values() if one.fits(name)]
         # Sorting keeps the order of age among equals.
         found.sort(key=lambda one: -one.priority)
         routes = self._routes[name] = tuple(found)
@@ -279,32 +294,18 @@ def select(
     limit: int,
 ) -> list[Event]:
     """The events in a time and of a pattern; at most the last `limit`."""
-    glob = None if pattern is None else compile_pattern(canonical(pattern))
+    wanted = None if pattern is None else Pattern.of(pattern)
     found = deque(
         (
             event
             for event in events
             if (begin is None or event["timestamp"] >= begin)
             and (end is None or event["timestamp"] <= end)
-            and (glob is None or matches(glob, event["type"]))
+            and (wanted is None or wanted.matches(event["type"]))
         ),
         maxlen=limit,
     )
     return list(found)
-
-
-def compile_pattern(pattern: str) -> str | Glob:
-    """A pattern of event names. Raises `OperationFailed` 5006 for what is none."""
-    if not 1 <= len(pattern) <= NAME_MAX or not pattern.isprintable():
-        raise _not_subscribed(f"a pattern is text of 1 to {NAME_MAX} characters")
-    try:
-        return compile_glob(pattern)
-    except UsageError as error:
-        raise _not_subscribed(error.message) from None
-
-
-def _not_subscribed(why: str) -> OperationFailed:
-    return OperationFailed(why, code=SUBSCRIPTION, kind="subscription")
 
 
 def _checked(where: Mapping[str, Any]) -> dict[str, Any]:

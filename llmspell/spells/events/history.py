@@ -8,15 +8,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from llmspell.errors import InvalidInput, LimitExceeded, LlmspellError
-from llmspell.policies.globs import matches
-from llmspell.spells.events.bus import compile_pattern, select
-from llmspell.spells.events.names import canonical
+from llmspell.spells.events.bus import select
+from llmspell.spells.events.patterns import Pattern
 from llmspell.spells.state.values import Store, decode, encode
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from llmspell.policies.globs import Glob
     from llmspell.spells.events.event import Event
     from llmspell.spells.ports import Host
 
@@ -45,7 +43,7 @@ class History:
     def __init__(self, host: Host, ttl: float = TTL_SECONDS) -> None:
         self._host = host
         self._waiting: list[Event] = []
-        self._glob: str | Glob | None = None
+        self._wanted: Pattern | None = None
         self._number = 0
         self._closed = False
         self.ttl = ttl
@@ -57,7 +55,7 @@ class History:
             if not ttl > 0:
                 raise InvalidInput("events.persist: ttl is a time above 0")
             self.ttl = ttl
-        self._glob = None if pattern in (None, "*") else compile_pattern(canonical(str(pattern)))
+        self._wanted = None if pattern is None else Pattern.of(pattern)
 
     @property
     def is_full(self) -> bool:
@@ -66,7 +64,7 @@ class History:
 
     def add(self, event: Event) -> None:
         """Takes an event up; over `FULL` that wait the oldest go, and a log line says so."""
-        if self._closed or (self._glob is not None and not matches(self._glob, event["type"])):
+        if self._closed or (self._wanted is not None and not self._wanted.matches(event["type"])):
             return
         self._waiting.append(event)
         if len(self._waiting) > FULL:

@@ -11,13 +11,16 @@ import asyncio
 from time import monotonic
 
 from llmspell.channel.jsontext import Malformed
-from llmspell.errors import Denied, InvalidInput, LimitExceeded, LlmspellError, OperationFailed
-from llmspell.llm import backoff, counting
+from llmspell.errors import Denied, LimitExceeded, LlmspellError, OperationFailed
+from llmspell.llm import backoff
 from llmspell.llm.failures import AGAIN, ELSEWHERE, ModelFailure
-from llmspell.llm.requests import check_calls, check_request, last_user_text
+from llmspell.llm.requests import check_request
+from llmspell.policies.verdict import allow
 from llmspell.records import TYPE_CHECKING, NamedTuple, Protocol
-from llmspell.spells.models import structured
+from llmspell.spells.models import hooking, structured
 from llmspell.spells.models.choosing import choose
+from llmspell.spells.models.images import judge_images
+from llmspell.spells.models.replies import ANSWER_MAX, added, checked
 from llmspell.spells.models.spending import Spending
 from llmspell.spells.models.targets import Target, Targets
 
@@ -29,19 +32,10 @@ if TYPE_CHECKING:
     from llmspell.policies.policy import Policy
     from llmspell.policies.rate import RateLimiter
     from llmspell.policies.verdict import Verdict
-    from llmspell.spells.ports import HookOutcome, Host
+    from llmspell.spells.ports import Host
 
 HOOK_RETRIES_MAX: Final = 3
 """Times an `after_llm_call` hook may have a call done again."""
-
-ANSWER_MAX: Final = 4_194_304
-"""Characters of an answer."""
-
-BEFORE: Final = "before_llm_call"
-AFTER: Final = "after_llm_call"
-
-_CHANGEABLE: Final = ("provider", "model", "messages", "temperature", "max_tokens", "stop")
-"""What a hook may change of a request."""
 
 
 class Context(Protocol):
@@ -92,24 +86,26 @@ class Asking:
     ) -> dict[str, Any]:
         """The reply to a request; see `ports.Models.complete`."""
         fields = dict(given)
-        if self._host.hooks.any(BEFORE):
-            outcome = await self._host.hooks.run(BEFORE, self._shown(ctx, fields))
+        if self._host.hooks.any(hooking.BEFORE):
+            outcome = await self._host.hooks.run(hooking.BEFORE, hooking.shown(fields, ctx.origin))
             if outcome.action == "skip":
-                return self._instead(fields, outcome.value)
-            _refuse_cancelled(outcome)
-            fields = _changed(fields, outcome)
+                skipped = allow("hooks.skip", "a hook answers in the model's place")
+                ctx.judge(skipped, action="model", target="hook")
+                return hooking.instead(fields, outcome.value)
+            hooking.refuse_cancelled(outcome)
+            fields = hooking.changed(fields, outcome)
         for tries in range(HOOK_RETRIES_MAX + 1):
             reply = await self._ask(ctx, check_request(fields), settings, on_chunk)
-            if not self._host.hooks.any(AFTER):
+            if not self._host.hooks.any(hooking.AFTER):
                 return reply
-            context = {**self._shown(ctx, fields), "response": reply}
-            outcome = await self._host.hooks.run(AFTER, context)
+            context = {**hooking.shown(fields, ctx.origin), "response": reply}
+            outcome = await self._host.hooks.run(hooking.AFTER, context)
             if outcome.action == "retry" and tries < HOOK_RETRIES_MAX:
                 continue
             if outcome.action == "skip":
-                return self._instead(fields, outcome.value)
-            _refuse_cancelled(outcome)
-            return _changed_reply(reply, outcome)
+                return hooking.instead(fields, outcome.value)
+            hooking.refuse_cancelled(outcome)
+            return hooking.changed_reply(reply, outcome)
         return reply
 
     async def _ask(
@@ -137,9 +133,9 @@ class Asking:
                     raise
                 # The record has the denial; what the spell must hear of is the first failure.
                 continue
-            except OperationFailed as error:
+            except (OperationFailed, LimitExceeded) as error:
                 failure = error if failure is None else failure
-                if error.kind not in ELSEWHERE or heard.text:
+                if not _is_for_another(error) or heard.text:
                     raise
                 if len(targets) > 1:
                     self._host.note("warn", f"{target.name} failed ({error.kind})", {})
@@ -156,7 +152,7 @@ class Asking:
     ) -> dict[str, Any]:
         ctx.judge(target.judge(ctx.policy.models), action="model", target=target.name)
         if target.stand_in is None:
-            _judge_images(ctx, request)
+            judge_images(ctx, request)
         seconds = settings.seconds or target.provider.timeout
         deadline = monotonic() + seconds
         asked = {**request, "provider": target.provider.name, "model": target.model}
@@ -216,7 +212,7 @@ class Asking:
         left = max(0.001, deadline - monotonic())
         try:
             reply = await asyncio.wait_for(provider.complete(request, left, heard.hear()), left)
-            reply = _checked(reply, target)
+            reply = checked(reply, target)
         except TimeoutError:
             spending.settle_broken_off(heard.text)
             raise ModelFailure("timeout", f"{target.name} did not answer in time") from None
@@ -265,7 +261,7 @@ class Asking:
             ]
             first = reply
             reply = await self._within(target, {**request, "messages": again}, deadline, heard)
-            reply = _added(first, reply)
+            reply = added(first, reply)
             value, wrong = await self._judged_answer(ctx, request, reply)
         if wrong:
             raise ModelFailure(
@@ -285,36 +281,12 @@ class Asking:
                 return None, [f"it is no JSON ({error})"]
         return value, await structured.mistakes(self._host, value, request["schema"], ctx.origin)
 
-    def _shown(self, ctx: Context, fields: Mapping[str, Any]) -> dict[str, Any]:
-        """What a hook gets to see: plain data of the request as it stands."""
-        checked = check_request(fields)
-        context: dict[str, Any] = {key: checked[key] for key in _CHANGEABLE if key in checked}
-        context["prompt"] = last_user_text(checked)
-        context["tools"] = [tool["name"] for tool in checked.get("tools", ())]
-        context["origin"] = ctx.origin
-        return context
 
-    def _instead(self, fields: Mapping[str, Any], value: Any) -> dict[str, Any]:
-        """The reply that a hook gives in a model's place; it costs nothing."""
-        told = value if isinstance(value, dict) else {"content": value}
-        content = told.get("content")
-        usage = {"input_tokens": 0, "output_tokens": 0, "total_tokens": 0}
-        reply = {
-            "content": content
-            if isinstance(content, str)
-            else ""
-            if content is None
-            else counting.compact(content),
-            "tool_calls": check_calls(told.get("tool_calls") or [], "tool_calls"),
-            "usage": usage,
-            "cost": 0.0,
-            "provider": str(fields.get("provider") or "hook")[:64],
-            "model": str(fields.get("model") or "hook")[:256],
-            "finish_reason": "skipped",
-        }
-        if "structured" in told:
-            reply["structured"] = told["structured"]
-        return reply
+def _is_for_another(error: LlmspellError) -> bool:
+    """Whether another provider may do better: this one failed, or its rate is used up."""
+    if isinstance(error, LimitExceeded):
+        return error.limit == "model_rate"
+    return error.kind in ELSEWHERE
 
 
 class _Heard:
@@ -336,113 +308,3 @@ class _Heard:
             raise ModelFailure("malformed", f"an answer of over {ANSWER_MAX} characters")
         self.text += piece
         await self._listener(piece)
-
-
-def _checked(reply: Mapping[str, Any], target: Target) -> dict[str, Any]:
-    """A provider's reply, in our form: what a model says is a stranger's text."""
-    content = reply.get("content")
-    if not isinstance(content, str) or len(content) > ANSWER_MAX:
-        raise ModelFailure("malformed", f"{target.name} answered with no text that can be used")
-    try:
-        calls = check_calls(reply.get("tool_calls") or [], "tool_calls")
-    except InvalidInput as error:
-        raise ModelFailure("malformed", f"{target.name}: {error.message}") from None
-    checked = {
-        "content": content,
-        "tool_calls": calls,
-        "usage": _usage(reply.get("usage")),
-        "cost": reply.get("cost"),
-        "provider": target.provider.name,
-        "model": target.model,
-        "finish_reason": str(reply.get("finish_reason") or "stop")[:40],
-    }
-    if "structured" in reply:
-        checked["structured"] = reply["structured"]
-    return checked
-
-
-def _usage(told: Any) -> dict[str, int]:
-    counts = []
-    for key in ("input_tokens", "output_tokens"):
-        count = told.get(key) if isinstance(told, dict) else 0
-        counts.append(count if type(count) is int and 0 <= count < 2**40 else 0)
-    return counting.usage(counts[0], counts[1])
-
-
-def _added(first: Mapping[str, Any], second: dict[str, Any]) -> dict[str, Any]:
-    """The second reply with what both used."""
-    usage = {key: first["usage"][key] + count for key, count in second["usage"].items()}
-    return {**second, "usage": usage, "cost": first["cost"] + second["cost"]}
-
-
-def _changed(fields: dict[str, Any], outcome: HookOutcome) -> dict[str, Any]:
-    """The request as a hook left it. Its messages win over a prompt that stands beside them."""
-    context = outcome.context
-    if context is None or not (outcome.modified or outcome.action == "redirect"):
-        return fields
-    before = check_request(fields)
-    changed = dict(fields)
-    for key in _CHANGEABLE:
-        if key in context:
-            changed[key] = context[key]
-    if context.get("messages") is not None:
-        # They were shown with the system's and the prompt's among them.
-        for key in ("prompt", "system", "system_prompt"):
-            changed.pop(key, None)
-    prompt = context.get("prompt")
-    same = context.get("messages") == before["messages"]
-    if same and isinstance(prompt, str) and prompt != last_user_text(before):
-        changed["messages"] = _with_prompt(before["messages"], prompt)
-    return changed
-
-
-def _with_prompt(messages: list[dict[str, Any]], prompt: str) -> list[dict[str, Any]]:
-    for index in range(len(messages) - 1, -1, -1):
-        if messages[index]["role"] == "user":
-            new = {**messages[index], "content": prompt}
-            return [*messages[:index], new, *messages[index + 1 :]]
-    return [*messages, {"role": "user", "content": prompt}]
-
-
-def _changed_reply(reply: dict[str, Any], outcome: HookOutcome) -> dict[str, Any]:
-    response = (outcome.context or {}).get("response")
-    if not outcome.modified or not isinstance(response, dict):
-        return reply
-    content = response.get("content")
-    changed = dict(reply)
-    if isinstance(content, str) and len(content) <= ANSWER_MAX:
-        changed["content"] = content
-    if "tool_calls" in response:
-        changed["tool_calls"] = check_calls(response["tool_calls"] or [], "tool_calls")
-    if "structured" in response:
-        changed["structured"] = response["structured"]
-    return changed
-
-
-def _refuse_cancelled(outcome: HookOutcome) -> None:
-    if outcome.action == "cancel":
-        raise ModelFailure("cancelled", f"a hook cancelled the call: {outcome.reason[:200]}")
-
-
-def _judge_images(ctx: Context, request: Mapping[str, Any]) -> None:
-    """An image by URL is fetched by the provider: only from hosts the run may reach itself."""
-    for message in request["messages"]:
-        if isinstance(message["content"], str):
-            continue
-        for part in message["content"]:
-            if part["type"] == "image" and not part["url"].startswith("data:"):
-                _judge_url(ctx, part["url"])
-
-
-def _judge_url(ctx: Context, url: str) -> None:
-    from urllib.parse import urlsplit
-
-    try:
-        parts = urlsplit(url)
-        host, port = parts.hostname or "", parts.port
-    except ValueError:
-        raise InvalidInput("llm: an image's url can't be read") from None
-    if parts.username is not None or not host:
-        raise InvalidInput("llm: an image's url has a host and no user name")
-    verdict = ctx.policy.net.judge_host(parts.scheme, host, port)
-    ctx.judge(verdict, action="connect", target=f"{parts.scheme}://{host}")

@@ -108,6 +108,9 @@ _BY_WORD: Final[Mapping[str, str]] = {
     **{meaning.alias: name for name, meaning in TYPES.items()},
     **{name: name for name in TYPES},
     "denied": "permission_denied",
+    "bad_request": "validation_error",
+    "structured": "validation_error",
+    "model_not_found": "not_found",
     "rate": "rate_limit",
     "rate_limited": "rate_limit",
     "not_found": "not_found",
@@ -223,8 +226,9 @@ def _type_of(code: int, kind: str, named: str, message: str) -> str:
     if "context length" in lowered or "context window" in lowered:
         return "context_length_exceeded"
     if code != 4002:
-        # Reading, writing and connecting fail with 2003; what was meant is in the kind.
-        if code == 2003 and kind in _BY_WORD:
+        # Reading, writing and connecting fail with 2003, all of a model's ends with 1009: what
+        # was meant is in the kind.
+        if code in (2003, 1009) and kind in _BY_WORD:
             return _BY_WORD[kind]
         return _BY_CODE.get(code) or _BY_AREA[CODES[code].area]
     return _BY_WORD.get(named) or _BY_WORD.get(kind) or "runtime_error"

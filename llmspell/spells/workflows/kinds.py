@@ -266,7 +266,7 @@ def _check_minimum(run: Run, flow: Flow, branches: Sequence[Branch]) -> None:
         f"{flow.require_minimum} are needed ({causes})"
     )
     errors = [from_wire(branch.error or {}) for branch in failed]
-    if all(error.code in failures.DENIED for error in errors):
+    if good == 0 and all(error.code in failures.DENIED for error in errors):
         # Nothing but the policy stood in the way: the caller is told by which rule.
         first = errors[0]
         raise Denied(message, code=first.code, rule=first.rule, hint=first.hint)

@@ -6,18 +6,19 @@ does not count these calls among the others (`broker.NOT_COUNTED`).
 
 from __future__ import annotations
 
-import asyncio
 import time
 from datetime import UTC
 from typing import TYPE_CHECKING, Any, Final
 
 from llmspell.config.events import EventSettings, load_events
-from llmspell.errors import InvalidInput, LimitExceeded, LlmspellError, OperationFailed
+from llmspell.errors import InvalidInput, LlmspellError
 from llmspell.spells.api import options
 from llmspell.spells.events.bus import Bus, Subscription
 from llmspell.spells.events.delivery import Delivery, Item, running_loop
 from llmspell.spells.events.event import Event, make, refused, spell_source
+from llmspell.spells.events.gathering import Gathering
 from llmspell.spells.events.history import History
+from llmspell.spells.events.waiting import Waiters
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -31,38 +32,8 @@ EMISSIONS_MAX: Final = 500
 AT_ONCE_MAX: Final = 16
 """Emissions that wait for their handlers at one time: handlers that emit so and so on."""
 
-GATHERED_MAX: Final = 8 * 2**20
-"""What all lists that are being gathered may come to, in characters; over it they go early."""
-
-WAITERS_MAX: Final = 64
 WAIT_SECONDS: Final = 30.0
 REPLAY_MAX: Final = 1_000
-
-
-class _Waiter:
-    """A call that waits for an event. It counts from the call on, so before its task runs."""
-
-    __slots__ = ("found", "future", "subscription")
-
-    def __init__(self, subscription: Subscription) -> None:
-        self.subscription = subscription
-        self.found: Event | None = None
-        self.future: asyncio.Future[None] | None = None
-
-    def see(self, event: Event) -> None:
-        """Takes the event if it is the first that fits."""
-        if self.found is None and self.subscription.wants_named(event):
-            self.found = event
-            if self.future is not None and not self.future.done():
-                self.future.set_result(None)
-
-    async def wait(self, seconds: float) -> Event:
-        """The event. Raises `TimeoutError`."""
-        if self.found is None:
-            self.future = asyncio.get_running_loop().create_future()
-            await asyncio.wait_for(self.future, seconds)
-        assert self.found is not None
-        return self.found
 
 
 class EventService:
@@ -78,10 +49,9 @@ class EventService:
         self._history: History | None = None
         if settings.persist and settings.enabled:
             self._persist_from_the_start()
-        self._waiters: list[_Waiter] = []
-        self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._gathering = Gathering(self._bus, self._delivery)
+        self._waiters = Waiters()
         self._at_once = 0
-        self._gathered = 0
         self.table: dict[str, Callable[[CallContext, Args], Any]] = {
             "events.emit": self._emit,
             "events.emit_sync": self._emit_sync,
@@ -115,9 +85,7 @@ class EventService:
 
     def close(self) -> None:
         """Ends every subscription."""
-        for timer in self._timers.values():
-            timer.cancel()
-        self._timers.clear()
+        self._gathering.close()
         self._delivery.close()
         if self._history is not None:
             self._history.close()
@@ -216,7 +184,7 @@ class EventService:
                 queue(Item(event, weight, at_once, depth))
             for one in to:
                 if one.gathers:
-                    self._gather(one, event, weight)
+                    self._gathering.add(one, event, weight)
 
     def _arrived(self, event: Event, weight: int) -> tuple[Subscription, ...]:
         """Takes the event up everywhere but at its handlers, which are what this gives."""
@@ -226,37 +194,8 @@ class EventService:
         self._bus.accept(event, weight)
         if self._history is not None:
             self._history.add(event)
-        for waiter in self._waiters:
-            waiter.see(event)
+        self._waiters.see(event)
         return self._bus.route(event)
-
-    # -- events in lists (EVT-023) -------------------------------------------------------------
-
-    def _gather(self, one: Subscription, event: Event, weight: int) -> None:
-        self._gathered += weight
-        if one.gather(event, weight) or self._gathered > GATHERED_MAX:
-            self._release(one)
-        elif one.window and one.id not in self._timers:
-            loop = running_loop()
-            if loop is not None:
-                self._timers[one.id] = loop.call_later(one.window, self._window_ended, one)
-
-    def _window_ended(self, one: Subscription) -> None:
-        self._timers.pop(one.id, None)
-        if self._bus.find(one.id) is one:
-            self._release(one)
-
-    def _release(self, one: Subscription) -> None:
-        timer = self._timers.pop(one.id, None)
-        if timer is not None:
-            timer.cancel()
-        gathered, weight = one.release()
-        self._gathered -= weight
-        if gathered:
-            try:
-                self._delivery.add(Item(gathered, weight, (one,)))
-            except OperationFailed:
-                self._bus.counts["dropped"] += len(gathered) - 1
 
     # -- subscribing ---------------------------------------------------------------------------
 
@@ -280,8 +219,7 @@ class EventService:
         if not args:
             raise InvalidInput("events.unsubscribe: say which: a pattern, a handler or an id")
         count = self._bus.unsubscribe(args.get("id"), args.get("pattern"), args.get("handler"))
-        # What an ended subscription had gathered is gone with it.
-        self._gathered = sum(one.weight for one in self._bus.all())
+        self._gathering.forget_ended()
         return count
 
     def _list(self, ctx: CallContext, args: Args) -> list[dict[str, Any]]:
@@ -293,8 +231,7 @@ class EventService:
     async def _flush(self, ctx: CallContext, args: Args) -> dict[str, Any]:
         """Waits until every handler has run, also those of events that handlers emitted."""
         while True:
-            for one in self._bus.all():
-                self._release(one)
+            self._gathering.release_all()
             if not len(self._delivery):
                 break
             await self._delivery.idle()
@@ -304,28 +241,11 @@ class EventService:
         return {"total_events": self._bus.counts["total_events"]}
 
     def _wait_for(self, ctx: CallContext, args: Args) -> Any:
-        if len(self._waiters) >= WAITERS_MAX:
-            raise LimitExceeded("waiters", f"over {WAITERS_MAX} wait for events")
         given = args.get("timeout")
         limit = (
             WAIT_SECONDS if given is None else options.seconds(given, self._host.engine, "timeout")
         )
-        waiter = _Waiter(Subscription("", args["pattern"], 0, where=args.get("where")))
-        self._waiters.append(waiter)
-        return self._waited(waiter, limit)
-
-    async def _waited(self, waiter: _Waiter, limit: float) -> Event:
-        try:
-            return await waiter.wait(limit)
-        except TimeoutError:
-            raise OperationFailed(
-                f"no {waiter.subscription.pattern} came within {limit:g} s",
-                code=4004,
-                kind="timeout",
-                recoverable=True,
-            ) from None
-        finally:
-            self._waiters.remove(waiter)
+        return self._waiters.wait(args["pattern"], args.get("where"), limit)
 
     # -- the past ------------------------------------------------------------------------------
 

@@ -155,6 +155,17 @@ def test_API_112_a_scheduled_call_can_be_taken_back_and_is_waited_for() -> None:
     assert lua(source).stdout == "now\nlater\n"
 
 
+def test_API_119_a_promise_that_nobody_keeps_holds_no_run_up() -> None:
+    source = """
+    Async.spawn(function() Promise.new(function() end):await() end)
+    Promise.new(function() end):finally(function() print("never") end)
+    Async.spawn(function() Async.sleep(5) storage.get("k") print("still heard") end)
+    return 1
+    """
+    ended = lua(source, timeout=5)
+    assert (ended.value, ended.stdout) == (1, "still heard\n")
+
+
 def test_API_119_what_a_group_waits_for_is_heard() -> None:
     ended = lua("Promise.all_settled({Promise.reject({message = 'r'})}) return 1")
     assert (ended.value, ended.error) == (1, None)

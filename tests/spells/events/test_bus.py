@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,6 +15,7 @@ from llmspell.spells.events import bus as bus_module
 from llmspell.spells.events.bus import Bus, select
 from llmspell.spells.events.event import Event, make, spell_source
 from llmspell.spells.events.names import AGENT_COMPLETED, KNOWN, canonical
+from llmspell.spells.events.patterns import Pattern
 
 
 class Clock:
@@ -42,11 +45,12 @@ def bus(clock: Clock) -> Bus:
 
 
 def test_EVT_016_patterns_choose(bus: Bus) -> None:
-    for number, pattern in enumerate(("agent_*", "workflow.?", "*", "agent_error", "[ab]x"), 1):
+    for number, pattern in enumerate(("agent_*", "work*w.*a", "*", "agent_error", "[ab]x"), 1):
         bus.subscribe(pattern, number)
     assert names_of(bus, "agent_error") == [1, 3, 4]
     assert names_of(bus, "workflow.a") == [2, 3]
-    assert names_of(bus, "ax") == [3, 5]
+    assert names_of(bus, "ax") == [3]
+    assert names_of(bus, "[ab]x") == [3, 5]
     assert names_of(bus, "workflow.ab") == [3]
 
 
@@ -54,7 +58,7 @@ def test_EVT_001_higher_priority_goes_first_then_age(bus: Bus) -> None:
     bus.subscribe("x", 1)
     bus.subscribe("*", 2, priority=90)
     bus.subscribe("x", 3, priority=0)
-    bus.subscribe("?", 4)
+    bus.subscribe("x*", 4)
     assert names_of(bus, "x") == [2, 1, 4, 3]
 
 
@@ -104,7 +108,7 @@ def test_EVT_018_a_hundred_subscribers_and_no_more(bus: Bus) -> None:
     bus.subscribe("y", 1000)
 
 
-@pytest.mark.parametrize("pattern", ["", "a" * 129, "[", "a\\", "a\nb"])
+@pytest.mark.parametrize("pattern", ["", "a" * 129, "*a" * 9, "a\nb"])
 def test_COD_046_no_pattern(bus: Bus, pattern: str) -> None:
     with pytest.raises(OperationFailed) as refused:
         bus.subscribe(pattern, 1)
@@ -169,7 +173,13 @@ def test_a_spell_can_not_pass_for_a_service() -> None:
     assert spell_source(None) == spell_source(7) == "spell"
 
 
-_NAMES = st.text(alphabet="ab.*?", min_size=1, max_size=6)
+_NAMES = st.text(alphabet="ab.*", min_size=1, max_size=6)
+
+
+@given(pattern=_NAMES, name=st.text(alphabet="ab.", min_size=1, max_size=8))
+def test_a_pattern_says_what_an_expression_says(pattern: str, name: str) -> None:
+    expression = ".*".join(map(re.escape, pattern.split("*")))
+    assert Pattern.of(pattern).matches(name) is (re.fullmatch(expression, name) is not None)
 
 
 @given(patterns=st.lists(_NAMES, max_size=8), name=st.text(alphabet="ab.", min_size=1, max_size=6))

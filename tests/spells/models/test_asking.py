@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -239,6 +240,20 @@ def test_X34_a_providers_rate_is_waited_for_and_refused_when_it_takes_too_long()
     with pytest.raises(LimitExceeded) as caught:
         desk.ask(HELLO, Settings(seconds=0.1))
     assert (caught.value.code, caught.value.rule) == (6006, "limit.model_rate")
+
+
+def test_LLM_009_a_rate_that_is_used_up_leads_to_the_next_provider() -> None:
+    desk = Desk({"openai": Played(), "anthropic": Played()})
+    desk.asking._limiter_of = _used_up("openai")
+    reply = desk.ask(HELLO, Settings(seconds=0.1, fallback=["anthropic"]))
+    assert reply["provider"] == "anthropic"
+
+
+def _used_up(name: str) -> Any:
+    now = time.monotonic()
+    limiter = RateLimiter(0.001, 1, now)
+    limiter.take(now)
+    return lambda target: limiter if target.provider.name == name else None
 
 
 # -- budgets -------------------------------------------------------------------------------------

@@ -235,12 +235,15 @@ def test_EVT_023_lists_by_count_and_by_time() -> None:
         spell = Spell()
         by_count: list[int] = []
         by_time: list[int] = []
+        first: list[int] = []
         spell.subscribe("x", lambda events: by_count.append(len(events)), batch=3)
         spell.subscribe("x", lambda events: by_time.append(len(events)), window="20ms")
+        spell.subscribe("x", lambda events: first.append(len(events)), batch=2, once=True)
         await spell.emit(*[("x", None)] * 7)
         await asyncio.sleep(0.05)
         await spell.emit(("x", None))
         await spell.flush()  # releases what was gathered so far
+        assert first == [2]
         return by_count, by_time
 
     assert asyncio.run(main()) == ([3, 3, 2], [7, 1])
@@ -302,7 +305,7 @@ def test_what_is_gathered_or_waits_is_bounded_in_size_too() -> None:
         spell.subscribe("big", slow, window="1h")
         for _ in range(40):
             await spell.emit(("big", "x" * 60_000), depth=1)
-        assert spell.service._gathered < 2**18
+        assert spell.service._gathering.weight < 2**18
         spell.subscribe("huge", slow)
         with pytest.raises(OperationFailed) as refused:
             for _ in range(40 * 2**20 // 60_000):
@@ -356,3 +359,17 @@ def test_events_that_are_switched_off_go_nowhere() -> None:
 
     stats = asyncio.run(main())
     assert (stats["total_events"], stats["dropped"], stats["delivered"]) == (0, 2, 0)
+
+
+def test_one_invoke_carries_a_bounded_number_of_handlers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(delivery, "PAIRS_MAX", 40)
+
+    async def main() -> list[int]:
+        spell = Spell()
+        for _ in range(20):
+            spell.subscribe("x", lambda event: None)
+        await spell.emit(*[("x", None)] * 10)
+        await spell.flush()
+        return spell.batches
+
+    assert asyncio.run(main()) == [2] * 5

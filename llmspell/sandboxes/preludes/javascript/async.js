@@ -24,7 +24,7 @@ P.fireTimers = () => {
   while (timers.length > 0) {
     const pause = timers[timers.length - 1].at - P.now();
     if (pause > 0) return pause;
-    const [timer] = spliceList(timers, timers.length - 1, 1);
+    const timer = spliceList(timers, timers.length - 1, 1)[0];
     timer.action();
     host.run_jobs();
   }
@@ -249,8 +249,9 @@ const taskOf = (begin, stop) => {
       fail(new P.LLMSpellError({ __proto__: null, code: 4002, kind: "cancelled", message: "the task was cancelled" }));
     },
   };
-  for (const name of keys(methods)) {
-    defineProperty(task, name, { __proto__: null, value: methods[name], writable: true, configurable: true });
+  const names = keys(methods);
+  for (let index = 0; index < names.length; index++) {
+    defineProperty(task, names[index], { __proto__: null, value: methods[names[index]], writable: true, configurable: true });
   }
   return task;
 };

@@ -22,6 +22,8 @@ const concat = uncurry(Array.prototype.concat);
 const sortList = uncurry(Array.prototype.sort), spliceList = uncurry(Array.prototype.splice);
 const isWellFormed = uncurry(String.prototype.isWellFormed), toWellFormed = uncurry(String.prototype.toWellFormed);
 const exponential = uncurry(Number.prototype.toExponential);
+const replaceText = uncurry(String.prototype.replace), lower = uncurry(String.prototype.toLowerCase);
+const testPattern = uncurry(RegExp.prototype.test);
 const execPattern = uncurry(RegExp.prototype.exec);
 const Bytes = Uint8Array, Buffer = ArrayBuffer, isView = ArrayBuffer.isView;
 const viewBuffer = uncurry(Object.getOwnPropertyDescriptor(getPrototypeOf(Uint8Array.prototype), "buffer").get);
@@ -36,6 +38,7 @@ const mapDelete = uncurry(Map.prototype.delete), mapEach = uncurry(Map.prototype
 const mapSize = uncurry(Object.getOwnPropertyDescriptor(Map.prototype, "size").get);
 const setAdd = uncurry(Set.prototype.add), setHas = uncurry(Set.prototype.has), setDelete = uncurry(Set.prototype.delete);
 const setEach = uncurry(Set.prototype.forEach);
+const NativeProxy = Proxy, NativeWeakMap = WeakMap;
 const weakAdd = uncurry(WeakSet.prototype.add), weakHas = uncurry(WeakSet.prototype.has);
 const weakGet = uncurry(WeakMap.prototype.get), weakSet = uncurry(WeakMap.prototype.set);
 const weakDelete = uncurry(WeakMap.prototype.delete);

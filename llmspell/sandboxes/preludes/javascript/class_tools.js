@@ -2,8 +2,6 @@
 const Tool = P.prototypeOf("tool");
 const described = new NativeMap();
 const CLASS = /\b([A-Z]\w*Tool)\b/g;
-const replaceText = uncurry(String.prototype.replace), lower = uncurry(String.prototype.toLowerCase);
-const scanText = uncurry(RegExp.prototype.exec);
 
 const ACRONYM = /([A-Z]+)([A-Z][a-z])/g, HUMP = /([a-z\d])([A-Z])/g;
 const snake = (name) => lower(replaceText(replaceText(name, ACRONYM, "$1_$2"), HUMP, "$1_$2"));
@@ -42,7 +40,7 @@ const field = (object, name, value, enumerable) => defineProperty(object, name, 
 
 const properties = create(null);
 // These functions travel as the tools they stand for.
-const functions = new WeakMap();
+const functions = new NativeWeakMap();
 P.toolName = (value) => weakGet(functions, value);
 
 const toolProperty = (name) => {
@@ -55,11 +53,11 @@ const toolProperty = (name) => {
 };
 
 // What asks whether an object is a promise, or has a form of its own, finds nothing.
-const PROPERTY = /^(?!then$|toJSON$)[A-Za-z]\w*$/, test = uncurry(RegExp.prototype.test);
-P.withToolProperties = (content) => new Proxy(content, {
+const PROPERTY = /^(?!then$|toJSON$)[A-Za-z]\w*$/;
+P.withToolProperties = (content) => new NativeProxy(content, {
   __proto__: null,
   get(target, name) {
-    if (typeof name !== "string" || name in target || !test(PROPERTY, name)) return target[name];
+    if (typeof name !== "string" || name in target || !testPattern(PROPERTY, name)) return target[name];
     return properties[name] ??= toolProperty(name);
   },
 });
@@ -78,6 +76,8 @@ const inputOf = (map, options, schema, given) => {
   const fixed = map.fixed[given.action] ?? create(null), more = keys(fixed);
   for (let index = 0; index < more.length; index++) input[more[index]] ??= fixed[more[index]];
   const folder = option(options, map.folder);
+  // A call without a path is about the folder itself.
+  if (typeof folder === "string") input.path ??= ".";
   if (typeof folder === "string" && typeof input.path === "string") {
     if (startsWith(input.path, "/") || indexOf("/" + input.path + "/", "/../") >= 0) {
       P.fail(2002, "validation", map.folder + " is set, so a path begins there: no leading / and no ..");
@@ -143,9 +143,9 @@ P.addClassTools = (setGlobal, source) => {
     if (indexOf(source, labels[index]) >= 0) setGlobal(labels[index], classOf(labels[index], P.class_tools[labels[index]]));
   }
   CLASS.lastIndex = 0;
-  for (let found; (found = scanText(CLASS, source)) !== null;) {
+  for (let found; (found = execPattern(CLASS, source)) !== null;) {
     const label = found[1];
-    if (label in globalThis) continue;
+    if (label === "BaseTool" || label in globalThis) continue;
     const Made = function () { return P.toolOf(create(Tool), lookUp(label)); };
     weakSet(functions, Made, snake(slice(label, 0, -4)));
     setGlobal(label, Made);

@@ -184,6 +184,7 @@ P.describe = (value, kind) => {
     }
     if (value.recoverable === true) wire.recoverable = true;
     if (isInteger(value.line)) wire.line = value.line;
+    if (isFiniteNumber(value.retry_after)) wire.retry_after = value.retry_after;
   }
   const stack = readText(value, "stack");
   if (stack !== undefined) {

@@ -6,25 +6,27 @@ const REGEX = /\/(?:[^\\\/[\n\r]|\\.|\[(?:[^\\\]\n\r]|\\.)*\])+\/\w*/y;
 const QUOTED = /"(?:[^"\\\n\r]|\\[^])*"|'(?:[^'\\\n\r]|\\[^])*'/y;
 const TEXT_OF_TEMPLATE = /(?:[^`\\$]|\\[^]|\$(?!\{))*/y;
 
-const scan = uncurry(RegExp.prototype.exec);
 const matchAt = (pattern, source, at) => {
   pattern.lastIndex = at;
-  const found = scan(pattern, source);
+  const found = execPattern(pattern, source);
   return found === null ? "" : found[0];
 };
 
 // Words after which a slash begins a regular expression.
-const BEFORE_REGEX = new NativeSet();
-for (const word of split("return typeof instanceof in of new delete void throw case do else yield await", " ")) setAdd(BEFORE_REGEX, word);
-const HEADS = new NativeSet();
-for (const word of split("if while for with", " ")) setAdd(HEADS, word);
+const setOf = (text) => {
+  const words = split(text, " "), result = new NativeSet();
+  for (let index = 0; index < words.length; index++) setAdd(result, words[index]);
+  return result;
+};
+const BEFORE_REGEX = setOf("return typeof instanceof in of new delete void throw case do else yield await");
+const HEADS = setOf("if while for with");
 
 const importedNames = (text, bind) => {
   const names = split(text, ","), parts = [];
   for (let index = 0; index < names.length; index++) {
-    const words = scan(/^\s*("[^"]*"|'[^']*'|[^\s"']+)(\s+as\s+([^\s]+))?\s*$/, names[index]);
+    const words = execPattern(/^\s*("[^"]*"|'[^']*'|[^\s"']+)(\s+as\s+([^\s]+))?\s*$/, names[index]);
     if (words === null) {
-      if (scan(/\S/, names[index]) !== null) return null;
+      if (execPattern(/\S/, names[index]) !== null) return null;
       push(parts, names[index]);
     } else push(parts, words[2] === undefined ? names[index] : words[1] + ": " + words[3]);
   }
@@ -34,7 +36,6 @@ const importedNames = (text, bind) => {
 // One statement, from `import` on: what stands for it and where it ends; null where it is none.
 const STATEMENT = /import(?:\s*(?:([A-Za-z_$\u0080-\uffff][\w$\u0080-\uffff]*)\s*(,)?\s*)?(?:\*\s*as\s+([A-Za-z_$\u0080-\uffff][\w$\u0080-\uffff]*)|\{([^}]*)\})?\s*\bfrom|)\s*("[^"\n]*"|'[^'\n]*')[ \t]*(?:(?:with|assert)\s*\{[^}]*\})?/y;
 const WITHOUT_COMMENTS = /\/\/[^\n]*|\/\*[^]*?\*\//g;
-const replaceAll = uncurry(String.prototype.replace);
 const newlines = (text) => {
   const lines = split(text, "\n").length - 1;
   let result = "";
@@ -44,9 +45,9 @@ const newlines = (text) => {
 
 const statementAt = (source, at) => {
   STATEMENT.lastIndex = at;
-  const found = scan(STATEMENT, source);
+  const found = execPattern(STATEMENT, source);
   if (found === null) return null;
-  const [whole, first, comma, space, named, name] = found;
+  const whole = found[0], first = found[1], comma = found[2], space = found[3], named = found[4], name = found[5];
   if (first !== undefined && comma === undefined && (space !== undefined || named !== undefined)) return null;
   const from = "await " + P.importName + "(" + name + ")";
   let text;
@@ -56,7 +57,7 @@ const statementAt = (source, at) => {
     if (first !== undefined) push(bindings, "{default: " + first + "} = " + from);
     if (space !== undefined) push(bindings, space + " = " + from);
     if (named !== undefined) {
-      const names = importedNames(replaceAll(named, WITHOUT_COMMENTS, newlines), " = " + from);
+      const names = importedNames(replaceText(named, WITHOUT_COMMENTS, newlines), " = " + from);
       if (names === null) return null;
       push(bindings, names);
     }
@@ -131,7 +132,7 @@ const findImports = (source) => {
     }
     if (char === "(" || char === "[" || char === "{") push(open, char === "(" && head ? "if" : char);
     let closed = "";
-    if (char === ")" || char === "]" || char === "}") [closed = ""] = spliceList(open, open.length - 1, 1);
+    if (char === ")" || char === "]" || char === "}") closed = spliceList(open, open.length - 1, 1)[0] ?? "";
     isRegex = !(char === ")" || char === "]" || char === "}") || closed === "if";
     isStart = char === ";" || char === "}";
     head = false;

@@ -19,7 +19,7 @@ P.report = (ending) => {
 
 // What decides the end, or null while something may still happen.
 const verdict = (main) => {
-  if (main.failed) return P.endWithModules(main);
+  if (main.failed) return main;
   if (P.uncaught) return { __proto__: null, failed: true, error: P.uncaught.error };
   const rejected = P.unhandledRejection();
   if (rejected !== null) return rejected;

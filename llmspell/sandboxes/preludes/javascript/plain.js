@@ -34,20 +34,22 @@ const encodeWith = (mode, pending) => {
   const path = new NativeSet();
   let nodes = 0;
 
-  const objectText = (value, depth) => {
+  const objectText = (value, depth, methods) => {
     const names = keys(value);
     if (names.length > WIRE_KEYS) refuse("an object has over " + WIRE_KEYS + " keys");
     let text = "{", count = 0;
-    const add = (name, item) => {
-      if (item === undefined) return;
-      text += (count === 0 ? "" : ",") + quote(name) + ":" + valueText(item, depth + 1);
+    for (let index = 0; index < names.length; index++) {
+      const item = value[names[index]];
+      if (item === undefined) continue;
+      text += (count === 0 ? "" : ",") + quote(names[index]) + ":" + valueText(item, depth + 1);
       count++;
-    };
-    for (let index = 0; index < names.length; index++) add(names[index], value[names[index]]);
-    const methods = mode === "call" ? P.methodsOf(value) : null;
+    }
     if (methods !== null) {
       const own = keys(methods);
-      for (let index = 0; index < own.length; index++) add(own[index], methods[own[index]]);
+      for (let index = 0; index < own.length; index++) {
+        text += (count === 0 ? "" : ",") + quote(own[index]) + ":" + valueText(methods[own[index]], depth + 1);
+        count++;
+      }
     }
     if (count === 1 && (hasOwn(value, "$bytes") || hasOwn(value, "$callback"))) {
       refuse("an object with the only key $bytes or $callback means something else on the channel");
@@ -65,7 +67,10 @@ const encodeWith = (mode, pending) => {
   };
 
   const referenceText = (value, depth) => {
-    if (mode === "call") {
+    const prototype = getPrototypeOf(value);
+    // Most of what is sent is plain: only the rest may be an object of the API's, or of a class.
+    const isPlain = prototype === ObjectPrototype || prototype === null || isArray(value);
+    if (!isPlain && mode === "call") {
       const awaited = P.promisedBy(value);
       if (awaited !== undefined) {
         if (awaited.pending === null) return valueText(awaited.value, depth);
@@ -73,7 +78,7 @@ const encodeWith = (mode, pending) => {
         return "null";
       }
     }
-    if (P.isOurError(value)) return objectText(errorFields(value), depth);
+    if (!isPlain && P.isOurError(value)) return objectText(errorFields(value), depth, null);
     if (typeof value.toJSON === "function") return valueText(value.toJSON(), depth + 1);
     const special = specialText(value);
     if (special !== null) return special;
@@ -81,7 +86,8 @@ const encodeWith = (mode, pending) => {
     if (depth >= WIRE_DEPTH) refuse("a value nested deeper than " + WIRE_DEPTH + " levels");
     setAdd(path, value);
     const text = isArray(value) ? arrayText(value, depth)
-      : value instanceof NativeError ? objectText(errorFields(value), depth) : objectText(value, depth);
+      : value instanceof NativeError ? objectText(errorFields(value), depth, null)
+        : objectText(value, depth, isPlain || mode !== "call" ? null : P.methodsOf(value));
     setDelete(path, value);
     return text;
   };
@@ -104,7 +110,7 @@ const encodeWith = (mode, pending) => {
         if (mode !== "call") break;
         // Tools.fileReader and HttpTool are functions that stand for tools.
         const tool = P.toolName?.(value);
-        if (tool !== undefined) return objectText({ __proto__: null, name: tool }, depth);
+        if (tool !== undefined) return objectText({ __proto__: null, name: tool }, depth, null);
         return '{"$callback":' + P.callbackNumber(value) + "}";
       }
     }

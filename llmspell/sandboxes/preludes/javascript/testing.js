@@ -68,7 +68,8 @@ const asserts = {
     return typeof value?.then === "function" ? then(resolved(value), missed, check) : missed();
   },
 };
-for (const name of keys(asserts)) asserts[P.camel(name)] = asserts[name];
+const named = keys(asserts);
+for (let index = 0; index < named.length; index++) asserts[P.camel(named[index])] = asserts[named[index]];
 freeze(asserts);
 
 Testing.suite = (suite) => {

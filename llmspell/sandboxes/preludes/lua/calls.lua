@@ -35,6 +35,11 @@ function P.call_text(method, text)
   return future
 end
 
+-- Whether the supervisor owes a reply, or is owed one.
+function P.outstanding()
+  return next(calls) ~= nil or next(invokes) ~= nil
+end
+
 local function on_reply(message)
   local future = calls[message.id]
   if not future then return end

@@ -101,6 +101,8 @@ local function input_of(map, options, tool, given)
     if input[key] == nil then input[key] = value end
   end
   local folder = options[map.folder]
+  -- A call without a path is about the folder itself.
+  if map.folder ~= "" and type(folder) == "string" and input.path == nil then input.path = "." end
   if map.folder ~= "" and type(folder) == "string" and type(input.path) == "string" then
     if find(input.path, "^/") or find("/" .. input.path .. "/", "/../", 1, true) then
       P.fail(2002, "validation", map.folder .. " is set, so a path begins there: no leading / and no ..")

@@ -1,5 +1,5 @@
 -- Errors as a spell meets them: tables with the fields of the channel's errors.
-local FIELDS = { "code", "kind", "message", "rule", "hint", "recoverable", "trace_id", "line", "stack" }
+local FIELDS = { "code", "kind", "message", "rule", "hint", "recoverable", "trace_id", "line", "stack", "retry_after" }
 local MAX_TEXT = 4000
 
 local ERROR = { __name = "LLMSpellError", __metatable = false }
@@ -112,6 +112,7 @@ function P.describe(caught)
   wire.kind = wire.kind or "runtime"
   wire.message = wire.message or "the spell failed"
   if math_type(described.line) == "integer" then wire.line = described.line end
+  if type(described.retry_after) == "number" then wire.retry_after = described.retry_after end
   if wire.stack and not wire.line then
     local escaped = gsub(P.chunk_name or "", "%p", "%%%0")
     wire.line = tointeger(match(wire.stack, escaped .. ":(%d+):"))

@@ -222,6 +222,11 @@ local function unheard_failure()
   end
 end
 
+-- Whether nothing can go on any more: tasks that still wait do so for what nobody will settle.
+local function is_idle()
+  return head > tail and #timers == 0 and not P.outstanding()
+end
+
 -- Runs until `main` and every task ended; gives the future that decides the spell's end.
 function P.run_until_done(main)
   main.observed = true
@@ -231,7 +236,7 @@ function P.run_until_done(main)
       local failed = unheard_failure()
       if failed then return failed end
       -- What still waits to be done at the end (events.lua) may start tasks.
-      if next(live) == nil and not P.at_end() then return main end
+      if (next(live) == nil or is_idle()) and not P.at_end() then return main end
     end
     P.pump()
   end

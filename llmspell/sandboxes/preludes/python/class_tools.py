@@ -49,6 +49,9 @@ class MappedTool(Tool):
         for name, value in known["fixed"].get(given.get("action"), {}).items():
             result.setdefault(name, value)
         folder, path = options.get(known["folder"]), result.get("path")
+        if known["folder"] and isinstance(folder, str) and path is None:
+            # A call without a path is about the folder itself.
+            path = "."
         if known["folder"] and isinstance(folder, str) and isinstance(path, str):
             if path.startswith("/") or ".." in path.split("/"):
                 raise invalid(
@@ -127,5 +130,6 @@ def class_tools_in(source: str) -> dict[str, Callable[..., Any]]:
             begin -= 1
         if piece[begin:][:1].isupper() and not (following[:1].isalnum() or following[:1] == "_"):
             label = piece[begin:] + "Tool"
-            found[label] = ToolClass(label)
+            if label not in API_GLOBALS and label != "BaseTool":
+                found[label] = ToolClass(label)
     return found

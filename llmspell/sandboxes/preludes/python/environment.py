@@ -257,7 +257,9 @@ def make_world(run: Any) -> dict[str, Any]:
     sys.modules["__main__"] = main
     world.update(API_GLOBALS)
     if "Tool" in run["source"]:
-        world.update(class_tools_in(run["source"]))
+        # A described name that ends so is itself.
+        for label, made in class_tools_in(run["source"]).items():
+            world.setdefault(label, made)
     world.update(params=run.get("params") or Record(), args=args, env=dict(run.get("env") or {}))
     world.update(ENGINE="python", SECURITY_LEVEL=RUN.profile)
     world.update(run.get("globals") or {})

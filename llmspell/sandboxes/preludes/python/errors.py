@@ -189,6 +189,8 @@ def describe(error: BaseException) -> dict[str, Any]:
                 wire[name] = value
         if type(error.line) is int:
             wire["line"] = error.line
+        if type(error.retry_after) in (int, float):
+            wire["retry_after"] = error.retry_after
     elif isinstance(error, SystemExit):
         wire.update(kind="exit", message=clip(f"the spell ended with exit({error.code!r})"))
     else:

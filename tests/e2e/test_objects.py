@@ -1,0 +1,102 @@
+"""Objects, constructors, imports and the older dialect over the real services."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.e2e.program import SUFFIXES, Program
+
+SPELLS = {
+    "javascript": """
+import { Agent as Imported, Tools } from 'rs-llmspell';
+const out = [Imported === Agent];
+
+class Upper extends Tools.BaseTool {
+  constructor() { super({name: "upper", description: "capitals", category: "text"}) }
+  async execute({text}) { return {text: text.toUpperCase()} }
+}
+await Tools.register(new Upper());
+out.push((await Tools.execute("upper", {text: "abc"})).result.text);
+
+const agent = new Agent({name: "x", provider: "mock", model: "echo", tools: ["upper"]});
+out.push(agent.name, await agent.chat("hello"), await Agent.get("x").chat("again"));
+
+const messages = [{role: "user", content: "hi"}];
+const completion = await llm.complete({model: "fake/echo", messages});
+out.push(completion.content, completion.usage.totalTokens === completion.usage.total_tokens);
+const other = llm.agent({provider: "mock", model: "echo", system: "s"});
+const research = workflow.sequential({name: "research"});
+await research.addStep({name: "one", agent: other, prompt: "Research {{topic}}"});
+await research.addStep({name: "two", agent, prompt: "Write {{one.output}}"});
+const done = await research.run({topic: "cats"});
+out.push(done.steps.two.status, done.steps.two.output, done.metadata.stepsCompleted);
+const parallel = new Workflow.Parallel({branches: [{name: "a", agent, prompt: "x"}]});
+out.push((await parallel.execute({})).status);
+const template = Agent.template("T", {base_config: {provider: "mock", model: "echo"}});
+out.push((await template.create({name: "made"})).name);
+try { await new Agent({name: "bad", provider: "nope"}).chat("x") } catch (e) { out.push(e.code) }
+try {
+  await Tools.execute("json_processor", {});
+} catch (e) { out.push(e instanceof ValidationError) }
+return out;
+""",
+    "python": """
+from llmspell import Agent as Imported, Tools
+out = [Imported is Agent]
+
+class Upper(Tools.BaseTool):
+    def __init__(self): super().__init__(name="upper", description="capitals", category="text")
+    async def execute(self, given): return {"text": given["text"].upper()}
+await Tools.register(Upper())
+out.append((await Tools.execute("upper", {"text": "abc"})).result.text)
+
+agent = Agent(name="x", provider="mock", model="echo", tools=["upper"])
+out += [agent.name, await agent.chat("hello"), Agent.get("x").chat("again").result()]
+
+completion = await llm.complete(model="fake/echo", messages=[{"role": "user", "content": "hi"}])
+out += [completion.content, completion.usage.total_tokens > 0]
+other = llm.agent(provider="mock", model="echo", system="s")
+research = workflow.sequential(name="research")
+await research.add_step(name="one", agent=other, prompt="Research {{topic}}")
+await research.add_step({"name": "two", "agent": agent, "prompt": "Write {{one.output}}"})
+done = await research.run({"topic": "cats"})
+out += [done.steps.two.status, done.steps.two.output, done.metadata.steps_completed]
+parallel = Workflow.Parallel(branches=[{"name": "a", "agent": agent, "prompt": "x"}])
+out.append((await parallel.execute({})).status)
+template = Agent.template("T", {"base_config": {"provider": "mock", "model": "echo"}})
+out.append(template.create(name="made").name)
+try: Agent(name="bad", provider="nope").chat("x").result()
+except LLMSpellError as e: out.append(e.code)
+try: await Tools.execute("json_processor", {})
+except LLMSpellError as e: out.append(isinstance(e, ValidationError))
+result = out
+""",
+}
+
+VALUE = [
+    True,
+    "ABC",
+    "x",
+    "hello",
+    "again",
+    "hi",
+    True,
+    "completed",
+    "Write Research cats",
+    2,
+    "completed",
+    "made",
+    6001,
+    True,
+]
+
+
+@pytest.mark.parametrize("profile", ["medium", "high"])
+@pytest.mark.parametrize("language", SPELLS)
+def test_objects_in_a_real_run(program: Program, language: str, profile: str) -> None:
+    name = f"objects{SUFFIXES[language]}"
+    program.write(name, SPELLS[language])
+    flags = ("--profile", profile, "--allow-llm", "fake/*", "--allow-tool", "upper")
+    ended = program("run", "--output", "json", *flags, name)
+    assert ended.json()["status"] == "done", ended
+    assert ended.json()["value"] == VALUE
