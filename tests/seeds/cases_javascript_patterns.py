@@ -51,6 +51,8 @@ await globalThis.Tools.create("data_visualizer", { description: "a stand-in",
             for holds, text in _ANSWERS.items()
         ),
         output=("Research complete!", "Analyzed 3 sources", "Confidence: 0.80"),
+        profile="high",
+        grants=("llm:fake", "tool:data_visualizer"),
     ),
     Case(
         "S26",

@@ -100,6 +100,8 @@ CASES: Final = (
         check=_research,
         turns=_COROUTINE,
         output=("Sources analyzed:\t3", "Confidence score:\t0.85"),
+        profile="high",
+        grants=("llm:fake",),
     ),
     Case(
         "S20",

@@ -288,6 +288,8 @@ def test_API_036_no_message_is_a_validation_error(given: Any) -> None:
 def test_objects_and_images_become_messages() -> None:
     seen = inputs.asked({"query": "q", "sources": ["a"], "context": {"c": 1}})
     assert seen.message == 'q\n\n{"sources": ["a"]}' and seen.context == {"c": 1}
+    earlier = {**inputs.answer('{"n": 1}'), "tool_calls": [], "metadata": {"agent_id": "agent-1"}}
+    assert inputs.asked(earlier).message == '{"n": 1}' and not inputs.asked(earlier).metadata
     assert inputs.asked({"input": {"prompt": "p"}}).message == "p"
     assert inputs.asked({"data": [1], "kind": "x"}).message == '{"data": [1], "kind": "x"}'
     seen = inputs.asked("look", {"images": [{"data": b"\x89PNG", "media_type": "image/png"}]})

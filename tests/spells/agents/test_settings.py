@@ -69,7 +69,8 @@ def test_API_033_nested_config_of_lua() -> None:
 
 @pytest.mark.parametrize("key", ["retry_count", "retries", "maxRetries"])
 def test_retries_of_an_agent_by_any_of_its_names(key: str) -> None:
-    found = read(**{key: 2})
+    given: dict[str, Any] = {key: 2}
+    found = read(**given)
     assert (found.strategy.kind, found.strategy.retries, found.unknown) == ("retry", 2, ())
 
 
