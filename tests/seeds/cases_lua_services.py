@@ -11,7 +11,7 @@ from tests.seeds.cases_first import agents
 def _handled(result: Any) -> None:
     value = result.value
     assert value["limited"] == "retry" and value["waited"] >= 0.05
-    assert value["too_long"] == "retry_with_modified_context"
+    assert value["answer"] == "answered", "asked again with what the summarizer gave"
     assert value["opened"] == [{"error_count": 5, "time_window": 300}]
     assert len(value["closed"]) == 1 and value["closed"][0]["reset_time"] > 1_700_000_000
     assert value["asked"] == [600_000], "ten minutes, which the test's Async makes short"
@@ -23,6 +23,18 @@ def _fast(result: Any) -> None:
     assert value["report"] == "1\ntrue\nthree"
     assert value["first"] == value["second"] and value["asked"] == 1
 
+
+_TOO_LONG: Final = """
+[[turn]]
+error = "context_length"
+expect = { user = "a long story, told at length" }
+[[turn]]
+text = "a story"
+expect = { contains = ["a long story, told at length", "target_length"] }
+[[turn]]
+text = "answered"
+expect = { user = "a story" }
+"""
 
 CASES: Final = (
     Case(
@@ -42,13 +54,14 @@ Events.subscribe("circuit_breaker_closed", function(event) closed[#closed + 1] =
 local limited = Events.emit_sync({ type = "agent_error", data = {
     agent_id = "a", error_type = "rate_limit", message = "slow down", retry_after = 0.05 } })
 local waited = os.clock() - began
-local too_long = Events.emit_sync({ type = "agent_error", data = {
-    agent_id = "a", error_type = "context_length_exceeded", context = "a long story" } })
+local writer = Agent.create({ name = "writer", provider = "fake" })
+local answer = writer:chat("a long story, told at length")
 for _ = 1, 5 do Events.emit_sync({ type = "workflow_error", data = {} }) end
 Events.wait_for("circuit_breaker_closed", 10)
-return { limited = limited.action, waited = waited, too_long = too_long.action,
-    data = too_long.data, opened = opened, closed = closed, asked = asked }""",
+return { limited = limited.action, waited = waited, answer = answer,
+    opened = opened, closed = closed, asked = asked }""",
         check=_handled,
+        turns=_TOO_LONG,
     ),
     Case(
         "S23",
