@@ -241,7 +241,7 @@ return await fs.read("research_report.md");""",
         "line 3: `yield x` is no coroutine.yield but two statements, so the second agent gets nil",
         before='local input = "start"\n' + agents("agent1", "agent2"),
         code=2002,
-        check=lambda result: _contains(str(result.error), "input is missing"),
+        check=lambda result: _contains(str(result.error), "agent.execute: input is missing"),
         remark="written with coroutine.yield the same runs (S19)",
     ),
     Case(
