@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import Final
 
 from tests.seeds import (
+    cases_examples,
     cases_first,
     cases_fixtures,
     cases_javascript_patterns,
     cases_lua_patterns,
     cases_lua_services,
+    cases_older,
+    cases_reference,
 )
 from tests.seeds.case import Case
 
@@ -20,6 +23,9 @@ CASES: Final[dict[str, Case]] = {
         *cases_lua_patterns.CASES,
         *cases_lua_services.CASES,
         *cases_javascript_patterns.CASES,
+        *cases_examples.CASES,
+        *cases_reference.CASES,
         *cases_fixtures.CASES,
+        *cases_older.CASES,
     )
 }

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, Final
 
-from tests.seeds.case import Case
+from tests.seeds.case import Case, at_line
 
 
 def agents(*names: str) -> str:
@@ -45,17 +44,6 @@ def javascript_tools(*names: str) -> str:
 
 def _contains(text: object, part: str) -> None:
     assert isinstance(text, str) and part in text, text
-
-
-def _at_line(line: int, *texts: str) -> Callable[[Any], None]:
-    """A check of a failed run: the line, and what the error says."""
-
-    def check(result: Any) -> None:
-        assert result.error.line == line, result.error.line
-        for text in texts:
-            _contains(str(result.error), text)
-
-    return check
 
 
 def _asked(result: Any) -> None:
@@ -112,7 +100,7 @@ _TASKS: Final = """
 end)() }"""
 
 CASES: Final = (
-    Case("S01", "broken", 'line 57: `"name": value` in a Lua table', code=4001, check=_at_line(57)),
+    Case("S01", "broken", 'line 57: `"name": value` in a Lua table', code=4001, check=at_line(57)),
     Case(
         "S02",
         "runs",
@@ -192,7 +180,7 @@ return await fs.read("research_report.md");""",
         grants=("read:.", "write:."),
     ),
     Case(
-        "S09", "broken", "line 36: `yield` is no statement of Lua's", code=4001, check=_at_line(36)
+        "S09", "broken", "line 36: `yield` is no statement of Lua's", code=4001, check=at_line(36)
     ),
     Case(
         "S10",
@@ -208,7 +196,7 @@ return await fs.read("research_report.md");""",
         "waits",
         "express and a port to listen on: library mode inside Node",
         code=4008,
-        check=_at_line(3, "denied module express"),
+        check=at_line(3),
     ),
     Case(
         "S12",
