@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from tests.seeds.case import Case, at_line
+from tests.seeds.case import Case, on_line
 
 
 def agents(*names: str) -> str:
@@ -100,7 +100,7 @@ _TASKS: Final = """
 end)() }"""
 
 CASES: Final = (
-    Case("S01", "broken", 'line 57: `"name": value` in a Lua table', code=4001, check=at_line(57)),
+    Case("S01", "broken", 'line 57: `"name": value` in a Lua table', code=4001, check=on_line(57)),
     Case(
         "S02",
         "runs",
@@ -180,7 +180,7 @@ return await fs.read("research_report.md");""",
         grants=("read:.", "write:."),
     ),
     Case(
-        "S09", "broken", "line 36: `yield` is no statement of Lua's", code=4001, check=at_line(36)
+        "S09", "broken", "line 36: `yield` is no statement of Lua's", code=4001, check=on_line(36)
     ),
     Case(
         "S10",
@@ -196,7 +196,7 @@ return await fs.read("research_report.md");""",
         "waits",
         "express and a port to listen on: library mode inside Node",
         code=4008,
-        check=at_line(3),
+        check=on_line(3),
     ),
     Case(
         "S12",
