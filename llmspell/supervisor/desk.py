@@ -235,9 +235,13 @@ class Desk:
             else:
                 future.set_result(outcome)
 
-        session.bench(context, {"name": name, "input": dict(given)}, answer)
+        session.toolbench.execute(context, {"name": name, "input": dict(given)}, answer)
         session.wake()
-        return await future
+        try:
+            return await future
+        except asyncio.CancelledError:
+            session.toolbench.withdraw(answer)
+            raise
 
     def note(self, level: str, message: str, fields: Mapping[str, Any] | None = None) -> None:
         """A log record of a service's."""
