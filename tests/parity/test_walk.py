@@ -22,6 +22,23 @@ PROFILES: Final = ("medium", "high")
 LANGUAGES: Final = tuple(SUFFIXES)
 
 
+VOLATILE: Final = (
+    *("time", "_time_ms", "duration_ms", "timestamp", "modified", "created_at", "date", "usage"),
+    *("session", "trace_id", "checksum", "session_id", "backup", "backups", "cpu", "calls"),
+)
+"""Ends of the names of what differs from run to run; of steps too."""
+HEARD: Final = 40
+"""Calls of the walk's own listener: by events, hooks, streams, workflows, a schedule."""
+TIMES: Final = ("timeout",)
+"""Bare numbers of time, which JavaScript has in milliseconds."""
+
+SAY_THE_PROFILE: Final = {
+    "config.get", "config.get_resource_config", "config.get_security_config",
+    "errors.enrich_error", "llm.providers",
+}  # fmt: skip
+"""Steps whose results speak of the profile or its limits."""
+
+
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
     class Answer(http.server.BaseHTTPRequestHandler):
@@ -65,8 +82,33 @@ def walked(
             )
             result = ended.json()
             assert result["status"] == "done", ended
-            found[profile, language] = result["value"]
+            assert result["value"]["heard"] == HEARD
+            found[profile, language] = result["value"]["out"]
     return found
+
+
+def told(walked: dict[tuple[str, str], Any], profile: str, language: str) -> dict[str, Any]:
+    """What each step came to, without what differs from run to run."""
+    return {
+        key: alike(outcome or {}, key.partition(" ")[2])
+        for key, outcome in walked[profile, language].items()
+    }
+
+
+def alike(value: Any, key: str = "") -> Any:
+    """A value as all languages can tell it: an empty list is an empty object is nothing."""
+    if key.endswith(VOLATILE):
+        return "…"
+    if key in TIMES and isinstance(value, (int, float)) and value >= 1000:
+        return alike(value / 1000)
+    if isinstance(value, dict):
+        found = {name: alike(item, name) for name, item in sorted(value.items())}
+        return {name: item for name, item in found.items() if item is not None} or None
+    if isinstance(value, list):
+        return [alike(item) for item in value] or None
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value
 
 
 def test_every_function_and_method_has_a_step() -> None:
@@ -82,3 +124,39 @@ def test_every_function_and_method_has_a_step() -> None:
         if (owner, function.name, language) not in of
     ]
     assert missing == []
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("profile", PROFILES)
+def test_every_step_ends_as_the_table_says(
+    walked: dict[tuple[str, str], Any], profile: str, language: str
+) -> None:
+    outcomes = walked[profile, language]
+    steps = {f"{number:03d} {step.name}": step for number, step in enumerate(WALK)}
+    wrong = {
+        key: outcome
+        for key, outcome in outcomes.items()
+        if (outcome or {}).get("failed", 0) != steps[key].fails
+    }
+    assert wrong == {}
+    assert outcomes.keys() == {key for key, step in steps.items() if language in step.languages}
+
+
+@pytest.mark.parametrize("language", ["javascript", "python"])
+@pytest.mark.parametrize("profile", PROFILES)
+def test_every_step_comes_to_the_same_as_in_lua(
+    walked: dict[tuple[str, str], Any], profile: str, language: str
+) -> None:
+    wanted, found = told(walked, profile, "lua"), told(walked, profile, language)
+    common = wanted.keys() & found.keys()
+    assert len(common) > 300
+    assert {key: found[key] for key in common} == {key: wanted[key] for key in common}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_high_with_its_grants_comes_to_the_same_as_medium(
+    walked: dict[tuple[str, str], Any], language: str
+) -> None:
+    medium, high = told(walked, "medium", language), told(walked, "high", language)
+    differ = {key.partition(" ")[2] for key in medium if medium[key] != high[key]}
+    assert differ == SAY_THE_PROFILE

@@ -87,6 +87,7 @@ _BEGIN: Final = {
     "lua": """
 local out, it, heard = {}, {}, {}
 local function hears(...) heard[#heard + 1] = 1 end
+local function never() end
 local function raises() error("boom") end
 local function at(key, keep, opaque, act)
   local ok, value = pcall(act)
@@ -97,7 +98,10 @@ local function at(key, keep, opaque, act)
   end
   if keep ~= "" then it[keep] = value end
   if opaque == 1 then value = nil end
-  if not pcall(JSON.encode, value) then value = "no plain value" end
+  if not pcall(JSON.encode, value) then
+    out[key] = { failed = "no plain value", message = "" }
+    return
+  end
   out[key] = { value = value }
 end
 """,
@@ -109,7 +113,6 @@ const at = async (key, keep, opaque, act) => {
   try {
     const value = await act();
     if (keep) it[keep] = value;
-    if (!opaque) await Storage.set("probe", value ?? null);
     out[key] = opaque ? {} : { value };
   } catch (error) {
     out[key] = { failed: error.code ?? String(error), message: error.message ?? "" };

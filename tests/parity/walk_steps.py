@@ -123,8 +123,12 @@ LANGUAGE: Final = (
     step("async.with_retry", SEVEN, 1),
     step("async.with_resource", {"v": 3}, FIRST),
     step("async.run", SEVEN),
-    step("async.schedule", 1, HEARS, keep="task", opaque=True),
-    step("async.spawn", SEVEN, keep="task_2", opaque=True),
+    written("async.schedule", "(function() it.task = Async.schedule(1, hears) end)()",
+            "void (it.task = Async.schedule(1, hears))",
+            'setattr(it, "task", Async.schedule(1, hears))'),
+    written("async.spawn", "(function() it.task_2 = Async.spawn(function() return 7 end) end)()",
+            "void (it.task_2 = Async.spawn(() => 7))",
+            'setattr(it, "task_2", Async.spawn(lambda: 7))'),
     step("async.yield_now"),
     step("async.yield_for", 1),
     step("async.yield_until", YES, 1000),
@@ -132,7 +136,7 @@ LANGUAGE: Final = (
         written(f"it:task.{method}", f"it.{name}:{method}({given})", "null", "None",
                 languages=("lua",))
         for name, method, given in (
-            ("task", "await", ""), ("task_2", "catch", "hears"), ("task_2", "finally", "hears"),
+            ("task", "await", ""), ("task_2", "catch", "never"), ("task_2", "finally", "never"),
         )
     ),
     written("it:task.and_then", "it.task_2:and_then(function(n) return n + 1 end):await()", "", "",
