@@ -134,7 +134,7 @@ LANGUAGE: Final = (
     step("async.yield_until", YES, 1000),
     *(
         written(f"it:task.{method}", f"it.{name}:{method}({given})", "null", "None",
-                languages=("lua",))
+                languages=("lua",), opaque=True)
         for name, method, given in (
             ("task", "await", ""), ("task_2", "catch", "never"), ("task_2", "finally", "never"),
         )
