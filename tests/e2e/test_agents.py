@@ -10,7 +10,6 @@ import pytest
 from tests.e2e import agent_spells as spells
 from tests.e2e.program import LANGUAGES, SUFFIXES, Ended, Program
 
-
 PROFILES = ("medium", "high")
 
 

@@ -10,7 +10,6 @@ import pytest
 from tests.e2e import workflow_spells as spells
 from tests.e2e.program import LANGUAGES, SUFFIXES, Program
 
-
 PROFILES = ("medium", "high")
 
 

@@ -75,10 +75,7 @@ def source(language: str, steps: Sequence[Step]) -> str:
 def _call(language: str, step: Step) -> str:
     if step.code is not None:
         return step.code.sources[language]
-    if step.of.startswith("it:"):
-        owner = f"it.{step.of[3:]}"
-    else:
-        owner = global_of(step.of, language)
+    owner = f"it.{step.of[3:]}" if step.of.startswith("it:") else global_of(step.of, language)
     text = call(language, owner, step.function, list(step.given), dict(step.named))
     return text.removeprefix("await ")
 

@@ -151,7 +151,8 @@ LANGUAGE: Final = (
         for name, given, fails in (
             ("new", ANSWERED.sources["lua"], 0), ("resolve", "7", 0),
             ("reject", "{code = 2003, message = 'x'}", 2003),
-            ("all", "{function() return 7 end, Promise.resolve(8)}", 0), ("all_settled", "{Promise.resolve(8)}", 0),
+            ("all", "{function() return 7 end, Promise.resolve(8)}", 0),
+            ("all_settled", "{Promise.resolve(8)}", 0),
             ("race", "{Promise.resolve(8)}", 0),
         )
     ),
