@@ -123,7 +123,8 @@ CASES: Final = {
         5006, "for n = 1, 101 do Events.subscribe('x', print) end"
     ),
     "hooks in a circle": Case(
-        5009, HOOK.format("p1", "a", "dependencies", "b") + HOOK.format("p1", "b", "dependencies", "a")
+        5009,
+        HOOK.format("p1", "a", "dependencies", "b") + HOOK.format("p1", "b", "dependencies", "a"),
     ),
     "hooks that exclude each other": Case(
         5010, HOOK.format("p2", "a", "conflicts", "b") + HOOK.format("p2", "b", "conflicts", "a")

@@ -22,9 +22,12 @@ PROFILES: Final = ("medium", "high")
 LANGUAGES: Final = tuple(SUFFIXES)
 
 
-VOLATILE: Final = frozenset(
-    ["execution_time", "total_time", "avg_time", "max_time", "min_time", "average_time_ms", "execution_time_ms", "total_execution_time_ms", "duration_ms", "total_duration_ms", "timestamp", "modified", "created_at", "date", "cpu", "wall", "peak_memory", "session", "trace_id", "checksum"]
-)
+VOLATILE: Final = {
+    *("execution_time", "total_time", "avg_time", "max_time", "min_time", "average_time_ms"),
+    *("execution_time_ms", "total_execution_time_ms", "duration_ms", "total_duration_ms"),
+    *("timestamp", "modified", "created_at", "date", "cpu", "wall", "peak_memory", "session"),
+    *("trace_id", "checksum"),
+}
 """Names of what differs from run to run."""
 NAMED_BY_TIME: Final = ("storage.backup", "storage.backups")
 HEARD: Final = 40
