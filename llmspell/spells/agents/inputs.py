@@ -151,18 +151,30 @@ def image_part(given: Any) -> dict[str, Any]:
     if isinstance(given, str):
         given = {"url": given}
     if not isinstance(given, dict):
-        raise InvalidInput("an image is an address, or {data = bytes, media_type = 'image/png'}")
+        raise InvalidInput("an image is an address, or {data = bytes, mime_type = 'image/png'}")
     if given.get("type") == "image_url" and isinstance(given.get("image_url"), dict):
         given = given["image_url"]
     url, data = given.get("url"), given.get("data")
+    if isinstance(data, str):
+        data = _decoded(data)
     if isinstance(data, bytes):
         if len(data) > IMAGE_BYTES_MAX:
             raise InvalidInput(f"an image has {len(data)} bytes; {IMAGE_BYTES_MAX} are taken")
-        kind = values.text(given.get("media_type", "image/png"), "media_type", 64)
+        kind = given.get("mime_type", given.get("media_type", "image/png"))
+        kind = values.text(kind, "mime_type", 64)
         url = f"data:{kind};base64,{base64.b64encode(data).decode('ascii')}"
     if not isinstance(url, str) or len(url) > IMAGE_BYTES_MAX * 2:
         raise InvalidInput("an image needs an address (url) or bytes (data)")
     return {"type": "image_url", "image_url": {"url": url}}
+
+
+def _decoded(text: str) -> bytes:
+    if len(text) > IMAGE_BYTES_MAX * 2:
+        raise InvalidInput(f"an image's data has more than {IMAGE_BYTES_MAX} bytes")
+    try:
+        return base64.b64decode(text, validate=True)
+    except ValueError:
+        raise InvalidInput("an image's data is bytes, or base64 text") from None
 
 
 def answer(content: str, structured: Any = None) -> dict[str, Any]:

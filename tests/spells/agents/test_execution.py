@@ -300,6 +300,11 @@ def test_objects_and_images_become_messages() -> None:
     seen = inputs.asked("look", {"images": [{"data": b"\x89PNG", "media_type": "image/png"}]})
     part = seen.user_message()["content"][1]
     assert part["image_url"]["url"] == "data:image/png;base64,iVBORw=="
+    as_models_take_it = {"data": "iVBORw==", "mime_type": "image/jpeg"}
+    part = inputs.image_part(as_models_take_it)
+    assert part["image_url"]["url"] == "data:image/jpeg;base64,iVBORw=="
+    with pytest.raises(InvalidInput, match="base64"):
+        inputs.image_part({"data": "no base64!"})
     with pytest.raises(InvalidInput):
         inputs.asked("look", {"images": [7]})
 
