@@ -1,0 +1,214 @@
+"""The spells of `bench/services.py`: the same acts in each language, timed where a user would.
+
+Each gives `{kind: [microseconds, …]}`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+KINDS: Final = ("no hook", "built-in hook", "own function")
+"""What stands at `before_agent_execution`."""
+
+HOOKED: Final[Mapping[str, str]] = {
+    "lua": """
+local agent = Agent.create({ name = "timed", provider = "fake", model = params.model,
+  memory = false })
+local spent = {}
+local hooks = { ["built-in hook"] = Hooks.create_metrics_collector(),
+  ["own function"] = function(context) end }
+agent:chat("hi")
+for round = 1, params.rounds do
+  for _, kind in ipairs(params.kinds) do
+    local mine = spent[kind] or {}
+    spent[kind] = mine
+    local hook = hooks[kind] and Hooks.register("before_agent_execution", hooks[kind])
+    for n = 1, params.times do
+      local begun = os.clock()
+      agent:chat("hi")
+      mine[#mine + 1] = (os.clock() - begun) * 1e6
+    end
+    if hook then Hooks.unregister("before_agent_execution", hook) end
+  end
+end
+return spent
+""",
+    "javascript": """
+const agent = await Agent.create({ name: "timed", provider: "fake", model: params.model,
+  memory: false });
+const spent = {};
+const hooks = { "built-in hook": await Hooks.createMetricsCollector(),
+  "own function": (context) => undefined };
+await agent.chat("hi");
+for (let round = 0; round < params.rounds; round++) {
+  for (const kind of params.kinds) {
+    const mine = (spent[kind] ??= []);
+    const hook = hooks[kind] && await Hooks.register("before_agent_execution", hooks[kind]);
+    for (let n = 0; n < params.times; n++) {
+      const begun = performance.now();
+      await agent.chat("hi");
+      mine.push((performance.now() - begun) * 1e3);
+    }
+    if (hook) await Hooks.unregister("before_agent_execution", hook);
+  }
+}
+return spent;
+""",
+    "python": """
+import time
+agent = Agent(name="timed", provider="fake", model=params["model"], memory=False)
+spent = {kind: [] for kind in params["kinds"]}
+hooks = {"built-in hook": await Hooks.create_metrics_collector(),
+         "own function": lambda context: None}
+await agent.chat("hi")
+for _ in range(params["rounds"]):
+    for kind, mine in spent.items():
+        act = hooks.get(kind)
+        hook = act and await Hooks.register("before_agent_execution", act)
+        for _ in range(params["times"]):
+            begun = time.perf_counter()
+            await agent.chat("hi")
+            mine.append((time.perf_counter() - begun) * 1e6)
+        if hook:
+            await Hooks.unregister("before_agent_execution", hook)
+spent
+""",
+}
+"""An agent's calls, in turns without and with each kind of hook."""
+
+ACTS: Final[Mapping[str, str]] = {
+    "lua": """
+local agent = Agent.create({ name = "sums", provider = "mock", model = "mock-model",
+  tools = { "calculator" }, memory = false })
+local own = Tools.create({ name = "double", description = "twice",
+  parameters = { type = "object", properties = { n = { type = "number" } } },
+  execute = function(input) return { result = input.n * 2 } end })
+local function steps(count)
+  local found = {}
+  for n = 1, count do
+    found[n] = { name = "s" .. n, run = function(context) return n end }
+  end
+  return found
+end
+local one = Workflow.sequential({ name = "one", steps = steps(1) })
+local eleven = Workflow.sequential({ name = "eleven", steps = steps(11) })
+local side = Workflow.parallel({ name = "side", steps = steps(4) })
+local kept = Workflow.sequential({ name = "kept", steps = steps(10) })
+kept:execute()
+local acts = {
+  { "tool of the spell's own", function() own:execute({ n = 2 }) end },
+  { "built-in tool", function() Tools.execute("calculator", { expression = "1+2" }) end },
+  { "agent that uses a built-in tool", function() agent:chat("What is 15 + 27?") end },
+  { "workflow of 1 step", function() one:execute() end },
+  { "workflow of 11 steps", function() eleven:execute() end },
+  { "parallel workflow of 4 steps", function() side:execute() end },
+  { "checkpoint of 10 steps saved", function() kept:save_checkpoint("timed") end },
+  { "checkpoint restored", function() kept:restore_from_checkpoint("timed") end },
+}
+local spent = {}
+for _, act in ipairs(acts) do
+  local mine = {}
+  act[2]()
+  for n = 1, params.times do
+    local begun = os.clock()
+    act[2]()
+    mine[n] = (os.clock() - begun) * 1e6
+  end
+  spent[act[1]] = mine
+end
+return spent
+""",
+    "javascript": """
+const agent = await Agent.create({ name: "sums", provider: "mock", model: "mock-model",
+  tools: ["calculator"], memory: false });
+const own = await Tools.create({ name: "double", description: "twice",
+  parameters: { type: "object", properties: { n: { type: "number" } } },
+  execute: (input) => ({ result: input.n * 2 }) });
+const steps = (count) => Array.from({ length: count },
+  (_, n) => ({ name: "s" + n, run: (context) => n }));
+const one = await Workflow.sequential({ name: "one", steps: steps(1) });
+const eleven = await Workflow.sequential({ name: "eleven", steps: steps(11) });
+const side = await Workflow.parallel({ name: "side", steps: steps(4) });
+const kept = await Workflow.sequential({ name: "kept", steps: steps(10) });
+await kept.execute();
+const acts = [
+  ["tool of the spell's own", () => own.execute({ n: 2 })],
+  ["built-in tool", () => Tools.execute("calculator", { expression: "1+2" })],
+  ["agent that uses a built-in tool", () => agent.chat("What is 15 + 27?")],
+  ["workflow of 1 step", () => one.execute()],
+  ["workflow of 11 steps", () => eleven.execute()],
+  ["parallel workflow of 4 steps", () => side.execute()],
+  ["checkpoint of 10 steps saved", () => kept.saveCheckpoint("timed")],
+  ["checkpoint restored", () => kept.restoreFromCheckpoint("timed")],
+];
+const spent = {};
+for (const [name, act] of acts) {
+  const mine = (spent[name] = []);
+  await act();
+  for (let n = 0; n < params.times; n++) {
+    const begun = performance.now();
+    await act();
+    mine.push((performance.now() - begun) * 1e3);
+  }
+}
+return spent;
+""",
+    "python": """
+import time
+agent = Agent(name="sums", provider="mock", model="mock-model", tools=["calculator"],
+              memory=False)
+own = await Tools.create({"name": "double", "description": "twice",
+    "parameters": {"type": "object", "properties": {"n": {"type": "number"}}},
+    "execute": lambda given: {"result": given["n"] * 2}})
+def steps(count):
+    return [{"name": f"s{n}", "run": lambda context, n=n: n} for n in range(count)]
+one = Workflow.sequential(name="one", steps=steps(1))
+eleven = Workflow.sequential(name="eleven", steps=steps(11))
+side = Workflow.parallel(name="side", steps=steps(4))
+kept = Workflow.sequential(name="kept", steps=steps(10))
+await kept.execute()
+acts = {
+    "tool of the spell's own": lambda: own.execute({"n": 2}),
+    "built-in tool": lambda: Tools.execute("calculator", {"expression": "1+2"}),
+    "agent that uses a built-in tool": lambda: agent.chat("What is 15 + 27?"),
+    "workflow of 1 step": lambda: one.execute(),
+    "workflow of 11 steps": lambda: eleven.execute(),
+    "parallel workflow of 4 steps": lambda: side.execute(),
+    "checkpoint of 10 steps saved": lambda: kept.save_checkpoint("timed"),
+    "checkpoint restored": lambda: kept.restore_from_checkpoint("timed"),
+}
+spent = {}
+for name, act in acts.items():
+    mine = spent[name] = []
+    await act()
+    for _ in range(params["times"]):
+        begun = time.perf_counter()
+        await act()
+        mine.append((time.perf_counter() - begun) * 1e6)
+spent
+""",
+}
+"""What else the services do, each after one call that is not counted."""
+
+ACT_NAMES: Final = (
+    "tool of the spell's own",
+    "built-in tool",
+    "agent that uses a built-in tool",
+    "workflow of 1 step",
+    "workflow of 11 steps",
+    "parallel workflow of 4 steps",
+    "checkpoint of 10 steps saved",
+    "checkpoint restored",
+)
+
+NESTED: Final = """
+local spent = {}
+for n = 1, params.times do
+  local begun = os.clock()
+  assert(Spell.run_file(params.path).value == 1)
+  spent[n] = (os.clock() - begun) * 1e6
+end
+return { ["nested spell"] = spent }
+"""
+"""A spell of another language in a worker of its own, started by exec."""
