@@ -356,6 +356,16 @@ from llmspell.storage import *
         assert ended.error is not None and ended.error["code"] == 4008, source
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_name_of_the_apis_own_is_no_class_of_a_tool(language: str) -> None:
+    sources = {
+        "javascript": "return [typeof Tool.create, typeof BaseTool, typeof Tools.BaseTool]",
+        "python": 'try: BaseTool\nexcept NameError: found = "undefined"\n'
+        '["function" if callable(Tool.create) else 0, found, type(Tools.BaseTool) and "function"]',
+    }
+    assert value(language, sources) == ["function", "undefined", "function"]
+
+
 def test_process_has_the_granted_environment_only() -> None:
     source = (
         "process.stdout.write('x'); return [process.env, process.argv.slice(1), process.platform]"

@@ -145,7 +145,7 @@ P.addClassTools = (setGlobal, source) => {
   CLASS.lastIndex = 0;
   for (let found; (found = execPattern(CLASS, source)) !== null;) {
     const label = found[1];
-    if (label in globalThis) continue;
+    if (label === "BaseTool" || label in globalThis) continue;
     const Made = function () { return P.toolOf(create(Tool), lookUp(label)); };
     weakSet(functions, Made, snake(slice(label, 0, -4)));
     setGlobal(label, Made);

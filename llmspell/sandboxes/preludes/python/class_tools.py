@@ -130,5 +130,6 @@ def class_tools_in(source: str) -> dict[str, Callable[..., Any]]:
             begin -= 1
         if piece[begin:][:1].isupper() and not (following[:1].isalnum() or following[:1] == "_"):
             label = piece[begin:] + "Tool"
-            found[label] = ToolClass(label)
+            if label not in API_GLOBALS and label != "BaseTool":
+                found[label] = ToolClass(label)
     return found
