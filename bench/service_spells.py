@@ -9,27 +9,36 @@ from collections.abc import Mapping
 from typing import Final
 
 KINDS: Final = ("no hook", "built-in hook", "own function")
-"""What stands at `before_agent_execution`."""
+TENS: Final = ("ten built-in hooks", "ten own functions")
+"""What stands at `before_agent_execution`; ten of them by priority from 0 to 90 (BEN-003)."""
 
 HOOKED: Final[Mapping[str, str]] = {
     "lua": """
 local agent = Agent.create({ name = "timed", provider = "fake", model = params.model,
   memory = false })
 local spent = {}
-local hooks = { ["built-in hook"] = Hooks.create_metrics_collector(),
-  ["own function"] = function(context) end }
+local function register(kind)
+  local ids = {}
+  if kind == "no hook" then return ids end
+  for n = 1, string.find(kind, "^ten") and 10 or 1 do
+    local hook = { priority = n * 10 - 10, handler = function(context) end }
+    if string.find(kind, "built") then hook = Hooks.create_metrics_collector({ name = "m" .. n }) end
+    ids[n] = Hooks.register("before_agent_execution", hook)
+  end
+  return ids
+end
 agent:chat("hi")
 for round = 1, params.rounds do
   for _, kind in ipairs(params.kinds) do
     local mine = spent[kind] or {}
     spent[kind] = mine
-    local hook = hooks[kind] and Hooks.register("before_agent_execution", hooks[kind])
+    local ids = register(kind)
     for n = 1, params.times do
       local begun = os.clock()
       agent:chat("hi")
       mine[#mine + 1] = (os.clock() - begun) * 1e6
     end
-    if hook then Hooks.unregister("before_agent_execution", hook) end
+    for _, id in ipairs(ids) do Hooks.unregister("before_agent_execution", id) end
   end
 end
 return spent
@@ -38,19 +47,27 @@ return spent
 const agent = await Agent.create({ name: "timed", provider: "fake", model: params.model,
   memory: false });
 const spent = {};
-const hooks = { "built-in hook": await Hooks.createMetricsCollector(),
-  "own function": (context) => undefined };
+async function register(kind) {
+  const ids = [];
+  if (kind === "no hook") return ids;
+  for (let n = 0; n < (kind.startsWith("ten") ? 10 : 1); n++) {
+    let hook = { priority: n * 10, handler: (context) => undefined };
+    if (kind.includes("built")) hook = await Hooks.createMetricsCollector({ name: "m" + n });
+    ids.push(await Hooks.register("before_agent_execution", hook));
+  }
+  return ids;
+}
 await agent.chat("hi");
 for (let round = 0; round < params.rounds; round++) {
   for (const kind of params.kinds) {
     const mine = (spent[kind] ??= []);
-    const hook = hooks[kind] && await Hooks.register("before_agent_execution", hooks[kind]);
+    const ids = await register(kind);
     for (let n = 0; n < params.times; n++) {
       const begun = performance.now();
       await agent.chat("hi");
       mine.push((performance.now() - begun) * 1e3);
     }
-    if (hook) await Hooks.unregister("before_agent_execution", hook);
+    for (const id of ids) await Hooks.unregister("before_agent_execution", id);
   }
 }
 return spent;
@@ -59,18 +76,25 @@ return spent;
 import time
 agent = Agent(name="timed", provider="fake", model=params["model"], memory=False)
 spent = {kind: [] for kind in params["kinds"]}
-hooks = {"built-in hook": await Hooks.create_metrics_collector(),
-         "own function": lambda context: None}
+async def register(kind):
+    ids = []
+    if kind == "no hook":
+        return ids
+    for n in range(10 if kind.startswith("ten") else 1):
+        hook = {"priority": n * 10, "handler": lambda context: None}
+        if "built" in kind:
+            hook = await Hooks.create_metrics_collector({"name": f"m{n}"})
+        ids.append(await Hooks.register("before_agent_execution", hook))
+    return ids
 await agent.chat("hi")
 for _ in range(params["rounds"]):
     for kind, mine in spent.items():
-        act = hooks.get(kind)
-        hook = act and await Hooks.register("before_agent_execution", act)
+        ids = await register(kind)
         for _ in range(params["times"]):
             begun = time.perf_counter()
             await agent.chat("hi")
             mine.append((time.perf_counter() - begun) * 1e6)
-        if hook:
+        for hook in ids:
             await Hooks.unregister("before_agent_execution", hook)
 spent
 """,
@@ -106,6 +130,11 @@ local acts = {
   { "checkpoint of 10 steps saved", function() kept:save_checkpoint("timed") end },
   { "checkpoint restored", function() kept:restore_from_checkpoint("timed") end },
 }
+for _, size in ipairs({ 100, 500, 1000, 5000 }) do
+  local prompt = string.rep("x", size)
+  acts[#acts + 1] = { "model call, " .. size .. " characters",
+    function() llm.complete(prompt, { provider = "fake" }) end }
+end
 local spent = {}
 for _, act in ipairs(acts) do
   local mine = {}
@@ -142,6 +171,10 @@ const acts = [
   ["checkpoint of 10 steps saved", () => kept.saveCheckpoint("timed")],
   ["checkpoint restored", () => kept.restoreFromCheckpoint("timed")],
 ];
+for (const size of [100, 500, 1000, 5000]) {
+  const prompt = "x".repeat(size);
+  acts.push([`model call, ${size} characters`, () => llm.complete(prompt, { provider: "fake" })]);
+}
 const spent = {};
 for (const [name, act] of acts) {
   const mine = (spent[name] = []);
@@ -178,6 +211,9 @@ acts = {
     "checkpoint of 10 steps saved": lambda: kept.save_checkpoint("timed"),
     "checkpoint restored": lambda: kept.restore_from_checkpoint("timed"),
 }
+for size in (100, 500, 1000, 5000):
+    acts[f"model call, {size} characters"] = (
+        lambda prompt="x" * size: llm.complete(prompt, provider="fake"))
 spent = {}
 for name, act in acts.items():
     mine = spent[name] = []
@@ -189,18 +225,7 @@ for name, act in acts.items():
 spent
 """,
 }
-"""What else the services do, each after one call that is not counted."""
-
-ACT_NAMES: Final = (
-    "tool of the spell's own",
-    "built-in tool",
-    "agent that uses a built-in tool",
-    "workflow of 1 step",
-    "workflow of 11 steps",
-    "parallel workflow of 4 steps",
-    "checkpoint of 10 steps saved",
-    "checkpoint restored",
-)
+"""What else the services do, each after one call that is not counted (BEN-001 among it)."""
 
 NESTED: Final = """
 local spent = {}
