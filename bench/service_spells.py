@@ -22,7 +22,9 @@ local function register(kind)
   if kind == "no hook" then return ids end
   for n = 1, string.find(kind, "^ten") and 10 or 1 do
     local hook = { priority = n * 10 - 10, handler = function(context) end }
-    if string.find(kind, "built") then hook = Hooks.create_metrics_collector({ name = "m" .. n }) end
+    if string.find(kind, "built") then
+      hook = Hooks.create_metrics_collector({ name = "m" .. n })
+    end
     ids[n] = Hooks.register("before_agent_execution", hook)
   end
   return ids
@@ -194,8 +196,10 @@ agent = Agent(name="sums", provider="mock", model="mock-model", tools=["calculat
 own = await Tools.create({"name": "double", "description": "twice",
     "parameters": {"type": "object", "properties": {"n": {"type": "number"}}},
     "execute": lambda given: {"result": given["n"] * 2}})
+def step(n):
+    return {"name": f"s{n}", "run": lambda context: n}
 def steps(count):
-    return [{"name": f"s{n}", "run": lambda context, n=n: n} for n in range(count)]
+    return [step(n) for n in range(count)]
 one = Workflow.sequential(name="one", steps=steps(1))
 eleven = Workflow.sequential(name="eleven", steps=steps(11))
 side = Workflow.parallel(name="side", steps=steps(4))

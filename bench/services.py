@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -16,18 +16,19 @@ from bench.rounds import LeftOut, Outcome, Settings, Unavailable
 from bench.service_spells import ACTS, HOOKED, KINDS, NESTED, TENS
 
 TITLE = "Agents, tools, workflows, hooks and events"
-ABOUT = """Calls of the script API as a spell at `high` sees them, one after the other; the model is
-`fake`, which answers at once or after 20 ms (a fast real model needs some hundred). *Hook*: an
-agent's call with a hook at `before_agent_execution`, in turns with calls without one; a built-in hook
-runs in the supervisor, a function of the spell's own is called over the channel in the confined
-worker. The ratio is to the call without; our target is 1.03. Events: ten thousand from `Events.emit`
-through a filter, which lets every second through, to a handler; the clock stops when the last handler
-has run. The seeds ask for 10 000 a second (EVT-021, BEN-009); their shapes of a model call's prompts
-(100 to 5000 characters, BEN-001), of an agent (BEN-002) and of ten hooks by priority 0 to 90
-(BEN-003, where each is said to take 1 µs) are here. Of a tool they say 10 ms as a simulated time
-(000:8050) and under 5 s as a bound (000:11402); of the rest they have no figure. A workflow's step is a
-function of the spell's; the nested spell is Python's in Lua's, a worker of its own by exec. *set and
-get*: one of each, in the run's memory and in the spell's own database (at `medium`)."""
+ABOUT = """Calls of the script API as a spell at `high` sees them, one after the other; the model
+is `fake`, which answers at once or after 20 ms (a fast real model needs some hundred). *Hook*: an
+agent's call with a hook at `before_agent_execution`, in turns with calls without one; a built-in
+hook runs in the supervisor, a function of the spell's own is called over the channel in the
+confined worker. The ratio is to the call without; our target is 1.03. Events: ten thousand from
+`Events.emit` through a filter, which lets every second through, to a handler; the clock stops
+when the last handler has run. The seeds ask for 10 000 a second (EVT-021, BEN-009); their shapes
+of a model call's prompts (100 to 5000 characters, BEN-001), of an agent (BEN-002) and of ten
+hooks by priority 0 to 90 (BEN-003, where each is said to take 1 µs) are here. Of a tool they say
+10 ms as a simulated time (000:8050) and under 5 s as a bound (000:11402); of the rest they have
+no figure. A workflow's step is a function of the spell's; the nested spell is Python's in Lua's,
+a worker of its own by exec. *set and get*: one of each, in the run's memory and in the spell's
+own database (at `medium`)."""
 
 INSTANT, SLOW = "instant model", "model of 20 ms"
 SECONDS: Final = 0.02
@@ -72,7 +73,7 @@ def _all(
 ) -> Iterator[tuple[str, list[float]]]:
     blocks = max(1, settings.runs // 10)
     times = settings.runs
-    tasks = [
+    tasks: list[tuple[str, Callable[[], Mapping[str, list[float]]]]] = [
         ("agent call, {}, " + INSTANT, lambda: _hooked(host, folder, language, blocks, slow=False)),
         ("agent call, {}, " + SLOW, lambda: _hooked(host, folder, language, blocks, slow=True)),
         ("{}", lambda: _run(host, folder, language, ACTS[language], {"times": times})),
