@@ -60,3 +60,36 @@ def encoded(value: Any, what: str) -> bytes:
         return jsontext.encode(without_functions(value))
     except jsontext.Malformed as error:
         raise InvalidInput(f"{what}: {error}") from None
+
+
+FILLED_MAX: Final = 16_777_216
+"""Characters and values that the places (`{{x}}`) of one input may bring in: a message's size."""
+
+
+class Room:
+    """What places may still bring in. A place costs six characters and may name a megabyte, so
+    what it names is charged before anything is copied, printed or sent."""
+
+    __slots__ = ("_left",)
+
+    def __init__(self, most: int = FILLED_MAX) -> None:
+        self._left = most
+
+    def take(self, value: Any) -> Any:
+        """The value, when there is room for it. Raises `InvalidInput`; looks no further then."""
+        left: list[Any] = [value]
+        while left:
+            item = left.pop()
+            self._left -= 1
+            if isinstance(item, (str, bytes)):
+                self._left -= len(item)
+            elif isinstance(item, dict):
+                self._left -= sum(map(len, item))
+                left.extend(item.values())
+            elif isinstance(item, list):
+                left.extend(item)
+            if self._left < 0:
+                raise InvalidInput(
+                    f"the places of an input bring in over {FILLED_MAX} characters and values"
+                )
+        return value

@@ -206,19 +206,18 @@ class Desk:
         timer = None if seconds is None else loop.call_later(seconds, _expire, future)
         try:
             return await future
-        except TimeoutError:
+        except (TimeoutError, asyncio.CancelledError) as ended:
             session.take_back(MAIN, number)
+            session.wake()
+            if isinstance(ended, asyncio.CancelledError):
+                raise
             raise OperationFailed(
                 f"a function of the spell's did not answer within {seconds:g} s",
                 kind="timeout",
             ) from None
-        except asyncio.CancelledError:
-            session.take_back(MAIN, number)
-            raise
         finally:
             if timer is not None:
                 timer.cancel()
-            session.wake()
 
     async def bench(self, context: CallContext, name: str, given: Mapping[str, Any]) -> Any:
         """Runs a built-in tool in a tool worker, after its verdict in `context`."""
@@ -235,9 +234,13 @@ class Desk:
             else:
                 future.set_result(outcome)
 
-        session.bench(context, {"name": name, "input": dict(given)}, answer)
+        session.toolbench.execute(context, {"name": name, "input": dict(given)}, answer)
         session.wake()
-        return await future
+        try:
+            return await future
+        except asyncio.CancelledError:
+            session.toolbench.withdraw(answer)
+            raise
 
     def note(self, level: str, message: str, fields: Mapping[str, Any] | None = None) -> None:
         """A log record of a service's."""

@@ -10,6 +10,8 @@ import pytest
 from tests.e2e import agent_spells as spells
 from tests.e2e.program import LANGUAGES, SUFFIXES, Ended, Program
 
+PROFILES = ("medium", "high")
+
 
 def run(program: Program, source: str, language: str, *flags: str, turns: str = "") -> Ended:
     name = f"agents{SUFFIXES[language]}"
@@ -28,8 +30,7 @@ def value_of(program: Program, source: str, language: str, *flags: str, turns: s
 
 
 @pytest.mark.parametrize(
-    ("language", "profile"),
-    [*((name, "medium") for name in LANGUAGES), ("lua", "high"), ("javascript", "high")],
+    ("language", "profile"), [(name, profile) for name in LANGUAGES for profile in PROFILES]
 )
 def test_agents_are_equal_in_every_language(program: Program, language: str, profile: str) -> None:
     flags = ("--profile", profile, "--allow-llm", "fake/*", "--allow-tool", "helper")

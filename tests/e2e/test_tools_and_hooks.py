@@ -115,9 +115,11 @@ agent = await Agent.create({"name": "a", "provider": "fake", "model": "echo"})
 }
 
 
+@pytest.mark.parametrize("profile", ["medium", "high"])
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_HOOK_014_a_hook_rewrites_a_prompt(program: Program, language: str) -> None:
-    result = program.result(PROMPTS[language], SUFFIXES[language], "--profile", "medium")
+def test_HOOK_014_a_hook_rewrites_a_prompt(program: Program, language: str, profile: str) -> None:
+    flags = ("--profile", profile, "--allow-llm", "fake/*")
+    result = program.result(PROMPTS[language], SUFFIXES[language], *flags)
     assert result["value"] == ["Enhanced: one", "Enhanced: two"], result
 
 

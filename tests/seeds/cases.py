@@ -9,7 +9,10 @@ from tests.seeds import (
     cases_examples,
     cases_first,
     cases_fixtures,
+    cases_javascript_patterns,
     cases_libraries,
+    cases_lua_patterns,
+    cases_lua_services,
     cases_older,
     cases_reference,
     cases_templates,
@@ -22,6 +25,9 @@ CASES: Final[dict[str, Case]] = {
     case.name: case
     for case in (
         *cases_first.CASES,
+        *cases_lua_patterns.CASES,
+        *cases_lua_services.CASES,
+        *cases_javascript_patterns.CASES,
         *cases_libraries.CASES,
         *cases_tools.CASES,
         *cases_work.CASES,

@@ -194,11 +194,13 @@ function P.method_stub(spec)
   end
 end
 
+-- A response travels as its plain fields: what the prelude adds is behind them.
 function P.after.response(value)
-  value.ok = value.status >= 200 and value.status < 300
-  function value.text() return value.body end
-  function value.json() return P.decode(value.body) end
-  return value
+  return setmetatable(value, { __metatable = false, __name = "response", __index = {
+    ok = value.status >= 200 and value.status < 300,
+    text = function() return value.body end,
+    json = function() return P.decode(value.body) end,
+  } })
 end
 
 function P.after.json(value, args)
