@@ -27,6 +27,7 @@ VOLATILE: Final = {
     *("execution_time_ms", "total_execution_time_ms", "duration_ms", "total_duration_ms"),
     *("timestamp", "modified", "created_at", "date", "cpu", "wall", "peak_memory", "session"),
     *("trace_id", "checksum"),
+    *("used", "resource_usage"),  # events go in batches, by time: so many calls of the channel
 }
 """Names of what differs from run to run."""
 NAMED_BY_TIME: Final = ("storage.backup", "storage.backups")
