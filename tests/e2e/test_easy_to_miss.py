@@ -147,3 +147,58 @@ def test_API_094_a_base_url_needs_a_grant_of_its_host(program: Program) -> None:
     flag = denial["hint"].removeprefix("to allow it: ").split()
     granted = program.result(BASE_URL, ".lua", *flag, env=env)
     assert granted["value"][0] is True, granted
+
+
+WRONG: Final = {
+    "lua": """
+local seen = {}
+for _, act in ipairs({
+  function() Async.retry(nil) end, function() Async.with_retry(nil) end,
+  function() Async.retry(print, { attempts = 0 }) end,
+  function() Async.with_resource({}, nil) end, function() Async.yield_until(nil) end,
+  function() Async.timeout(print, nil) end, function() Async.all(nil) end,
+  function() Async.race("ab") end, function() Async.sleep("1") end,
+}) do
+  local ok, error = pcall(act)
+  seen[#seen + 1] = ok and 0 or error.code
+end
+return seen
+""",
+    "javascript": """
+const seen = [];
+for (const act of [
+  () => Async.retry(null), () => Async.withRetry(null),
+  () => Async.retry(() => 1, { attempts: 0 }),
+  () => Async.withResource({}, null), () => Async.yieldUntil(null),
+  () => Async.timeout(() => 1, null), () => Async.all(null),
+  () => Async.race("ab"), () => Async.sleep("1"),
+]) {
+  try { await act(); seen.push(0); } catch (error) { seen.push(error.code); }
+}
+return seen;
+""",
+    "python": """
+seen = []
+for act in [
+    lambda: Async.retry(None), lambda: Async.with_retry(None),
+    lambda: Async.retry(print, attempts=0),
+    lambda: Async.with_resource({}, None), lambda: Async.yield_until(None),
+    lambda: Async.timeout(print, None), lambda: Async.all(None),
+    lambda: Async.race("ab"), lambda: Async.sleep("1"),
+]:
+    try:
+        await act()
+        seen.append(0)
+    except ValidationError as error:
+        seen.append(error.code)
+seen
+""",
+}
+
+
+@pytest.mark.parametrize("language", SUFFIXES)
+def test_API_107_wrong_arguments_of_async_are_2002_in_each_language(
+    program: Program, language: str
+) -> None:
+    found = program.result(WRONG[language], SUFFIXES[language], "--limit", "wall=20s")
+    assert found["value"] == [2002] * 9, found
