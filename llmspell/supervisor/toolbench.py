@@ -72,6 +72,14 @@ class Toolbench:
         self._queue.append(job)
         self._assign()
 
+    def withdraw(self, answer: Callable[[Any], None]) -> None:
+        """Nobody waits for this call any more: one that has not begun never does.
+
+        Else calls that are taken back would pile up here, with their inputs, beyond every bound
+        on calls under way.
+        """
+        self._queue = [job for job in self._queue if job.answer is not answer]
+
     def _check_rate(self, tool: str, per_minute: int | None) -> None:
         if per_minute is None:
             return

@@ -39,6 +39,14 @@ def test_agents_are_equal_in_every_language(program: Program, language: str, pro
     assert found == spells.AGENTS_VALUE
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_S48_a_changed_template_object_makes_changed_agents(
+    program: Program, language: str
+) -> None:
+    found = value_of(program, spells.CHANGED_TEMPLATE[language], language, "--profile", "medium")
+    assert found == [" Mine.", "calm", "calm", "data_analyst", True, "data_analyst"]
+
+
 def test_a_denied_tool_is_denied_by_every_way_of_an_agent(program: Program) -> None:
     allowed = value_of(program, spells.DENIED, "lua", "--profile", "medium")
     assert allowed == dict.fromkeys(spells.WAYS, True)
