@@ -18,9 +18,7 @@ ANSWER_MAX: Final = 4_194_304
 """Characters of an answer."""
 
 
-def checked(
-    reply: Mapping[str, Any], target: Target, request: Mapping[str, Any]
-) -> dict[str, Any]:
+def checked(reply: Mapping[str, Any], target: Target, request: Mapping[str, Any]) -> dict[str, Any]:
     """A provider's reply to a request. Raises `ModelFailure` for what can't be used.
 
     A real provider that does not say what was used, or says nonsense, is charged by the estimate:

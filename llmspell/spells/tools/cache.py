@@ -104,9 +104,7 @@ class ResultCache:
         self._entries[key] = (text, self._clock() + self._ttl)
         self._hold(len(text))
         while self._entries and (
-            len(self._entries) > self._max
-            or self._size > TOTAL_MAX
-            or self._shelf.size > RUN_MAX
+            len(self._entries) > self._max or self._size > TOTAL_MAX or self._shelf.size > RUN_MAX
         ):
             self._hold(-len(self._entries.pop(next(iter(self._entries)))[0]))
 
