@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from llmspell.channel import jsontext
-from llmspell.channel.jsontext import Callback
+from llmspell.channel.jsontext import Callback, Place
 from llmspell.errors import InvalidInput
 from llmspell.records import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from typing import Any, Final
+
+FUNCTIONS_MAX: Final = 64
+"""Functions that one input may hold."""
 
 
 def without_functions(value: Any) -> Any:
@@ -23,6 +26,32 @@ def without_functions(value: Any) -> Any:
     if kind is list:
         return [without_functions(item) for item in value if not isinstance(item, Callback)]
     return None if isinstance(value, Callback) else value
+
+
+def functions_in(value: Any, what: str) -> list[Place]:
+    """Where the functions stand that `without_functions` takes out of a value's objects.
+
+    Raises `InvalidInput` for more than `FUNCTIONS_MAX`. Those directly in a list are not among
+    them: without them the list has other places.
+    """
+    found: list[Place] = []
+    _find_functions(value, (), found)
+    if len(found) > FUNCTIONS_MAX:
+        raise InvalidInput(f"{what} holds over {FUNCTIONS_MAX} functions")
+    return found
+
+
+def _find_functions(value: Any, path: tuple[str | int, ...], found: list[Place]) -> None:
+    if type(value) is dict:
+        for key, item in value.items():
+            if isinstance(item, Callback):
+                found.append(Place((*path, key), item))
+            else:
+                _find_functions(item, (*path, key), found)
+    elif type(value) is list:
+        plain = [item for item in value if not isinstance(item, Callback)]
+        for at, item in enumerate(plain):
+            _find_functions(item, (*path, at), found)
 
 
 def encoded(value: Any, what: str) -> bytes:

@@ -12,7 +12,7 @@ from types import CoroutineType
 from llmspell.channel import messages
 from llmspell.channel.bounds import INVOKES_MAX, OUTBOX_MAX, OUTSTANDING_MAX
 from llmspell.channel.framing import FrameError
-from llmspell.channel.jsontext import Callback, Malformed
+from llmspell.channel.jsontext import Callback, Malformed, Place
 from llmspell.channel.states import Role, State
 from llmspell.errors import (
     InternalError,
@@ -38,7 +38,7 @@ from llmspell.supervisor.result import Isolation, Result
 from llmspell.supervisor.toolbench import Toolbench
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from typing import Any, Final
 
     from llmspell.platform import ExitStatus
@@ -233,12 +233,22 @@ class Session:
         """The user, or the awaiting task, wants the run to end now."""
         self.stop(ending.killed(reason))
 
-    def invoke(self, number: int, callback: Callback, args: list[Any], done: OnReturn) -> int:
-        """Calls a function of a worker's own; `done` gets its value or its error. Its number."""
+    def invoke(
+        self,
+        number: int,
+        callback: Callback,
+        args: list[Any],
+        done: OnReturn,
+        functions: Sequence[Place] = (),
+    ) -> int:
+        """Calls a function of a worker's own; `done` gets its value or its error. Its number.
+
+        `functions` are further functions of that worker's, by their places in `args`.
+        """
         peer = self._peers[number]
         if len(peer.invokes) >= INVOKES_MAX:
             raise LimitExceeded("invokes", f"over {INVOKES_MAX} callbacks are under way")
-        invoke, data = peer.connection.invoke(callback.number, args)
+        invoke, data = peer.connection.invoke(callback.number, args, functions)
         peer.invokes[invoke] = done
         self._deadline_known = False
         self._send(number, data)

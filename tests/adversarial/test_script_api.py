@@ -10,8 +10,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from tests.adversarial import script_api_spells as spells
 from tests.e2e.program import Program
 

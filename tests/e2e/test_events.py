@@ -314,6 +314,7 @@ def test_EVT_022_events_of_the_services_reach_every_language(
 ) -> None:
     found = program.result(SERVICES[language], SUFFIXES[language])
     assert found["value"] == [
+        "agent_created agent:helper",
         "agent_started agent:helper",
         "agent_execution_started agent:helper",
         "agent_execution_completed agent:helper",

@@ -286,7 +286,7 @@ TOOLS = {
     try { await disk.call({path: "../z"}) } catch (e) { await Tools.execute("told",
         {message: e.message}) }
     await new HttpTool({timeout: 2000, other: 1}).call({url: "u"});
-    await new WebSearchTool().execute({q: 1});
+    await WebSearchTool.new({engines: ["a"]}).execute({q: 1});
     try { await new MissingTool() } catch (e) { await Tools.execute("told", {code: e.code,
       message: e.message}) }
     await Tools.execute("told", {tools: [HttpTool, WebSearchTool, new HttpTool(), Tools.fileReader,
@@ -302,7 +302,7 @@ except LLMSpellError as e: await Tools.execute("told", {"message": e.message})
 try: await disk.call(path="../z")
 except LLMSpellError as e: await Tools.execute("told", {"message": e.message})
 await HttpTool(timeout=2, other=1).call({"url": "u"})
-await WebSearchTool().execute(q=1)
+await WebSearchTool.new(engines=["a"]).execute(q=1)
 try: MissingTool()
 except LLMSpellError as e: await Tools.execute("told", {"code": e.code, "message": e.message})
 listed = [HttpTool, WebSearchTool, HttpTool(), Tools.fileReader, await Tools.get("q")]
@@ -354,6 +354,16 @@ from llmspell.storage import *
     ):
         ended = run("python", source, kind=kind)
         assert ended.error is not None and ended.error["code"] == 4008, source
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_name_of_the_apis_own_is_no_class_of_a_tool(language: str) -> None:
+    sources = {
+        "javascript": "return [typeof Tool.create, typeof BaseTool, typeof Tools.BaseTool]",
+        "python": 'try: BaseTool\nexcept NameError: found = "undefined"\n'
+        '["function" if callable(Tool.create) else 0, found, type(Tools.BaseTool) and "function"]',
+    }
+    assert value(language, sources) == ["function", "undefined", "function"]
 
 
 def test_process_has_the_granted_environment_only() -> None:

@@ -30,6 +30,9 @@ BATCH_MAX: Final = 50
 BATCH_WEIGHT: Final = 2**20
 """And what they may come to, in characters."""
 
+PAIRS_MAX: Final = 1_000
+"""Runs of handlers in one invoke, from which on it takes no more events."""
+
 ROOM: Final = 1_000
 """Events that wait before emitters do (EVT-019)."""
 
@@ -166,14 +169,17 @@ class Delivery:
 
     def _take(self) -> list[Item]:
         items: list[Item] = []
-        total = 0
-        while self._queue and len(items) < self._batch and total < BATCH_WEIGHT:
+        total = pairs = 0
+        while (
+            self._queue and len(items) < self._batch and total < BATCH_WEIGHT and pairs < PAIRS_MAX
+        ):
             item = self._queue.popleft()
             self._weight -= item.weight
             allowed = tuple(one for one in item.to if self._bus.may_run(one))
             if allowed:
                 items.append(item._replace(to=allowed))
                 total += item.weight
+                pairs += len(allowed)
         return items
 
     async def _invoke(self, items: Sequence[Item], *, collect: bool) -> dict[str, Any]:

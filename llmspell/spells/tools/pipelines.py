@@ -71,7 +71,8 @@ class Pipelines:
         tool = handle_id(named, "tool") or (named.get("name") if isinstance(named, dict) else named)
         if not isinstance(tool, str) or not tool:
             raise InvalidInput(f"{place} names no tool")
-        condition, output = step.get("condition"), step.get("output", f"step_{number}")
+        condition = step.get("condition")
+        output = step.get("output", step.get("name", f"step_{number}"))
         if condition is not None and not isinstance(condition, Callback):
             raise InvalidInput(f"{place}: condition must be a function of the context")
         if not isinstance(output, str) or not 1 <= len(output) <= NAME_MAX or output == "input":

@@ -359,3 +359,17 @@ def test_events_that_are_switched_off_go_nowhere() -> None:
 
     stats = asyncio.run(main())
     assert (stats["total_events"], stats["dropped"], stats["delivered"]) == (0, 2, 0)
+
+
+def test_one_invoke_carries_a_bounded_number_of_handlers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(delivery, "PAIRS_MAX", 40)
+
+    async def main() -> list[int]:
+        spell = Spell()
+        for _ in range(20):
+            spell.subscribe("x", lambda event: None)
+        await spell.emit(*[("x", None)] * 10)
+        await spell.flush()
+        return spell.batches
+
+    assert asyncio.run(main()) == [2] * 5

@@ -13,7 +13,7 @@ const schemaOf = async (name) => {
   return tool?.schema ?? tool?.parameters ?? create(null);
 };
 
-const execute = (name, input) => P.call("tools.execute", { __proto__: null, name, input });
+const execute = (name, input) => P.call("tools.execute", { __proto__: null, name, input }, P.after.output);
 
 // By position come the required parameters in their order, then an object of further ones.
 const callTool = async (name, given) => {
@@ -145,8 +145,9 @@ P.addClassTools = (setGlobal, source) => {
   CLASS.lastIndex = 0;
   for (let found; (found = execPattern(CLASS, source)) !== null;) {
     const label = found[1];
-    if (label in globalThis) continue;
+    if (label === "BaseTool" || label in globalThis) continue;
     const Made = function () { return P.toolOf(create(Tool), lookUp(label)); };
+    Made.new = () => Made();
     weakSet(functions, Made, snake(slice(label, 0, -4)));
     setGlobal(label, Made);
   }

@@ -5,9 +5,9 @@ const testName = uncurry(RegExp.prototype.test);
 
 // Asks the broker, which records the answer and raises the denial; tells whether files of the
 // spell's own folder may be loaded.
-const ask = async (name) => {
+const ask = (name) => {
   const shown = slice(P.printable(name), 0, 256);
-  const verdict = await P.call("modules.load", { __proto__: null, name: shown });
+  const verdict = P.callNow("modules.load", { __proto__: null, name: shown });
   return verdict?.own_folder === true;
 };
 
@@ -41,17 +41,18 @@ const ownSource = async (name) => {
   return null;
 };
 
-const sourceOf = async (name) => {
-  const ownFirst = P.run.profile === "low" || P.run.profile === "none";
-  let found = ownFirst ? await ownSource(name) : null;
-  // A module granted by name may be a file of the folder; reading it is judged by itself.
-  if (found === null && ((await ask(name)) || isGranted(name)) && !ownFirst) found = await ownSource(name);
+// Where the spell's own folder comes first, nobody is asked before it was looked at.
+const ownFirst = () => P.run.profile === "low" || P.run.profile === "none";
+
+const sourceOf = async (name, mayRead) => {
+  let found = mayRead ? await ownSource(name) : null;
+  if (found === null && ownFirst()) ask(name);
   if (found === null) P.fail(4007, "not_found", "module " + slice(P.printable(name), 0, 80) + " is not part of this engine");
   return found;
 };
 
-const load = async (name) => {
-  const { path, text } = await sourceOf(name);
+const load = async (name, mayRead) => {
+  const { path, text } = await sourceOf(name, mayRead);
   let body;
   try {
     body = P.compile(text, path);
@@ -82,14 +83,16 @@ const asModule = (exports) => {
 };
 P.importModule = async (name) => asModule(P.injected(name) ?? (await P.require(name)));
 
-// The injected API is there at once; whatever must be read comes as a promise.
+// The injected API is there at once, and so is a denial; whatever must be read comes as a promise.
 P.require = (name) => {
   if (typeof name !== "string" || name === "") P.fail(2002, "validation", "require takes a name");
-  return P.injected(name) ?? requireFile(name);
-};
-
-const requireFile = async (name) => {
-  if (!mapHas(loaded, name)) mapSet(loaded, name, load(name));
+  const injected = P.injected(name);
+  if (injected !== undefined) return injected;
+  if (!mapHas(loaded, name)) {
+    // A module granted by name may be a file of the folder; reading it is judged by itself.
+    const mayRead = ownFirst() || ask(name) || isGranted(name);
+    mapSet(loaded, name, load(name, mayRead));
+  }
   return mapGet(loaded, name);
 };
 

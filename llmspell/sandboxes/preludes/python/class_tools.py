@@ -67,7 +67,7 @@ class MappedTool(Tool):
         if name not in self._fetched:
             self._fetched[name] = described_tool(name)
         prepared = self._input(schema_of(self._fetched[name]) or {}, given)
-        return Call("tools.execute", {"name": name, "input": prepared}, None)
+        return Call("tools.execute", {"name": name, "input": prepared}, as_output)
 
     call = execute
     __call__ = execute
@@ -115,6 +115,10 @@ class ToolClass:
             return mapped_tool(self._label, {**(options or {}), **named})
         return tool_of_class(self._label)
 
+    def new(self, options: Mapping[str, Any] | None = None, **named: Any) -> Any:
+        """The same, as the other languages spell it."""
+        return self(options, **named)
+
     def _name(self) -> str:
         known = CLASS_TOOLS.get(self._label)
         return str(known["tool"]) if known else snake(self._label.removesuffix("Tool"))
@@ -130,5 +134,6 @@ def class_tools_in(source: str) -> dict[str, Callable[..., Any]]:
             begin -= 1
         if piece[begin:][:1].isupper() and not (following[:1].isalnum() or following[:1] == "_"):
             label = piece[begin:] + "Tool"
-            found[label] = ToolClass(label)
+            if label not in API_GLOBALS and label != "BaseTool":
+                found[label] = ToolClass(label)
     return found
