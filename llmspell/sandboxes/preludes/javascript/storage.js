@@ -25,7 +25,7 @@ Storage.query = (predicate, options, named) => queryIn(predicate, typeof options
 const CALLS = {
   __proto__: null, get: ["key"], set: ["key", "value", "ttl"], delete: ["key"], exists: ["key"], list: ["prefix"],
   get_batch: ["keys"], set_batch: ["data", "ttl"], delete_batch: ["keys"], scan: ["prefix", "after", "limit"],
-  transaction: ["operations"], clear: [], compact: [], stats: [], backup: [], backups: [], restore: ["name"],
+  transaction: ["operations"], version: [], migrate: ["version", "migration"], clear: [], compact: [], stats: [], backup: [], backups: [], restore: ["name"],
 };
 const isNamed = (name) => name === undefined || name === "ttl" || name === "prefix" || name === "after" || name === "limit";
 

@@ -27,7 +27,7 @@ local CALLS = {
   get = { "key" }, set = { "key", "value", "ttl" }, delete = { "key" }, exists = { "key" }, list = { "prefix" },
   get_batch = { "keys" }, set_batch = { "data", "ttl" }, delete_batch = { "keys" },
   scan = { "prefix", "after", "limit" }, transaction = { "operations" },
-  clear = {}, compact = {}, stats = {}, backup = {}, backups = {}, restore = { "name" },
+  version = {}, migrate = { "version", "migration" }, clear = {}, compact = {}, stats = {}, backup = {}, backups = {}, restore = { "name" },
 }
 local NAMED = { ttl = true, prefix = true, after = true, limit = true }
 

@@ -36,6 +36,8 @@ SCOPED_CALLS: dict[str, tuple[str, ...]] = {
     "delete_batch": ("keys",),
     "scan": ("prefix", "after", "limit"),
     "transaction": ("operations",),
+    "version": (),
+    "migrate": ("version", "migration"),
     "clear": (),
     "compact": (),
     "stats": (),
