@@ -27,6 +27,18 @@ def test_the_same_in_each_language(program: Program, language: str, profile: str
     assert program("audit", "verify", "a.jsonl").code == 0
 
 
+UNAWAITED = """
+HookManager.getInstance().registerHook("mine", (context) => ({n: context.n + 1}));
+return (await Hooks.execute("mine", {n: 1})).context;
+"""
+
+
+def test_API_091_the_manager_is_there_at_once_so_its_hooks_stand_before_the_next_call(
+    program: Program,
+) -> None:
+    assert program.result(UNAWAITED, ".js")["value"] == {"n": 2}
+
+
 SLOW = """
 local t = Tools.create("slow", {timeout = 0.2, execute = function() Async.sleep(5000) end})
 Hooks.register("before_tool_execution", {timeout = "100ms", on_failure = params.policy,

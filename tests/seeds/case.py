@@ -10,6 +10,15 @@ Verdict = Literal["runs", "waits", "broken"]
 VERDICTS: Final[tuple[Verdict, ...]] = ("runs", "waits", "broken")
 
 
+def on_line(number: int) -> Callable[[Any], None]:
+    """A check: the error says this line."""
+
+    def check(result: Any) -> None:
+        assert result.error.line == number, vars(result.error)
+
+    return check
+
+
 class Case(NamedTuple):
     """One script's case.
 

@@ -55,6 +55,8 @@ def check(case: Case, result: Any) -> None:
             case.check(result)
     else:
         assert result.error is not None and result.error.code == case.code, told
+        if case.check is not None:
+            case.check(result)
     for text in case.output:
         assert text in result.output, told
 

@@ -20,6 +20,9 @@ IMAGE_BYTES_MAX: Final = 5 * 1024 * 1024
 TEXT_KEYS: Final = ("message", "input", "prompt", "query", "task", "question", "text", "content")
 """Where an object says what is asked, in this order (X15, X16, S20, S57)."""
 
+_BESIDE: Final = frozenset({"context", "metadata", "images"})
+_ENVELOPE: Final = _BESIDE | {"input"}
+
 OUTPUT_KEYS: Final = frozenset(
     {"success", "content", "output", "data", "error", "error_info", "metadata", "tool_calls",
      "handoff_request", "state_updates", "structured", "handle", "id"}
@@ -29,7 +32,10 @@ OUTPUT_KEYS: Final = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One request: `input` as it was given (hooks see that), `message` as the model gets it."""
+    """One request: `input` as it was given (hooks see that), `message` as the model gets it.
+
+    Of `{input = …, context = …}` the input is what stands under that name (S57, S64).
+    """
 
     input: Any
     message: str
@@ -75,6 +81,8 @@ def asked(given: Any, options: Mapping[str, Any] | None = None) -> Asked:
         raise InvalidInput("an agent needs a message that is not empty")
     values.plain(context, "context", MESSAGE_MAX)
     values.plain(metadata, "metadata", MESSAGE_MAX)
+    if isinstance(given, dict) and "input" in given and given.keys() <= _ENVELOPE:
+        given = given["input"]
     return Asked(given, message, context, tuple(image_part(item) for item in images), metadata)
 
 
@@ -83,7 +91,8 @@ def changed(request: Asked, context: Mapping[str, Any]) -> Asked:
     given, message = context.get("input"), context.get("message")
     extra = context.get("context")
     if given is not None and given != values.without_functions(request.input):
-        fresh = asked(given)
+        kept = extra if isinstance(extra, dict) else request.context
+        fresh = asked(given, {"context": kept})
         return replace(fresh, images=request.images or fresh.images, metadata=request.metadata)
     if isinstance(message, str) and message != request.message:
         request = replace(request, message=message)
@@ -93,9 +102,7 @@ def changed(request: Asked, context: Mapping[str, Any]) -> Asked:
 
 
 def _of_object(given: dict[str, Any]) -> str:
-    rest = {
-        key: value for key, value in given.items() if key not in ("context", "metadata", "images")
-    }
+    rest = {key: value for key, value in given.items() if key not in _BESIDE}
     for key in TEXT_KEYS:
         if isinstance(rest.get(key), str):
             text: str = rest.pop(key)

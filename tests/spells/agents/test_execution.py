@@ -308,6 +308,10 @@ def test_objects_and_images_become_messages() -> None:
     seen = inputs.asked({"query": "q", "sources": ["a"], "context": {"c": 1}})
     assert seen.message == 'q\n\n{"sources": ["a"]}' and seen.context == {"c": 1}
     assert inputs.asked({"input": {"prompt": "p"}}).message == "p"
+    wrapped = inputs.asked({"input": "i", "context": {"c": 1}})
+    assert wrapped.input == "i" and wrapped.context == {"c": 1}, "what hooks see (S64)"
+    asked_anew = inputs.changed(wrapped, {"input": "other", "context": {"c": 1}})
+    assert asked_anew.message == "other" and asked_anew.context == {"c": 1}
     assert inputs.asked({"data": [1], "kind": "x"}).message == '{"data": [1], "kind": "x"}'
     seen = inputs.asked("look", {"images": [{"data": b"\x89PNG", "media_type": "image/png"}]})
     part = seen.user_message()["content"][1]

@@ -147,6 +147,7 @@ P.addClassTools = (setGlobal, source) => {
     const label = found[1];
     if (label === "BaseTool" || label in globalThis) continue;
     const Made = function () { return P.toolOf(create(Tool), lookUp(label)); };
+    Made.new = () => Made();
     weakSet(functions, Made, snake(slice(label, 0, -4)));
     setGlobal(label, Made);
   }

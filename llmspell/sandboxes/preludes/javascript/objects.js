@@ -192,6 +192,7 @@ P.maker = (spec, className, always) => {
   const make = function (...given) {
     if (new.target === undefined && !always) {
       const args = P.collect(spec, given);
+      if (spec.sync) return P.callNow(spec.wire, args, (value) => finish(value, args));
       return promiseObjects(P.call(spec.wire, args, (value) => finish(value, args)), spec);
     }
     const chosen = new.target?.prototype;

@@ -115,6 +115,10 @@ class ToolClass:
             return mapped_tool(self._label, {**(options or {}), **named})
         return tool_of_class(self._label)
 
+    def new(self, options: Mapping[str, Any] | None = None, **named: Any) -> Any:
+        """The same, as the other languages spell it."""
+        return self(options, **named)
+
     def _name(self) -> str:
         known = CLASS_TOOLS.get(self._label)
         return str(known["tool"]) if known else snake(self._label.removesuffix("Tool"))
