@@ -146,7 +146,10 @@ class _Request:
             names.AGENT_STARTED,
             {"input_hash": sha256(asked.message.encode("utf-8", "replace")).hexdigest()},
         )
-        self._emit(names.AGENT_EXECUTION_STARTED, {"input": asked.message[:SHOWN_INPUT_MAX]})
+        self._emit(
+            names.AGENT_EXECUTION_STARTED,
+            {"input": asked.message[:SHOWN_INPUT_MAX], "hook_results": self._around.results},
+        )
         for left in range(HOOK_RETRIES_MAX, -1, -1):
             try:
                 output, told = await self._tried(asked)
@@ -162,7 +165,11 @@ class _Request:
                 break
         self._emit(
             names.AGENT_EXECUTION_COMPLETED,
-            {"success": True, "execution_time_ms": self._around.elapsed()},
+            {
+                "success": True,
+                "hook_results": self._around.results,
+                "execution_time_ms": self._around.elapsed(),
+            },
         )
         self._emit(
             names.AGENT_COMPLETED,
@@ -344,7 +351,11 @@ class _Request:
         await self._around.after_failure(context)
         self._emit(
             names.AGENT_EXECUTION_COMPLETED,
-            {"success": False, "execution_time_ms": self._around.elapsed()},
+            {
+                "success": False,
+                "hook_results": self._around.results,
+                "execution_time_ms": self._around.elapsed(),
+            },
         )
         self._emit(
             names.AGENT_COMPLETED, {"success": False, "duration": self._around.elapsed() / 1000}

@@ -244,6 +244,20 @@ def test_requests_at_once_at_one_agent_are_bounded() -> None:
     run(go)
 
 
+def test_EVT_004_EVT_005_events_tell_what_the_hooks_decided() -> None:
+    async def go() -> None:
+        desk = Desk("hello")
+        await desk.run(await desk.agent(name="a"), "hi")
+        data = {name: one for name, one, _ in desk.host.events.emitted}
+        started = data[names.AGENT_EXECUTION_STARTED]
+        none = {"hooks": 0, "action": "continue", "modified": False}
+        assert (started["agent"], started["input"], started["hook_results"]) == ("a", "hi", none)
+        completed = data[names.AGENT_EXECUTION_COMPLETED]
+        assert completed["hook_results"] == none and completed["execution_time_ms"] >= 0
+
+    run(go)
+
+
 def test_streaming_passes_each_piece_on() -> None:
     async def go() -> None:
         desk = Desk("one two three")
