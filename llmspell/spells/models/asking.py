@@ -115,14 +115,7 @@ class Asking:
         self, ctx: Context, request: dict[str, Any], settings: Settings, heard: _Heard
     ) -> dict[str, Any]:
         if request.get("provider") == "auto":
-            first = await choose(
-                self._targets.every(),
-                ctx.policy.models,
-                self._provider_of,
-                self.latencies,
-                settings.prefer,
-                settings.needs,
-            )
+            first = await self._chosen(ctx, settings)
         else:
             first = self._targets.primary(request)
         targets = [first, *self._targets.fallbacks(first, settings.fallback)]
@@ -143,6 +136,26 @@ class Asking:
                     self._host.note("warn", f"{target.name} failed ({error.kind})", {})
         assert failure is not None
         raise failure
+
+    async def _chosen(self, ctx: Context, settings: Settings) -> Target:
+        """What `provider = "auto"` means now (LLM-008)."""
+
+        def is_busy(target: Target) -> bool:
+            rates = self._rates_of(target)
+            return rates is not None and rates.is_used_up()
+
+        models, every = ctx.policy.models, self._targets.every()
+        if self._targets.mock and all(target.provider.name == "fake" for target in every):
+            return self._targets.target("fake", None)
+        return await choose(
+            every,
+            models,
+            self._provider_of,
+            self.latencies,
+            settings.prefer,
+            settings.needs,
+            is_busy,
+        )
 
     async def _ask_target(
         self,

@@ -32,6 +32,12 @@ class Rates:
             None if tokens is None else RateLimiter.per_minute(tokens, tokens, now),
         )
 
+    def is_used_up(self) -> bool:
+        """Whether even a small request would have to wait."""
+        now = monotonic()
+        limiters = (self._requests, self._tokens)
+        return any(limiter is not None and limiter.wait(now, 1) > 0 for limiter in limiters)
+
     async def take(self, provider: ProviderConfig, tokens: int, deadline: float) -> float:
         """Waits until one request of so many tokens may be sent; the tokens that were taken.
 

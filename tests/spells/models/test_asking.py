@@ -250,6 +250,21 @@ def test_LLM_009_a_rate_that_is_used_up_leads_to_the_next_provider() -> None:
     assert reply["provider"] == "anthropic"
 
 
+def test_LLM_008_auto_passes_over_a_provider_whose_rate_is_used_up() -> None:
+    desk = Desk({"openai": Played(), "anthropic": Played()})
+    assert desk.ask({**HELLO, "provider": "auto"})["provider"] == "openai", "the cheaper one"
+    desk.asking._rates_of = _used_up("openai")
+    assert desk.ask({**HELLO, "provider": "auto"})["provider"] == "anthropic"
+
+
+def test_LLM_008_auto_without_a_provider_is_fake_where_everything_is() -> None:
+    auto = {**HELLO, "provider": "auto"}
+    with pytest.raises(ConfigurationError):
+        Desk({"fake": Played()}, tables={"fake": {}}, default=None).ask(auto)
+    desk = Desk({"fake": Played()}, tables={"fake": {}}, default=None, mock=True)
+    assert desk.ask(auto)["content"] == "fine"
+
+
 def _used_up(name: str) -> Any:
     now = time.monotonic()
     limiter = RateLimiter(0.001, 1, now)
