@@ -82,6 +82,8 @@ MODULE: Final = Module(
             _PREFIX,
             Param("after", ("string",), "begin behind this key", maximum=256),
             Param("limit", ("integer",), "entries of a page", minimum=1, maximum=500),
+            Param("start", ("string",), "no key that comes earlier", maximum=256),
+            Param("before", ("string",), "no key from this one on", maximum=256),
             returns="{items: array of [key, value], next}",
         ),
         _call(

@@ -196,11 +196,16 @@ class StateService:
 
     async def _scan(self, ctx: CallContext, args: Args) -> dict[str, Any]:
         prefix, after = args.get("prefix") or "", args.get("after")
+        start, before = args.get("start"), args.get("before")
         limit = args.get("limit") or values.PAGE_MAX
         kept = await self._judged(ctx, args, prefix + "*", reads=True)
 
         def act(store: Store) -> tuple[list[tuple[str, bytes]], bool]:
-            keys = store.keys(prefix, after, limit + 1)
+            keys = [
+                key
+                for key in store.keys(prefix, after)
+                if (start is None or key >= start) and (before is None or key < before)
+            ]
             page: list[tuple[str, bytes]] = []
             size = 0
             for key in keys[:limit]:

@@ -34,7 +34,7 @@ SCOPED_CALLS: dict[str, tuple[str, ...]] = {
     "get_batch": ("keys",),
     "set_batch": ("data", "ttl"),
     "delete_batch": ("keys",),
-    "scan": ("prefix", "after", "limit"),
+    "scan": ("prefix", "after", "limit", "start", "before"),
     "transaction": ("operations",),
     "version": (),
     "migrate": ("version", "migration"),
