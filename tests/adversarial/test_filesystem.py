@@ -248,8 +248,8 @@ def test_FS_42_FS_43_scratch_and_workspace_are_bounded(program: Program) -> None
     """
     for profile, where in (("high", "scratch:f"), ("medium", "workspace:f")):
         limits = ("--limit", "calls=unlimited", "--limit", "wall=600s")
-        flags = ("--profile", profile, *limits, "--param", f"where={where}")
-        result = program.result(many, ".lua", *flags)
+        chosen = ("--profile", profile, *limits, "--param", f"where={where}")
+        result = program.result(many, ".lua", *chosen)
         assert result["status"] == "done" and result["value"][0] <= 10_001, result
 
 

@@ -138,8 +138,8 @@ class _Reader:
             # Branches by name: {left: step, right: step}.
             named = []
             for name, value in given.items():
-                step = value if isinstance(value, dict) and "handle" not in value else None
-                named.append({"name": name, **step} if step else {"name": name, "component": value})
+                described = isinstance(value, dict) and value and "handle" not in value
+                named.append({"name": name, **(value if described else {"component": value})})
             given = named
         steps = items(given, options.where, "steps")
         if len(steps) > STEPS_MAX:
