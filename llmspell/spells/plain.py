@@ -62,18 +62,20 @@ def encoded(value: Any, what: str) -> bytes:
         raise InvalidInput(f"{what}: {error}") from None
 
 
-FILLED_MAX: Final = 16_777_216
-"""Characters and values that the places (`{{x}}`) of one input may bring in: a message's size."""
+ROOM: Final = 16_777_216
+"""Characters and values that there is room for unless somebody says less: a message's size."""
 
 
 class Room:
-    """What places may still bring in. A place costs six characters and may name a megabyte, so
-    what it names is charged before anything is copied, printed or sent."""
+    """Room for data of a spell's choosing: what the places (`{{x}}`) of one input bring in, or
+    what a service keeps of a run. A place costs six characters and may name a megabyte, and a
+    definition may come a hundred times, so each is charged before it is copied, sent or kept."""
 
-    __slots__ = ("_left",)
+    __slots__ = ("_left", "_most", "_what")
 
-    def __init__(self, most: int = FILLED_MAX) -> None:
-        self._left = most
+    def __init__(self, what: str, most: int = ROOM) -> None:
+        self._what = what
+        self._left = self._most = most
 
     def take(self, value: Any) -> Any:
         """The value, when there is room for it. Raises `InvalidInput`; looks no further then."""
@@ -89,7 +91,5 @@ class Room:
             elif isinstance(item, list):
                 left.extend(item)
             if self._left < 0:
-                raise InvalidInput(
-                    f"the places of an input bring in over {FILLED_MAX} characters and values"
-                )
+                raise InvalidInput(f"{self._what} over {self._most} characters and values")
         return value

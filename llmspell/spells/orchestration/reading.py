@@ -116,7 +116,7 @@ def groups(steps: Sequence[Step]) -> list[list[Step]]:
 def filled(value: Any, values: Mapping[str, Any]) -> Any:
     """The value with `{{name.path}}` replaced. A text that is one name alone becomes the value
     itself; an unknown name stays as it is written. Raises `InvalidInput` for what is too much."""
-    return _filled(value, values, DEPTH_MAX, Room())
+    return _filled(value, values, DEPTH_MAX, Room("the places of an input bring in"))
 
 
 def _filled(value: Any, values: Mapping[str, Any], depth: int, room: Room) -> Any:

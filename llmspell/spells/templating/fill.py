@@ -23,7 +23,7 @@ def fill(data: Any, scope: Scope) -> Any:
 
     What a value brings in is not looked through again. Raises `InvalidInput`.
     """
-    return _fill(data, scope, DEPTH_MAX, [CHARACTERS_MAX], Room())
+    return _fill(data, scope, DEPTH_MAX, [CHARACTERS_MAX], Room("the places of an input bring in"))
 
 
 def _fill(data: Any, scope: Scope, depth: int, left: list[int], room: Room) -> Any:

@@ -22,7 +22,7 @@ PARTS_MAX: Final = 32
 
 def filled(value: Any, context: Mapping[str, Any]) -> Any:
     """The value with its places filled in. Raises `InvalidInput` naming a wrong one."""
-    return _filled(value, context, 0, Room())
+    return _filled(value, context, 0, Room("the places of an input bring in"))
 
 
 def _filled(value: Any, context: Mapping[str, Any], depth: int, room: Room) -> Any:
