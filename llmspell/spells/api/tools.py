@@ -227,9 +227,10 @@ TOOLS: Final = Module(
             "execute",
             "Runs a tool.",
             (_NAME, _INPUT),
-            "{result, …}",
+            "{result, …}; what the result holds is found in the answer, too",
             wire="tools.execute",
             positional=2,
+            after="output",
         ),
         _CREATE,
         Function(
