@@ -108,6 +108,8 @@ def test_API_097_a_spells_own_values_outlive_its_runs(
 SECRET: Final = "Storage.set('secret', 'the heron', {scope = 'spell'})"
 LOOKS: Final = """
 local mine = Storage.scope("spell")
+assert(#mine:list() == #mine.list() and mine:get("secret") == mine.get("secret"))
+assert(mine:query(function() return true end).secret == mine.get("secret"))
 return {mine.get("secret") or "nothing", #mine.list()}
 """
 

@@ -46,5 +46,7 @@ class Case(NamedTuple):
     """Files of the spell's folder."""
     turns: str | None = None
     """Turns of the fake model as TOML; without them it echoes."""
+    suffix: str = ""
+    """The spell's ending where it is not its language's."""
     remark: str = ""
     """For the page: what a reader should know (a wrong value stated in the seeds, …)."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 
-from llmspell.errors import LimitExceeded, LlmspellError, OperationFailed
+from llmspell.errors import InvalidInput, LimitExceeded, LlmspellError, OperationFailed
 from llmspell.spells.agents import handoff, inputs, values
 from llmspell.spells.agents.book import recursion
 from llmspell.spells.agents.memory import FACT_CHARACTERS_MAX
@@ -307,20 +307,10 @@ class _Request:
             {"error": error.message, "execution_time_ms": self._around.elapsed()},
         )
         self._events += 1
-        agent = self._agent
         shown = asked.message[:SHOWN_INPUT_MAX]
-        answer = await self._host.events.ask(
-            names.AGENT_ERROR,
-            {
-                "agent_id": agent.id,
-                "agent": agent.name,
-                "error_type": error.kind,
-                "message": error.message,
-                "code": error.code,
-                "context": shown,
-            },
-            agent.origin,
-        )
+        agent = self._agent
+        told = {"agent_id": agent.id, "agent": agent.name, **_told(error), "context": shown}
+        answer = await self._host.events.ask(names.AGENT_ERROR, told, agent.origin)
         if self._begun():
             return None
         if answer["action"] == "retry":
@@ -328,10 +318,15 @@ class _Request:
         if answer["action"] != "retry_with_modified_context":
             return None
         data = answer["data"]
-        text = data.get("context") if isinstance(data, dict) else None
-        if not isinstance(text, str) or text == shown:
+        context = data.get("context") if isinstance(data, dict) else None
+        if not context or context == shown or not isinstance(context, (str, dict)):
             return asked
-        return replace(asked, message=text)
+        try:
+            # A summary may come as the agent that made it gave it (S22).
+            return replace(asked, message=inputs.asked(context).message)
+        except InvalidInput as wrong:
+            self._host.note("warn", f"{agent.name}: a handler's context: {wrong.message}")
+            return asked
 
     async def _failed(self, asked: Asked, error: LlmspellError) -> dict[str, Any]:
         """Hooks and events of a failure; gives a replacement or raises the error."""
@@ -403,6 +398,17 @@ _WORDS: Final = {
     "tool": "a tool answers",
     "cached": "an earlier answer is given",
 }
+
+
+def _told(error: LlmspellError) -> dict[str, Any]:
+    """What `agent_error` says of a failure; its type is what `parse_error` gives (EVT-010)."""
+    from llmspell.spells.recovery.parsing import parse_error
+
+    told: dict[str, Any] = {"message": error.message, "code": error.code, "kind": error.kind}
+    wait = getattr(error, "retry_after", None)
+    if wait is not None:
+        told["retry_after"] = wait
+    return {"error_type": parse_error(told)["type"], **told}
 
 
 def timed_out(agent: Agent) -> OperationFailed:

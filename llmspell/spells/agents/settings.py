@@ -50,8 +50,10 @@ ALIASES: Final = {
     "fallback_models": "fallback",
     "stop_sequences": "stop",
     "agent_type": "type",
+    "retries": "retry_count",
+    "max_retries": "retry_count",
 }
-"""Further spellings of options (X17, X46)."""
+"""Further spellings of options (X17, X46, S26)."""
 
 POINTS: Final = {
     "before_execution": "before_execution",

@@ -100,7 +100,9 @@ class TemplateBook:
             )
         if identity is not None:
             fields = {key: value for key, value in given.items() if key not in _NOT_FIELDS}
-            found = Template(found.name, found.base, _laid(found.config, fields))
+            changes = settings.merged(_changed(found.to_wire(), fields))
+            if changes:
+                found = Template(found.name, found.base, _laid(found.config, changes))
         return found
 
     def define(self, name: str, given: Mapping[str, Any]) -> Template:
@@ -241,6 +243,21 @@ def _deep(base: Mapping[str, Any], over: Mapping[str, Any], depth: int) -> dict[
         else:
             result[key] = value
     return result
+
+
+def _changed(shown: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """What a spell changed in a table it was given: the functions in the rest stay as they are."""
+    changes: dict[str, Any] = {}
+    for key, value in given.items():
+        known = shown.get(key)
+        if isinstance(known, dict) and isinstance(value, dict):
+            value = _changed(known, value)
+            if value:
+                changes[key] = value
+        # An empty table is a list in Lua and an object elsewhere.
+        elif value != known and (value or known or type(known) not in (dict, list)):
+            changes[key] = value
+    return changes
 
 
 def _lay_tools(result: dict[str, Any], base: Mapping[str, Any], over: Mapping[str, Any]) -> None:

@@ -43,7 +43,7 @@ TEMPLATE: Final = Class(
             spread="settings",
             prefix="template",
             wire="create_one",
-        ),
+        )._replace(whole=True),
         described(
             "extend",
             "A template with more capabilities than this one.",
@@ -52,7 +52,7 @@ TEMPLATE: Final = Class(
             after="handle",
             prefix="template",
             wire="extend_one",
-        ),
+        )._replace(whole=True),
     ),
     (
         field("id", "its name"),
@@ -124,7 +124,7 @@ MODULE: Final = Module(
             (NAME,),
             "template",
             after="handle",
-        ),
+        )._replace(sync=True),
         described("templates", "The names of all templates.", (), "array of strings"),
         described(
             "extend",
@@ -176,7 +176,7 @@ TEMPLATES: Final = Module(
             "template",
             after="handle",
             prefix="template",
-        ),
+        )._replace(sync=True),
         described("list", "The names of all templates.", (), "array of strings", prefix="template"),
     ),
 )

@@ -275,6 +275,7 @@ def _describe_function(function: Function) -> dict[str, Any]:
         "aliases": list(function.aliases),
         "spread": function.spread,
         "sync": function.sync,
+        "whole": function.whole,
     }
 
 

@@ -58,6 +58,7 @@ def calls_of(modules: Iterable[Module]) -> dict[str, Function]:
     from llmspell.spells.api.model import Param
 
     identity = Param("id", ("string",), "the object", required=True, minimum=1, maximum=128)
+    whole = Param("object", ("object",), "the object as the spell has it")
     found: dict[str, Function] = {}
     for module in modules:
         for function in module.functions:
@@ -66,5 +67,6 @@ def calls_of(modules: Iterable[Module]) -> dict[str, Function]:
         for described in module.classes:
             for method in described.methods:
                 if method.kind == "call":
-                    found[method.wire] = method._replace(params=(identity, *method.params))
+                    own = (identity, whole) if method.whole else (identity,)
+                    found[method.wire] = method._replace(params=(*own, *method.params))
     return found

@@ -42,7 +42,9 @@ def compile_params(function: Function) -> Check:
     not described, a required one that is missing or null, a wrong type, a value out of its bounds.
     Parameters without default that are absent or null stay out of the result.
     """
-    label = function.wire or function.name
+    # As spells write it: `agent.execute`, where the wire says `agent.execute_named`.
+    prefix, dot, _ = function.wire.partition(".")
+    label = prefix + dot + function.name
     known = frozenset(param.name for param in function.params)
     plan = tuple(
         (param.name, param.required, param.default, _converter(label, param))

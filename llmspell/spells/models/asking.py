@@ -227,7 +227,7 @@ class Asking:
         left = max(0.001, deadline - monotonic())
         try:
             reply = await asyncio.wait_for(provider.complete(request, left, heard.hear()), left)
-            reply = checked(reply, target)
+            reply = checked(reply, target, request)
             used = float(reply["usage"]["total_tokens"])
         except TimeoutError:
             spending.settle_broken_off(heard.text)

@@ -169,11 +169,11 @@ class AgentService:
         given: dict[str, Any] = args["settings"]
         if isinstance(name, dict):
             name, given = None, {**name, **given}
-        base = args.get("template", args.get("id"))
+        base = _template_of(args)
         return self.templates.extend(base, name, given).to_wire()
 
     async def _create_of_template(self, ctx: CallContext, args: Args) -> dict[str, Any]:
-        base = args.get("template", args.get("id"))
+        base = _template_of(args)
         return (await self.templates.create(base, args["settings"])).to_wire()
 
     async def _create_from_config(self, ctx: CallContext, args: Args) -> dict[str, Any]:
@@ -321,3 +321,11 @@ class AgentService:
             *output["metadata"].get("handoffs", []),
         ]
         return output
+
+
+def _template_of(args: Args) -> Any:
+    """The template that a call means: named, given, or the object whose method it is."""
+    whole = args.get("object")
+    if handle_id(whole, "template") == args.get("id") is not None:
+        return whole
+    return args.get("template", args.get("id"))

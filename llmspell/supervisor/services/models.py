@@ -211,6 +211,8 @@ class ModelService:
         return await self._provider_of(target).count_tokens(target.model, args["text"])
 
     def _list_providers(self, ctx: CallContext, args: dict[str, Any]) -> list[dict[str, Any]]:
+        from llmspell.policies.models import judge_model
+
         rules = ctx.policy.models
         return [
             {
@@ -221,7 +223,7 @@ class ModelService:
                 "local": provider.local,
                 "default": provider.name == self.config.default,
                 "enabled": provider.enabled,
-                "allowed": rules.judge(provider.name).allowed is True,
+                "allowed": judge_model(rules, provider.name, provider.model or "*").allowed is True,
             }
             for provider in self.config.providers.values()
         ]

@@ -139,6 +139,16 @@ def test_JS_08_no_module_of_the_engine_or_the_host(kind: str) -> None:
     assert ended.error["message"] == "module fs is not part of this engine"
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_module_used_without_await_fails_for_the_module(kind: str) -> None:
+    ended = js("const express = require('express');\nconst app = express();", kind=kind)
+    assert ended.error is not None and ended.error["code"] == 4008
+    assert ended.error["message"] == "denied module express" and ended.error["line"] == 1
+    source = "try { await require('express') } catch (e) {}\nundefined.x"
+    ended = js(source, kind=kind)
+    assert ended.error is not None and "TypeError" in ended.error["message"]
+
+
 @pytest.mark.parametrize(
     "source", ["if (1) {\nimport x from 'y' }", "export const x = 1", "// c\nexport { a }"]
 )

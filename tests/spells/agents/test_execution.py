@@ -321,6 +321,9 @@ def test_API_036_no_message_is_a_validation_error(given: Any) -> None:
 def test_objects_and_images_become_messages() -> None:
     seen = inputs.asked({"query": "q", "sources": ["a"], "context": {"c": 1}})
     assert seen.message == 'q\n\n{"sources": ["a"]}' and seen.context == {"c": 1}
+    earlier = {**inputs.answer('{"n": 1}'), "tool_calls": [], "metadata": {"agent_id": "agent-1"}}
+    assert inputs.asked(earlier).message == '{"n": 1}' and not inputs.asked(earlier).metadata
+    assert inputs.asked({"input": earlier}).message == '{"n": 1}'
     assert inputs.asked({"input": {"prompt": "p"}}).message == "p"
     wrapped = inputs.asked({"input": "i", "context": {"c": 1}})
     assert wrapped.input == "i" and wrapped.context == {"c": 1}, "what hooks see (S64)"
@@ -330,6 +333,11 @@ def test_objects_and_images_become_messages() -> None:
     seen = inputs.asked("look", {"images": [{"data": b"\x89PNG", "media_type": "image/png"}]})
     part = seen.user_message()["content"][1]
     assert part["image_url"]["url"] == "data:image/png;base64,iVBORw=="
+    as_models_take_it = {"data": "iVBORw==", "mime_type": "image/jpeg"}
+    part = inputs.image_part(as_models_take_it)
+    assert part["image_url"]["url"] == "data:image/jpeg;base64,iVBORw=="
+    with pytest.raises(InvalidInput, match="base64"):
+        inputs.image_part({"data": "no base64!"})
     with pytest.raises(InvalidInput):
         inputs.asked("look", {"images": [7]})
 

@@ -99,6 +99,14 @@ def test_an_agent_step_says_action_input_and_tools() -> None:
     assert args["tools"] == ["calculator"] and args["id"] == "writer"
 
 
+@pytest.mark.parametrize("empty", [{}, []])
+def test_an_empty_input_adds_nothing_to_a_task(empty: Any) -> None:
+    kit = Kit()
+    kit.agents.acts["writer"] = lambda text: text
+    steps = [{"agent": "writer", "task": "gather_data"}]
+    assert play(kit.run("sequential", steps, empty))["output"] == "Task: gather data"
+
+
 def test_WF_002_parallel_steps_run_at_once_and_no_more_than_allowed() -> None:
     kit = Kit()
     running, most = 0, 0

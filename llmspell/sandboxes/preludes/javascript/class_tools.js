@@ -13,7 +13,7 @@ const schemaOf = async (name) => {
   return tool?.schema ?? tool?.parameters ?? create(null);
 };
 
-const execute = (name, input) => P.call("tools.execute", { __proto__: null, name, input });
+const execute = (name, input) => P.call("tools.execute", { __proto__: null, name, input }, P.after.output);
 
 // By position come the required parameters in their order, then an object of further ones.
 const callTool = async (name, given) => {

@@ -67,7 +67,7 @@ class MappedTool(Tool):
         if name not in self._fetched:
             self._fetched[name] = described_tool(name)
         prepared = self._input(schema_of(self._fetched[name]) or {}, given)
-        return Call("tools.execute", {"name": name, "input": prepared}, None)
+        return Call("tools.execute", {"name": name, "input": prepared}, as_output)
 
     call = execute
     __call__ = execute
