@@ -99,8 +99,7 @@ class TemplateBook:
                 hint=f"there are {', '.join(self.names()[:30])}",
             )
         if identity is not None:
-            fields = {key: value for key, value in given.items() if key not in _NOT_FIELDS}
-            found = Template(found.name, found.base, _laid(found.config, fields))
+            found = Template(found.name, found.base, _laid(found.config, _changed(found, given)))
         return found
 
     def define(self, name: str, given: Mapping[str, Any]) -> Template:
@@ -206,6 +205,17 @@ class TemplateBook:
             if len(holders) == 1:
                 result[holders[0]] = {**result.get(holders[0], {}), key: value}
         return result
+
+
+def _changed(template: Template, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of a template's handle that the spell changed, in its fields or in `config`."""
+    shown = template.to_wire()
+    inside = given.get("config")
+    config = inside.items() if isinstance(inside, dict) else ()
+    changed = {key: value for key, value in config if value != shown["config"].get(key)}
+    fields = {key: value for key, value in given.items() if key not in _NOT_FIELDS}
+    changed |= {key: value for key, value in fields.items() if value != shown.get(key)}
+    return settings.merged(changed)
 
 
 def _laid(

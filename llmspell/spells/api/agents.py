@@ -43,6 +43,7 @@ TEMPLATE: Final = Class(
             spread="settings",
             prefix="template",
             wire="create_one",
+            whole="template",
         ),
         described(
             "extend",
@@ -52,6 +53,8 @@ TEMPLATE: Final = Class(
             after="handle",
             prefix="template",
             wire="extend_one",
+            whole="template",
+            spread="settings",
         ),
     ),
     (
@@ -117,6 +120,7 @@ MODULE: Final = Module(
             (NAME, Param("settings", ("object",), "the template's settings")),
             "template",
             after="handle",
+            spread="settings",
         ),
         described(
             "get_template",
@@ -133,6 +137,7 @@ MODULE: Final = Module(
             (_TEMPLATE, CHANGES),
             "template",
             after="handle",
+            spread="settings",
         ),
         described(
             "create_from_config",
@@ -168,6 +173,7 @@ TEMPLATES: Final = Module(
             "template",
             after="handle",
             prefix="template",
+            spread="settings",
         ),
         described(
             "get",

@@ -82,6 +82,7 @@ PARTS: Final[dict[str, tuple[str, ...]]] = {
         "calls",
         "stubs",
         "objects",
+        "tool_functions",
         "coordination",
         "output",
         "log",
@@ -275,6 +276,7 @@ def _describe_function(function: Function) -> dict[str, Any]:
         "aliases": list(function.aliases),
         "spread": function.spread,
         "sync": function.sync,
+        "whole": function.whole,
     }
 
 

@@ -66,5 +66,8 @@ def calls_of(modules: Iterable[Module]) -> dict[str, Function]:
         for described in module.classes:
             for method in described.methods:
                 if method.kind == "call":
-                    found[method.wire] = method._replace(params=(identity, *method.params))
+                    own: tuple[Param, ...] = (identity,)
+                    if method.whole:
+                        own += (Param(method.whole, ("object",), "the object as it is now"),)
+                    found[method.wire] = method._replace(params=(*own, *method.params))
     return found

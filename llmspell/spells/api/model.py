@@ -55,7 +55,8 @@ class Function(NamedTuple):
     further names of the same function. `unjudged`: it has no effect outside the run, so no
     verdict of its own is asked for; whatever it leads to is a brokered call, judged by itself.
     `sync`: JavaScript gets the value itself, not a promise; only for what answers at once and
-    invokes nothing of the spell's.
+    invokes nothing of the spell's. `whole` names the argument in which a method sends its object,
+    with what the spell changed in it.
     """
 
     name: str
@@ -73,6 +74,7 @@ class Function(NamedTuple):
     aliases: tuple[str, ...] = ()
     unjudged: bool = False
     sync: bool = False
+    whole: str = ""
 
 
 class Class(NamedTuple):

@@ -144,7 +144,8 @@ PIPELINE_CLASS: Final = Class(
 _CREATE: Final = Function(
     "create",
     "Makes a tool of a function of the spell's. It is used by its name at once: by the spell, its"
-    " agents, workflows and pipelines.",
+    " agents, workflows and pipelines. In Python also a decorator; the function's parameters are"
+    " the input's then.",
     (_NAME._replace(required=False, maximum=64), _CONFIG),
     "tool",
     wire="tools.create",

@@ -64,6 +64,7 @@ const methodOf = (className, spec) => {
     if (typeof this?.id !== "string") P.fail(2002, "validation", spec.label + " is a method: call it on its object");
     const args = P.collect(spec, given);
     args.id = this.id;
+    if (spec.whole) args[spec.whole] = this;
     if (spec.sync) return P.callNow(spec.wire, args, finish && ((value) => finish(value, args)));
     return promiseObjects(P.call(spec.wire, args, finish && ((value) => finish(value, args))), spec);
   } }[spec.camel];

@@ -29,7 +29,7 @@ class LateModule:
             spec = Spec(item, self.name)
             action = own.get(spec.name)
             if action is None and spec.wire:
-                action = make_stub(spec)
+                action = (make_tool_stub if spec.wire == "tools.create" else make_stub)(spec)
             self.functions.update(dict.fromkeys(spec.spellings, action))
             if spec.after == "handle":
                 # Workflow.Sequential(…): the object at once.

@@ -174,6 +174,8 @@ def make_method(spec: Spec) -> Callable[..., Call]:
     def method(handle: Handle, *given: Any, **named: Any) -> Call:
         args = spec.collect(given, named)
         args["id"] = dict.__getitem__(handle, "id")
+        if spec.whole:
+            args[spec.whole] = handle
         return send_call(spec, args)
 
     method.__name__ = method.__qualname__ = spec.name
