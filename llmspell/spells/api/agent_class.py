@@ -6,7 +6,7 @@ Sources: API-036 … API-044, TRT-001 … TRT-008, TRT-026, TRT-027.
 from __future__ import annotations
 
 from llmspell.records import TYPE_CHECKING
-from llmspell.spells.api.model import Class, Function, Param
+from llmspell.spells.api.model import Class, Function, Param, getter
 
 if TYPE_CHECKING:
     from typing import Final
@@ -96,7 +96,7 @@ _TALK: Final = (
         "Asks the agent with a context for this request; gives all of its output.",
         (_MESSAGE, Param("context", ("object",), "what it should know", default={})),
         OUTPUT,
-        aliases=("llm_call_with_context",),
+        aliases=("llm_call_with_context", "run_with_context"),
     ),
     described(
         "execute",
@@ -273,12 +273,13 @@ _SETUP: Final = (
         (NAME, Param("input", ("object",), "the tool's parameters", default={})),
         "any",
     ),
-    described("get_config", "The agent's settings.", (), "object", aliases=("config",)),
+    described("get_config", "The agent's settings.", (), "object", aliases=("config", "get_model_config")),
     described(
         "update_config",
         "Changes settings; limits can only become tighter.",
         (CHANGES,),
         "object",
+        aliases=("set_model_config",),
         spread="settings",
     ),
     described(
@@ -371,7 +372,12 @@ def field(name: str, doc: str, kind: Type = "string") -> Param:
 AGENT: Final = Class(
     "agent",
     "An agent of this run.",
-    (*_TALK, *_MEMORY, *_SETUP, *_LIFE),
+    (
+        *(*_TALK, *_MEMORY, *_SETUP, *_LIFE),
+        getter("id", "Its id within the run."),
+        getter("name", "Its name."),
+        getter("description", "What it is for."),
+    ),
     (
         field("id", "its id within the run"),
         field("name", "its name"),

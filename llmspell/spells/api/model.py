@@ -109,6 +109,11 @@ class Module(NamedTuple):
     construct: str = ""
 
 
+def getter(field: str, doc: str) -> Function:
+    """`object.get_name()`: the field `name`, as the seeds' quick reference spells it (TRT-004)."""
+    return Function(f"get_{field}", doc, (), "string", kind="local")
+
+
 def camel(name: str) -> str:
     """`get_by_category` → `getByCategory`: how JavaScript spells a name."""
     head, *rest = name.split("_")

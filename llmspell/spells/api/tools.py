@@ -44,6 +44,7 @@ TOOL_CLASS: Final = Class(
             "The JSON Schema of its input, where the object has it (from get, create, register).",
             returns="object",
             kind="local",
+            aliases=("get_schema",),
         ),
         Function(
             "get_output_schema",
@@ -103,6 +104,7 @@ TOOL_CLASS: Final = Class(
             "object",
             wire="tools.parse_call",
             positional=1,
+            aliases=("parse_llm_call",),
             unjudged=True,
             sync=True,
         ),

@@ -215,6 +215,7 @@ const toolMethods = {
   get_description() { return this.description; },
   get_category() { return this.category; },
   get_input_schema() { return this.schema ?? this.parameters; },
+  get_schema() { return this.schema ?? this.parameters; },
 };
 for (const name of keys(toolMethods)) {
   addMethod(Tool, name, toolMethods[name]);

@@ -104,6 +104,7 @@ class Tool(Handle):
 
     getName, getDescription = get_name, get_description
     getCategory, getInputSchema = get_category, get_input_schema
+    get_schema = getSchema = get_input_schema
 
 
 def schema_of(tool: Mapping[str, Any]) -> Any:
