@@ -142,3 +142,43 @@ def test_API_067_a_python_function_is_decorated_as_a_tool(program: Program, prof
     ended = program("run", "--output", "json", "--profile", profile, *tools, "decorated.py")
     assert ended.json()["status"] == "done", ended
     assert ended.json()["value"] == [5, 6, "Adds two numbers.", ["a"], 1, "oo", [2002, 2002]]
+
+
+IMPORTED = """
+const found = [];
+for (const load of [() => import("rs-llmspell"), async () => await import( 'llmspell' )]) {
+  found.push((await load()).Agent === Agent);
+}
+import("@rs/llmspell").then((module) => found.push(module.Agent === Agent));
+try { await import("fs") } catch (error) { found.push(error.code) }
+const method = { import(x) { return x + 1 } };
+class Named { import(x) { return x } }
+const [first] = await Promise.all([import("llmspell")]);
+return [...found, method.import(1), new Named().import(5), first.Agent === Agent, "import(".length];
+"""
+
+
+@pytest.mark.parametrize("profile", ["medium", "high"])
+def test_API_115_import_as_a_call(program: Program, profile: str) -> None:
+    program.write("imported.js", IMPORTED)
+    ended = program("run", "--output", "json", "--profile", profile, "imported.js")
+    assert ended.json()["value"] == [True, True, True, 4008, 2, 5, True, 7], ended
+
+
+OLDER = """
+s = Spell.create(name="s", workflow=Workflow.sequential([{"name": "one", "run": lambda c: 5}]),
+                 error_strategy=ErrorStrategy.cascade(retry_count=1))
+console.log("told", 1)
+text = json.encode({"a": 1})
+import json
+try: Agent(name="a").chat(None).result()
+except LLMSpellError as error: hint = error.hint
+[s.cast({}).result().success, text, json.dumps([]), hint]
+"""
+
+
+def test_python_hands_on_what_a_call_gives_and_knows_the_older_names(program: Program) -> None:
+    program.write("older.py", OLDER)
+    ended = program("run", "--output", "json", "older.py").json()
+    assert ended["value"] == [True, '{"a":1}', "[]", "it takes {message, options?}"], ended
+    assert ended["output"] == "told 1\n"

@@ -273,7 +273,9 @@ _SETUP: Final = (
         (NAME, Param("input", ("object",), "the tool's parameters", default={})),
         "any",
     ),
-    described("get_config", "The agent's settings.", (), "object", aliases=("config", "get_model_config")),
+    described(
+        "get_config", "The agent's settings.", (), "object", aliases=("config", "get_model_config")
+    ),
     described(
         "update_config",
         "Changes settings; limits can only become tighter.",

@@ -109,6 +109,10 @@ class Module(NamedTuple):
     construct: str = ""
 
 
+IDENTITY: Final = Param("id", ("string",), "the object", required=True, minimum=1, maximum=128)
+"""What a method sends beside its parameters."""
+
+
 def getter(field: str, doc: str) -> Function:
     """`object.get_name()`: the field `name`, as the seeds' quick reference spells it (TRT-004)."""
     return Function(f"get_{field}", doc, (), "string", kind="local")

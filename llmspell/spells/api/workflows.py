@@ -8,7 +8,7 @@ from llmspell.spells.api.model import Class, Function, Module, Param, getter
 if TYPE_CHECKING:
     from typing import Final
 
-_STEP: Final = "a step: {name, component | agent, tool, workflow, run, input, output, condition, …}"
+_STEP: Final = "a step: {name, component | agent, tool, workflow, run, input, output, condition, compensate, …}"
 _DEFINITION: Final = Param(
     "definition",
     ("object", "array"),
@@ -108,7 +108,13 @@ WORKFLOW: Final = Class(
             "the step's output",
             ("step",),
         ),
-        _method("pause", "Waits before the next step; what runs goes on.", (), "the status", ("pause_execution",)),
+        _method(
+            "pause",
+            "Waits before the next step; what runs goes on.",
+            (),
+            "the status",
+            ("pause_execution",),
+        ),
         _method(
             "resume",
             "Goes on: a paused run, or a run from its checkpoint or its failure.",

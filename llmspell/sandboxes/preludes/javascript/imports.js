@@ -1,4 +1,4 @@
-// Static imports. A spell is a function's body, where they have no place: each is rewritten, line
+// Imports. A spell is a function's body, where they have no place: each is rewritten, line
 // for line, to a `const` of what `require` gives. What is no import statement stays untouched.
 const WORD = /[A-Za-z_$\u0080-\uffff][\w$\u0080-\uffff]*/y, NUMBER = /\.?\d(?:[eE][+-]|[\w.])*/y;
 const SPACE = /(?:\s|\/\/[^\n\r\u2028\u2029]*|\/\*[^]*?\*\/)*/y;
@@ -69,7 +69,14 @@ const statementAt = (source, at) => {
   return { __proto__: null, text, end: at + whole.length };
 };
 
-// Where the statements are: at the outermost level, where a statement begins.
+// An import() is the same call anywhere. Only where an expression must stand: a method may have the
+// name import, too.
+const BEFORE_IMPORT = setOf("( [ = > : ? & | + ! await return yield typeof void ,");
+const isDynamic = (source, at, last, open) => (open.length === 0 ? last !== "." : setHas(BEFORE_IMPORT, last))
+  && !(last === "," && open[open.length - 1] === "{")
+  && source[at + 6 + matchAt(SPACE, source, at + 6).length] === "(";
+
+// Where the imports are: statements at the outermost level, where a statement begins.
 const findImports = (source) => {
   const found = [], open = [];
   let at = 0, last = "", isStart = true, isRegex = true, head = false;
@@ -90,6 +97,9 @@ const findImports = (source) => {
           isStart = isRegex = true;
           continue;
         }
+      }
+      if (token === "import" && isDynamic(source, at, last, open)) {
+        push(found, { __proto__: null, start: at, end: at + 6, text: P.importName });
       }
       isRegex = last !== "." && setHas(BEFORE_REGEX, token);
       head = last !== "." && setHas(HEADS, token);

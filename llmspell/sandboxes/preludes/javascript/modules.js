@@ -96,7 +96,8 @@ P.require = (name) => {
   return mapGet(loaded, name);
 };
 
-// import() ends in the engine's own error, which knows no module loader: said in our words.
+// An import() that was not found ends in the engine's own error, which knows no module loader: said
+// in our words.
 P.describeImport = (wire, message) => {
   const name = split(message, "'")[1] ?? "";
   wire.code = 4008;
