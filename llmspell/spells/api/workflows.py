@@ -8,7 +8,10 @@ from llmspell.spells.api.model import Class, Function, Module, Param, getter
 if TYPE_CHECKING:
     from typing import Final
 
-_STEP: Final = "a step: {name, component | agent, tool, workflow, run, input, output, condition, compensate, …}"
+_STEP: Final = (
+    "a step: {name, component | agent, tool, workflow, run, input, output, condition, "
+    "compensate, …}"
+)
 _DEFINITION: Final = Param(
     "definition",
     ("object", "array"),
