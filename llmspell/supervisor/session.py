@@ -242,9 +242,7 @@ class Session:
         functions: Sequence[Place] = (),
     ) -> int:
         """Calls a function of a worker's own; `done` gets its value or its error. Its number.
-
-        `functions` are further functions of that worker's, by their places in `args`.
-        """
+        `functions` are further functions of that worker's, by their places in `args`."""
         peer = self._peers[number]
         if len(peer.invokes) >= INVOKES_MAX:
             raise LimitExceeded("invokes", f"over {INVOKES_MAX} callbacks are under way")
@@ -325,9 +323,7 @@ class Session:
     # -- messages ------------------------------------------------------------------------------
 
     def _handle(self, peer: Peer, message: messages.Message) -> None:
-        kind = type(message)
-        if kind is messages.Call:
-            assert isinstance(message, messages.Call)
+        if isinstance(message, messages.Call):
             self._call(peer, message)
         elif isinstance(message, messages.Output):
             self._show(self.printed.print(message))

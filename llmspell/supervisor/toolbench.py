@@ -196,8 +196,8 @@ class Toolbench:
 
 def _no_data(job: ToolJob) -> LlmspellError:
     return OperationFailed(
-        f"the tool {job.tool} answered an object with the only key $callback, "
-        "which means something else on the channel",
+        f"the tool {job.tool} answered an object with the only key $callback, which means "
+        "something else on the channel",
         code=2009,
         kind="output",
     )

@@ -23,11 +23,12 @@ from llmspell.spells.events import names
 from llmspell.spells.ports import DEPTH_MAX
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Mapping
 
     from llmspell.spells.agents.agent import Agent
     from llmspell.spells.agents.book import AgentBook
     from llmspell.spells.agents.inputs import Asked
+    from llmspell.spells.agents.streaming import Stream
     from llmspell.spells.agents.toolbox import Toolbox
     from llmspell.spells.ports import HookOutcome, Host
 
@@ -47,7 +48,7 @@ class Way:
 
     schema: dict[str, Any] | None = None
     toolbox: Toolbox | None = None
-    on_chunk: Callable[[str], Awaitable[None]] | None = None
+    stream: Stream | None = None
 
 
 PLAIN: Final = Way()
@@ -145,7 +146,10 @@ class _Request:
             names.AGENT_STARTED,
             {"input_hash": sha256(asked.message.encode("utf-8", "replace")).hexdigest()},
         )
-        self._emit(names.AGENT_EXECUTION_STARTED, {"input": asked.message[:SHOWN_INPUT_MAX]})
+        self._emit(
+            names.AGENT_EXECUTION_STARTED,
+            {"input": asked.message[:SHOWN_INPUT_MAX], "hook_results": self._around.results},
+        )
         for left in range(HOOK_RETRIES_MAX, -1, -1):
             try:
                 output, told = await self._tried(asked)
@@ -161,7 +165,11 @@ class _Request:
                 break
         self._emit(
             names.AGENT_EXECUTION_COMPLETED,
-            {"success": True, "execution_time_ms": self._around.elapsed()},
+            {
+                "success": True,
+                "hook_results": self._around.results,
+                "execution_time_ms": self._around.elapsed(),
+            },
         )
         self._emit(
             names.AGENT_COMPLETED,
@@ -189,7 +197,7 @@ class _Request:
     async def _tried(self, asked: Asked) -> tuple[dict[str, Any], Told]:
         """The answer, by as many tries as the error strategy makes."""
         agent, strategy = self._agent, self._agent.settings.strategy
-        wanted = Wanted(self._way.schema, self._way.toolbox, self._way.on_chunk)
+        wanted = Wanted(self._way.schema, self._way.toolbox, self._way.stream)
         told, failures = Told(), 0
         turn = Turn(self._host, self._book, agent, asked, wanted, told)
         await self._summarise()
@@ -199,7 +207,7 @@ class _Request:
             except LlmspellError as error:
                 failures += 1
                 decision = decide(strategy, error, failures)
-                if decision.action == "raise":
+                if decision.action == "raise" or (decision.action == "retry" and self._begun()):
                     raise
                 self._host.note(
                     "warn",
@@ -220,6 +228,10 @@ class _Request:
             if told.handoff is None:
                 agent.keep_answer(asked.message, dict(output))
             return output, told
+
+    def _begun(self) -> bool:
+        """Whether an answer was heard in part: another try would tell its beginning twice."""
+        return self._way.stream is not None and self._way.stream.begun
 
     async def _instead(self, action: str, asked: Asked, error: LlmspellError) -> dict[str, Any]:
         """What the strategy puts in the place of an answer: of another agent, a tool, the past."""
@@ -299,6 +311,8 @@ class _Request:
         agent = self._agent
         told = {"agent_id": agent.id, "agent": agent.name, **_told(error), "context": shown}
         answer = await self._host.events.ask(names.AGENT_ERROR, told, agent.origin)
+        if self._begun():
+            return None
         if answer["action"] == "retry":
             return asked
         if answer["action"] != "retry_with_modified_context":
@@ -332,7 +346,11 @@ class _Request:
         await self._around.after_failure(context)
         self._emit(
             names.AGENT_EXECUTION_COMPLETED,
-            {"success": False, "execution_time_ms": self._around.elapsed()},
+            {
+                "success": False,
+                "hook_results": self._around.results,
+                "execution_time_ms": self._around.elapsed(),
+            },
         )
         self._emit(
             names.AGENT_COMPLETED, {"success": False, "duration": self._around.elapsed() / 1000}

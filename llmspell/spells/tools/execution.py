@@ -95,10 +95,10 @@ class Execution:
                     request = answer
                     continue
                 return answer
-            self._emit(call, request.name, None)
+            took = self._host.now() - began
+            self._emit(call, request.name, took, None)
             if not hooks.any(AFTER):
                 return output
-            took = self._host.now() - began
             outcome = await hooks.run(AFTER, self._context(call, request, output, took))
             if outcome.action == "cancel":
                 raise self._cancelled(outcome, request)
@@ -203,7 +203,7 @@ class Execution:
 
     async def _failed(self, call: Call, request: Request, error: LlmspellError, took: float) -> Any:
         """What hooks make of an error: another request, a result, or the error raised."""
-        self._emit(call, request.name, error)
+        self._emit(call, request.name, took, error)
         hooks = self._host.hooks
         context = None
         answer: Any = None
@@ -296,10 +296,17 @@ class Execution:
             }
         return context
 
-    def _emit(self, call: Call, name: str, error: LlmspellError | None) -> None:
-        data: dict[str, Any] = {"tool_name": name, "origin": call.origin}
+    def _emit(self, call: Call, name: str, took: float, error: LlmspellError | None) -> None:
+        """Tells of a call that was done or failed (EVT-007)."""
+        about = {"origin": call.origin, "duration_ms": round(took * 1000)}
+        data: dict[str, Any] = {
+            "tool_name": name,
+            "origin": call.origin,
+            "execution_context": about,
+        }
         if call.origin.startswith("agent:"):
-            data["agent_id"] = call.origin[6:]
+            agent = call.origin[6:]
+            data |= {"agent": agent, "agent_id": self._host.agents.find(agent) or agent}
         if error is None:
             self._host.events.emit("tool_used", data, f"tool:{name}")
         else:

@@ -13,6 +13,7 @@ from llmspell.spells.agents.book import AgentBook
 from llmspell.spells.agents.builtin_templates import BUILTIN, canonical
 from llmspell.spells.agents.execution import Runner, Way, failure, passed_on
 from llmspell.spells.agents.requests import PLAN_SCHEMA, REASON_SCHEMA, plan_prompt, reason_prompt
+from llmspell.spells.agents.streaming import Stream
 from llmspell.spells.agents.templates import TemplateBook
 from llmspell.spells.agents.turns import found_agents, use
 from llmspell.spells.agents.wrapped import as_tool, ask_wrapped, call_wrapped
@@ -217,7 +218,9 @@ class AgentService:
         async def pass_on(piece: str) -> None:
             await host.invoke(on_chunk, [piece], seconds=CHUNK_SECONDS)
 
-        output = await self._run(args, args["message"], args["options"], Way(on_chunk=pass_on))
+        output = await self._run(
+            args, args["message"], args["options"], Way(stream=Stream(pass_on))
+        )
         return str(output["content"])
 
     async def _structured_output(self, ctx: CallContext, args: Args) -> Any:

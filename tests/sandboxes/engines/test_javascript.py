@@ -121,7 +121,12 @@ def test_JS_08_no_module_of_the_engine_or_the_host(kind: str) -> None:
         ended = js(f"await import('{name}')", kind=kind)
         assert ended.error is not None
         assert (ended.error["code"], ended.error["kind"]) == (4008, "denied")
-        assert ended.calls == []
+        assert [(call.method, call.args) for call in ended.calls] == [
+            ("modules.load", {"name": name})
+        ]
+        hidden = js(f"await eval('imp' + 'ort(\\'{name}\\')')", kind=kind)
+        assert hidden.error is not None and hidden.calls == []
+        assert (hidden.error["code"], hidden.error["kind"]) == (4008, "denied")
     ended = js("import fs from 'fs'", kind=kind)
     assert ended.error is not None and ended.error["code"] == 4008
     assert ended.error["hint"] == "to allow it: --allow-module fs"

@@ -11,6 +11,7 @@ import pytest
 from llmspell.errors import Denied, InvalidInput, LimitExceeded, LlmspellError, OperationFailed
 from llmspell.spells.agents import inputs
 from llmspell.spells.agents.execution import Way
+from llmspell.spells.agents.streaming import Stream
 from llmspell.spells.agents.turns import CALLS_A_TURN_MAX, RESULT_MAX
 from llmspell.spells.events import names
 from tests.spells.agents.kit import Desk, call
@@ -243,6 +244,20 @@ def test_requests_at_once_at_one_agent_are_bounded() -> None:
     run(go)
 
 
+def test_EVT_004_EVT_005_events_tell_what_the_hooks_decided() -> None:
+    async def go() -> None:
+        desk = Desk("hello")
+        await desk.run(await desk.agent(name="a"), "hi")
+        data = {name: one for name, one, _ in desk.host.events.emitted}
+        started = data[names.AGENT_EXECUTION_STARTED]
+        none = {"hooks": 0, "action": "continue", "modified": False}
+        assert (started["agent"], started["input"], started["hook_results"]) == ("a", "hi", none)
+        completed = data[names.AGENT_EXECUTION_COMPLETED]
+        assert completed["hook_results"] == none and completed["execution_time_ms"] >= 0
+
+    run(go)
+
+
 def test_streaming_passes_each_piece_on() -> None:
     async def go() -> None:
         desk = Desk("one two three")
@@ -251,8 +266,26 @@ def test_streaming_passes_each_piece_on() -> None:
         async def hear(piece: str) -> None:
             heard.append(piece)
 
-        await desk.run(await desk.agent(), "go", Way(on_chunk=hear))
+        await desk.run(await desk.agent(), "go", Way(stream=Stream(hear)))
         assert heard == ["one", "two", "three"]
+
+    run(go)
+
+
+def test_an_answer_that_was_heard_in_part_is_not_asked_for_again() -> None:
+    async def go() -> None:
+        desk = Desk("one two three")
+        agent = await desk.agent(error_strategy={"type": "retry", "max_retries": 3})
+        heard: list[str] = []
+
+        async def hear(piece: str) -> None:
+            heard.append(piece)
+            if piece == "two":
+                raise OperationFailed("the line broke", code=6003, kind="network")
+
+        with pytest.raises(OperationFailed):
+            await desk.run(agent, "go", Way(stream=Stream(hear)))
+        assert heard == ["one", "two"] and len(desk.models.requests) == 1
 
     run(go)
 

@@ -431,3 +431,13 @@ def test_unknown_options_are_metadata_and_said_once() -> None:
 
     assert play(spell())["metadata"] == {"colour": "blue"}
     assert [level for level, message in kit.host.notes if "colour" in message] == ["warn"]
+
+
+def test_the_same_agent_twice_makes_two_steps() -> None:
+    kit = Kit()
+    kit.tools.acts["t"] = lambda given: given["n"]
+    steps = [{"tool": "t", "input": {"n": 1}}, {"tool": "t", "input": {"n": 2}}]
+    result = play(kit.run("parallel", {"steps": steps}))
+    assert result["output"] == {"t": 1, "t_2": 2}
+    with pytest.raises(LlmspellError, match="two steps are named a"):
+        play(kit.run("parallel", {"steps": [{"name": "a", **step} for step in steps]}))

@@ -1,5 +1,6 @@
-// Static imports. A spell is a function's body, where they have no place: each is rewritten, line
-// for line, to a `const` of what `require` gives. What is no import statement stays untouched.
+// Imports. A spell is a function's body, where static ones have no place: each is rewritten, line
+// for line, to a `const` of what `require` gives; `import(…)` calls the same function. What is no
+// import stays untouched.
 const WORD = /[A-Za-z_$\u0080-\uffff][\w$\u0080-\uffff]*/y, NUMBER = /\.?\d(?:[eE][+-]|[\w.])*/y;
 const SPACE = /(?:\s|\/\/[^\n\r\u2028\u2029]*|\/\*[^]*?\*\/)*/y;
 const REGEX = /\/(?:[^\\\/[\n\r]|\\.|\[(?:[^\\\]\n\r]|\\.)*\])+\/\w*/y;
@@ -35,6 +36,8 @@ const importedNames = (text, bind) => {
 
 // One statement, from `import` on: what stands for it and where it ends; null where it is none.
 const STATEMENT = /import(?:\s*(?:([A-Za-z_$\u0080-\uffff][\w$\u0080-\uffff]*)\s*(,)?\s*)?(?:\*\s*as\s+([A-Za-z_$\u0080-\uffff][\w$\u0080-\uffff]*)|\{([^}]*)\})?\s*\bfrom|)\s*("[^"\n]*"|'[^'\n]*')[ \t]*(?:(?:with|assert)\s*\{[^}]*\})?/y;
+// `import(name)` may stand anywhere; a method of that name is not one.
+const CALL = /import\s*\(/y, METHOD = /import\s*\([^()]*\)\s*\{/y;
 const WITHOUT_COMMENTS = /\/\/[^\n]*|\/\*[^]*?\*\//g;
 const newlines = (text) => {
   const lines = split(text, "\n").length - 1;
@@ -90,6 +93,9 @@ const findImports = (source) => {
           isStart = isRegex = true;
           continue;
         }
+      }
+      if (token === "import" && last !== "." && matchAt(CALL, source, at) !== "" && matchAt(METHOD, source, at) === "") {
+        push(found, { __proto__: null, start: at, end: at + token.length, text: P.importName });
       }
       isRegex = last !== "." && setHas(BEFORE_REGEX, token);
       head = last !== "." && setHas(HEADS, token);

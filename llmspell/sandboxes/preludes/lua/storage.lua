@@ -26,10 +26,10 @@ end
 local CALLS = {
   get = { "key" }, set = { "key", "value", "ttl" }, delete = { "key" }, exists = { "key" }, list = { "prefix" },
   get_batch = { "keys" }, set_batch = { "data", "ttl" }, delete_batch = { "keys" },
-  scan = { "prefix", "after", "limit" }, transaction = { "operations" },
-  clear = {}, compact = {}, stats = {}, backup = {}, backups = {}, restore = { "name" },
+  scan = { "prefix", "after", "limit", "start", "before" }, transaction = { "operations" },
+  version = {}, migrate = { "version", "migration" }, clear = {}, compact = {}, stats = {}, backup = {}, backups = {}, restore = { "name" },
 }
-local NAMED = { ttl = true, prefix = true, after = true, limit = true }
+local NAMED = { ttl = true, prefix = true, after = true, limit = true, start = true, before = true }
 
 -- `view:get(key)` and `view.get(key)` are one, as with every object of the API.
 local function in_scope(view, name, call, params)
