@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from bench import events
 from bench.figures import Figure
@@ -16,24 +16,26 @@ from bench.rounds import LeftOut, Outcome, Settings, Unavailable
 from bench.service_spells import ACTS, HOOKED, KINDS, NESTED, TENS
 
 TITLE = "Agents, tools, workflows, hooks and events"
-ABOUT = """Calls of the script API as a spell at `high` sees them, one after the other; the model
-is `fake`, which answers at once or after 20 ms (a fast real model needs some hundred). *Hook*: an
-agent's call with a hook at `before_agent_execution`, in turns with calls without one; a built-in
-hook runs in the supervisor, a function of the spell's own is called over the channel in the
-confined worker. The ratio is to the call without; our target is 1.03. Events: ten thousand from
-`Events.emit` through a filter, which lets every second through, to a handler; the clock stops
-when the last handler has run. The seeds ask for 10 000 a second (EVT-021, BEN-009); their shapes
-of a model call's prompts (100 to 5000 characters, BEN-001), of an agent (BEN-002) and of ten
-hooks by priority 0 to 90 (BEN-003, where each is said to take 1 µs) are here. Of a tool they say
-10 ms as a simulated time (000:8050) and under 5 s as a bound (000:11402); of the rest they have
-no figure. A workflow's step is a function of the spell's; the nested spell is Python's in Lua's,
-a worker of its own by exec. *set and get*: one of each, in the run's memory and in the spell's
-own database (at `medium`)."""
+ABOUT = """Calls of the script API as a spell sees them, one after the other; at `high` the record
+of each act is on the disk first (`fsync`), at `medium` it is not. The model is `fake`, which
+answers at once or after 20 ms (a fast real model needs some hundred). *Hook*: an agent's call
+with a hook at `before_agent_execution`, in turns with calls without one; a built-in hook runs in
+the supervisor, a function of the spell's own is called over the channel in the confined worker.
+The ratio is to the call without; our target is 1.03. Events: ten thousand from `Events.emit`
+through a filter, which lets every second through, to a handler; the clock stops when the last
+handler has run. The seeds ask for 10 000 a second (EVT-021, BEN-009); their shapes of a model
+call's prompts (100 to 5000 characters, BEN-001), of an agent (BEN-002) and of ten hooks by
+priority 0 to 90 (BEN-003, where each is said to take 1 µs) are here. Of a tool they say 10 ms as
+a simulated time (000:8050) and under 5 s as a bound (000:11402); of the rest they have no figure.
+A workflow's step is a function of the spell's; the nested spell is Python's in Lua's, a worker of
+its own by exec. *set and get*: one of each, in the run's memory and in the spell's own database
+(at `medium`)."""
 
 INSTANT, SLOW = "instant model", "model of 20 ms"
 SECONDS: Final = 0.02
 GRANTS: Final = ("llm:fake/*", "llm:mock/*", "tool:*")
-BLOCK: Final = 20
+SUFFIXES: Final[Mapping[str, str]] = {"lua": ".lua", "javascript": ".js", "python": ".py"}
+BLOCK: Final = 10
 """Calls between two changes of the hook."""
 
 PLENTY: Final = {
@@ -71,34 +73,46 @@ def _base(name: str) -> str:
 def _all(
     host: Ours, folder: Path, language: str, settings: Settings, left_out: dict[str, str]
 ) -> Iterator[tuple[str, list[float]]]:
-    blocks = max(1, settings.runs // 10)
-    times = settings.runs
-    tasks: list[tuple[str, Callable[[], Mapping[str, list[float]]]]] = [
-        ("agent call, {}, " + INSTANT, lambda: _hooked(host, folder, language, blocks, slow=False)),
-        ("agent call, {}, " + SLOW, lambda: _hooked(host, folder, language, blocks, slow=True)),
-        ("{}", lambda: _run(host, folder, language, ACTS[language], {"times": times})),
+    place, blocks, times = Place(host, folder, language), max(1, settings.runs // 5), settings.runs
+    tasks: list[tuple[str, str, Callable[[], Spent]]] = [
+        (f"agent call, {{}}, {INSTANT}", "medium", lambda: _hooked(place, "medium", blocks)),
+        (f"agent call, {{}}, {INSTANT}", "high", lambda: _hooked(place, "high", blocks)),
+        (f"agent call, {{}}, {SLOW}", "high", lambda: _hooked_slow(place, max(1, blocks // 2))),
+        ("{}", "high", lambda: _run(place, "high", ACTS[language], {"times": times})),
     ]
     if language == "lua":
-        tasks.append(("{}", lambda: _nested(host, folder, min(times, 10))))
-    for pattern, task in tasks:
+        tasks.append(("{}", "high", lambda: _nested(place, min(times, 10))))
+    for pattern, profile, task in tasks:
+        where = f"{profile} {SHORT[language]}"
         try:
             found = task()
         except Unavailable as reason:
-            left_out[f"{pattern.format('…')}: {SHORT[language]}"] = str(reason)
+            left_out[f"{pattern.format('…')}: {where}"] = str(reason)
             continue
         for kind, mine in found.items():
-            yield f"{pattern.format(kind)}: {SHORT[language]}", [float(one) for one in mine]
+            yield f"{pattern.format(kind)}: {where}", [float(one) for one in mine]
 
 
-def _hooked(
-    host: Ours, folder: Path, language: str, blocks: int, *, slow: bool
-) -> Mapping[str, list[float]]:
-    params = {"rounds": blocks, "times": BLOCK, "kinds": list(KINDS)}
-    if not slow:
-        params["kinds"] = [*KINDS, *TENS]
-        return _run(host, folder, language, HOOKED[language], {**params, "model": "echo"})
+class Place(NamedTuple):
+    """Where the spells of one language run."""
+
+    host: Ours
+    folder: Path
+    language: str
+
+
+Spent = Mapping[str, list[float]]
+
+
+def _hooked(place: Place, profile: str, blocks: int) -> Spent:
+    params = {"rounds": blocks, "times": BLOCK, "kinds": [*KINDS, *TENS], "model": "echo"}
+    return _run(place, profile, HOOKED[place.language], params)
+
+
+def _hooked_slow(place: Place, blocks: int) -> Spent:
+    params = {"rounds": blocks, "times": BLOCK, "kinds": [*KINDS], "model": "script"}
     with _script(1 + blocks * BLOCK * len(KINDS)):
-        return _run(host, folder, language, HOOKED[language], {**params, "model": "script"})
+        return _run(place, "high", HOOKED[place.language], params)
 
 
 @contextmanager
@@ -113,19 +127,16 @@ def _script(turns: int) -> Iterator[None]:
         del os.environ["LLMSPELL_FAKE_SCRIPT"]
 
 
-def _nested(host: Ours, folder: Path, times: int) -> Mapping[str, list[float]]:
-    (folder / "inner.py").write_text("1", "utf-8")
-    params = {"path": "inner.py", "times": times}
-    return _run(host, folder, "lua", NESTED, params, "read:inner.py")
+def _nested(place: Place, times: int) -> Spent:
+    (place.folder / "inner.py").write_text("1", "utf-8")
+    return _run(place, "high", NESTED, {"path": "inner.py", "times": times}, "read:inner.py")
 
 
-def _run(
-    host: Ours, folder: Path, language: str, source: str, params: Mapping[str, Any], *grants: str
-) -> Mapping[str, list[float]]:
-    path = folder / ("timed" + {"lua": ".lua", "javascript": ".js", "python": ".py"}[language])
+def _run(place: Place, profile: str, source: str, params: Mapping[str, Any], *grants: str) -> Spent:
+    path = place.folder / f"timed{SUFFIXES[place.language]}"
     path.write_text(source, "utf-8")
-    run = host.supervisor("exec").run(
-        path, profile="high", grants=[*GRANTS, *grants], limits=PLENTY, params=dict(params)
+    run = place.host.supervisor("exec").run(
+        path, profile=profile, grants=[*GRANTS, *grants], limits=PLENTY, params=dict(params)
     )
-    found: Mapping[str, list[float]] = value_of(host.run(run))
+    found: Spent = value_of(place.host.run(run))
     return found

@@ -103,9 +103,9 @@ def _of_services() -> list[Target]:
         for language in LANGUAGES
     ]
     return found + [
-        Target("services", f"agent call, {kind}, {model}: {language}", "ratio", 1.03)
+        Target("services", f"agent call, {kind}, {model} {language}", "ratio", 1.03)
         for kind in KINDS[1:]
-        for model in (INSTANT, SLOW)
+        for model in (f"{INSTANT}: medium", f"{INSTANT}: high", f"{SLOW}: high")
         for language in LANGUAGES
     ]
 

@@ -43,10 +43,10 @@ OURS = {
     "services": {
         "emit, filter, handle: llmspell medium Lua",
         "set and get, scope spell: Lua",
-        "agent call, own function, instant model: Lua",
-        "nested spell: Lua",
-        "agent call, built-in hook, model of 20 ms: Lua",
-        "checkpoint restored: Lua",
+        "agent call, own function, instant model: medium Lua",
+        "nested spell: high Lua",
+        "agent call, built-in hook, model of 20 ms: high Lua",
+        "checkpoint restored: high Lua",
     },
     "tools": {"call: calculator, 3 at a time", "rate: file_reader, 10 at a time"},
 }

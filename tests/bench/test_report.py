@@ -72,7 +72,7 @@ def test_the_index_links_what_was_run_and_names_what_was_not() -> None:
     text = index_page({"warm": record()})
     assert "[A <title>](warm.md)" in text
     assert "- start: not run yet" in text
-    assert "BEN-009" in text
+    assert "BEN-006" in text
     assert "| not measured |" in text
 
 
