@@ -198,7 +198,7 @@ class Desk:
                 future.set_exception(from_wire(error))
 
         try:
-            number = session.invoke(MAIN, function, list(args), done, functions)
+            number = session.invoke(MAIN, function, list(args), done, *functions)
         except (Malformed, FrameError) as error:
             raise InvalidInput(f"what the function is given can't be carried: {error}") from None
         session.wake()

@@ -38,7 +38,7 @@ from llmspell.supervisor.result import Isolation, Result
 from llmspell.supervisor.toolbench import Toolbench
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
     from typing import Any, Final
 
     from llmspell.platform import ExitStatus
@@ -234,16 +234,11 @@ class Session:
         self.stop(ending.killed(reason))
 
     def invoke(
-        self,
-        number: int,
-        callback: Callback,
-        args: list[Any],
-        done: OnReturn,
-        functions: Sequence[Place] = (),
+        self, number: int, callback: Callback, args: list[Any], done: OnReturn, *functions: Place
     ) -> int:
         """Calls a function of a worker's own; `done` gets its value or its error. Its number.
 
-        `functions` are further functions of that worker's, by their places in `args`.
+        `functions` are further ones of that worker's, by their places in `args`.
         """
         peer = self._peers[number]
         if len(peer.invokes) >= INVOKES_MAX:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from time import time
+
 from llmspell.channel.jsontext import Callback
 from llmspell.errors import InvalidInput
 from llmspell.records import TYPE_CHECKING, Protocol
@@ -110,9 +112,13 @@ class Hook:
         self.spent = 0.0
         self.last: float | None = None
 
-    def stats(self) -> dict[str, Any]:
-        """Its figures (HOOK-024); times in milliseconds."""
+    def stats(self, now: float) -> dict[str, Any]:
+        """Its figures (HOOK-024); times in milliseconds, the last run in seconds since 1970.
+
+        `now` is of the clock that `last` is of.
+        """
         runs = self.executions
+        last = None if self.last is None else round(time() - max(0.0, now - self.last), 3)
         return {
             "id": self.id,
             "name": self.name,
@@ -122,6 +128,7 @@ class Hook:
             "filtered": self.skipped,
             "success_rate": 1.0 if not runs else 1 - self.failures / runs,
             "average_time_ms": 0.0 if not runs else self.spent * 1000 / runs,
+            "last_execution": last,
         }
 
     def describe(self) -> dict[str, Any]:
@@ -144,7 +151,8 @@ def from_config(
 ) -> tuple[Hook, list[str]]:
     """A hook of a spell's own, and the keys of its configuration that mean nothing here.
 
-    `function` is the name for error messages. Raises `InvalidInput`: 5004 for the priority.
+    An `on_failure` that it does not name is "". `function` is the name for error messages.
+    Raises `InvalidInput`: 5004 for the priority.
     """
     config = normalise(given)
     act = next((config[key] for key in ("handler", "execute") if key in config), None)
@@ -159,10 +167,10 @@ def from_config(
         condition=condition,
         match=match,
         seconds=time_of(config.get("timeout"), engine, function),
-        on_failure=_word(config, ("on_failure", "error_handling"), FAILURES, function),
+        on_failure=_word(config, ("on_failure", "error_handling"), FAILURES, function) or "",
         dependencies=_names(config, "dependencies", function),
         conflicts=_names(config, "conflicts", function),
-        mode=_word(config, ("mode", "execution_mode"), MODES, function),
+        mode=_word(config, ("mode", "execution_mode"), MODES, function) or MODES[0],
         enabled=config.get("enabled") is not False,
     )
     return hook, sorted(config.keys() - _KNOWN)
@@ -232,10 +240,10 @@ def _condition(
 
 def _word(
     config: Mapping[str, Any], keys: tuple[str, ...], words: tuple[str, ...], function: str
-) -> str:
+) -> str | None:
     value = next((config[key] for key in keys if key in config), None)
     if value is None:
-        return words[0]
+        return None
     if value not in words:
         raise InvalidInput(f"{function}: {keys[0]} must be one of {', '.join(words)}")
     return str(value)

@@ -7,6 +7,7 @@ answers changes anything. Whoever asked judges a changed act again from the star
 from __future__ import annotations
 
 from llmspell.channel.jsontext import Callback
+from llmspell.config.hooks import HookSettings
 from llmspell.errors import InvalidInput, LlmspellError, Missing, OperationFailed
 from llmspell.records import TYPE_CHECKING
 from llmspell.spells.api.options import handle_id
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from llmspell.spells.ports import Host
 
+USUAL: Final = HookSettings()
 NOTES_MAX: Final = 3
 """Failures of one hook that are logged; its figures count all of them."""
 
@@ -35,9 +37,10 @@ ROLLBACK: Final = HookOutcome("rollback")
 class HookEngine:
     """The hook points of one run."""
 
-    def __init__(self, host: Host) -> None:
+    def __init__(self, host: Host, settings: HookSettings = USUAL) -> None:
         self.host = host
-        self.registry = Registry()
+        self.settings = settings
+        self.registry = Registry(settings.per_point)
         self.executions = self.failures = self.timeouts = 0
         self.spent = 0.0
         self._background: set[Task[None]] = set()
@@ -51,13 +54,13 @@ class HookEngine:
     # -- the port ------------------------------------------------------------------------------
 
     def any(self, *points: str) -> bool:
-        """Whether one of the points has a hook."""
-        return self.registry.any(points)
+        """Whether one of the points has a hook that is to run."""
+        return self.settings.enabled and self.registry.any(points)
 
     async def run(self, point: str, context: Mapping[str, Any]) -> HookOutcome:
         """Runs the hooks of a point; see `ports.Hooks.run`."""
         hooks = self.registry.at(point)
-        if not hooks:
+        if not hooks or not self.settings.enabled:
             return HookOutcome(context=context)
         return await self._run(point, context, hooks)
 
@@ -74,7 +77,7 @@ class HookEngine:
     ) -> HookOutcome:
         """Runs prepared hooks; see `ports.Hooks.run_inline`."""
         hooks = tuple(hook for hook in prepared if hook.enabled)
-        if not hooks:
+        if not hooks or not self.settings.enabled:
             return HookOutcome(context=context)
         return await self._run(point, context, hooks)
 
@@ -97,13 +100,26 @@ class HookEngine:
             return make(self.host, given, {}, self.registry.next_id(), function)
         number = self.registry.next_id()
         if isinstance(given, Callback):
-            return Hook(number, number, given)
+            return self._settled(Hook(number, number, given, on_failure=""))
         if not isinstance(given, dict):
             raise InvalidInput(f"{function}: a hook is a function or an object with a handler")
         hook, unknown = from_config(given, number, self.host.engine, function)
+        low, high = self.settings.lowest, self.settings.highest
+        if not low <= hook.priority <= high:
+            raise InvalidInput(
+                f"{function}: priority is from {low} to {high} by the configuration", code=5004
+            )
         if unknown:
             names = ", ".join(name[:40] for name in unknown[:8])
             self.host.note("warn", f"{function}: options without a meaning here: {names}")
+        return self._settled(hook)
+
+    def _settled(self, hook: Hook) -> Hook:
+        """A hook within the user's `[hooks]`; what it leaves open is as that says (HOOK-030)."""
+        hook.seconds = min(hook.seconds, self.settings.seconds)
+        hook.on_failure = hook.on_failure or self.settings.on_failure
+        if not self.settings.parallel and hook.mode.startswith("parallel"):
+            hook.mode = "sequential"
         return hook
 
     # -- running -------------------------------------------------------------------------------

@@ -22,9 +22,10 @@ HOOKS_MAX: Final = 256
 class Registry:
     """Hooks by id and by point; `at` is what runs, in order, worked out when something changes."""
 
-    __slots__ = ("_at", "_by_id", "_made", "_points")
+    __slots__ = ("_at", "_by_id", "_made", "_per_point", "_points")
 
-    def __init__(self) -> None:
+    def __init__(self, per_point: int = PER_POINT_MAX) -> None:
+        self._per_point = min(per_point, PER_POINT_MAX)
         self._by_id: dict[str, Hook] = {}
         self._points: dict[str, list[Hook]] = {}
         self._at: dict[str, tuple[Hook, ...]] = {}
@@ -54,9 +55,10 @@ class Registry:
         there = self._points.get(point, [])
         if hook in there:
             return
-        if len(there) >= PER_POINT_MAX:
+        if len(there) >= self._per_point:
             raise LimitExceeded(
-                "hooks_per_point", f"the point {point} has {PER_POINT_MAX} hooks, the most it takes"
+                "hooks_per_point",
+                f"the point {point} has {self._per_point} hooks, the most it takes",
             )
         for other in there:
             if other.name in hook.conflicts or hook.name in other.conflicts:

@@ -147,12 +147,12 @@ class _Reader:
         found: list[Step] = []
         names: set[str] = set()
         for number, value in enumerate(steps, 1):
-            step = read_step(value, number, options.where, self._engine, self._depth)
-            if step.name in names and not _has_name(value):
+            read = read_step(value, number, options.where, self._engine, self._depth)
+            if read.name in names and not _has_name(value):
                 # The same agent or tool twice: what was named after it is told apart.
-                step = step._replace(name=f"{step.name[: NAME_MAX - 4]}_{number}")
-            names.add(step.name)
-            found.append(step)
+                read = read._replace(name=f"{read.name[: NAME_MAX - 4]}_{number}")
+            names.add(read.name)
+            found.append(read)
         return tuple(found)
 
     def _strategies(

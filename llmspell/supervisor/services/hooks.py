@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from llmspell.channel.jsontext import Callback
+from llmspell.config.hooks import HookSettings, load_hooks
 from llmspell.errors import InvalidInput, Missing
 from llmspell.records import TYPE_CHECKING
 from llmspell.spells.hooks.definition import Hook
@@ -22,8 +23,11 @@ if TYPE_CHECKING:
 class HookService(HookEngine):
     """`ports.Hooks`, and the functions of the API's `Hooks` and `HookManager`."""
 
-    def __init__(self, host: Host) -> None:
-        super().__init__(host)
+    def __init__(self, host: Host, settings: HookSettings | None = None) -> None:
+        """`settings` replaces the configuration file. Raises `ConfigurationError`."""
+        super().__init__(host, settings or load_hooks())
+        if not self.settings.enabled:
+            host.note("warn", "hooks are switched off by the configuration ([hooks] enabled)")
         self._started = False
         self.table: Mapping[str, Service] = {
             "hooks.register": self._register,
@@ -140,7 +144,7 @@ class HookService(HookEngine):
             "total_execution_time_ms": self.spent * 1000,
             "active_hook_points": sum(1 for _ in self.registry.points()),
             "total_registered_hooks": len(hooks),
-            "hooks": [hook.stats() for hook in hooks.values()],
+            "hooks": [hook.stats(self.host.now()) for hook in hooks.values()],
         }
 
     # -- factories -----------------------------------------------------------------------------
@@ -172,7 +176,7 @@ class HookService(HookEngine):
     def _metrics(self, ctx: CallContext, args: Args) -> dict[str, Any]:
         hook = self._hook(args["id"])
         own = {} if isinstance(hook.act, Callback) else hook.act.report()
-        return {**hook.stats(), **own}
+        return {**hook.stats(self.host.now()), **own}
 
 
 def _is(hook: Hook, given: Any) -> bool:

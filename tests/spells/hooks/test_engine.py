@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from llmspell.channel.jsontext import Callback
-from llmspell.errors import InvalidInput, Missing, OperationFailed, SpellError
+from llmspell.config.hooks import HookSettings
+from llmspell.errors import InvalidInput, LimitExceeded, Missing, OperationFailed, SpellError
 from llmspell.spells.hooks.engine import HookEngine
 from llmspell.spells.ports import HookOutcome
 from tests.spells.fake_host import FakeHost
@@ -32,6 +33,42 @@ class Hooked:
 
     def run(self, **context: Any) -> HookOutcome:
         return asyncio.run(self.engine.run("p", context))
+
+
+def settled(**settings: Any) -> Hooked:
+    hooked = Hooked()
+    hooked.engine = HookEngine(hooked.host, HookSettings(**settings))
+    return hooked
+
+
+def test_HOOK_030_the_users_configuration_holds_for_every_hook() -> None:
+    hooked = settled(seconds=0.05, on_failure="stop", per_point=1)
+    hooked.add(lambda seen: asyncio.sleep(5))
+    with pytest.raises(OperationFailed) as caught:
+        hooked.run(a=1)
+    assert caught.value.code == 5003
+    with pytest.raises(LimitExceeded):
+        hooked.add(lambda seen: None)
+    hooked = settled(on_failure="stop")
+    hooked.add(failing, on_failure="continue")
+    assert hooked.run(a=1).action == "continue", "what a hook says itself counts"
+    with pytest.raises(InvalidInput) as wrong:
+        settled(highest=100).add(failing, priority=101)
+    assert wrong.value.code == 5004
+    hooked = settled(parallel=False)
+    hooked.add(lambda seen: {"a": 2}, mode="parallel")
+    hooked.add(lambda seen: {"b": seen["a"]}, mode="parallel")
+    assert hooked.run(a=1).context == {"a": 2, "b": 2}, "one after the other"
+
+
+def test_HOOK_030_hooks_that_are_switched_off_never_run() -> None:
+    hooked = settled(enabled=False)
+    hooked.add(failing, on_failure="stop")
+    assert not hooked.engine.any("p") and hooked.run(a=1).context == {"a": 1}
+
+
+def failing(seen: Any) -> Any:
+    raise SpellError("no")
 
 
 def test_nothing_registered_costs_nothing_and_changes_nothing() -> None:
@@ -117,7 +154,7 @@ def test_X26_a_failure_goes_on_by_default_and_is_logged_a_few_times() -> None:
         assert hooked.run(a=1).action == "continue"
     assert len(seen) == 5
     assert [level for level, _ in hooked.host.notes] == ["warn"] * 3
-    assert hooked.engine.registry.at("p")[0].stats()["failures"] == 5
+    assert hooked.engine.registry.at("p")[0].stats(0.0)["failures"] == 5
 
 
 def test_X26_stop_raises_5002() -> None:
