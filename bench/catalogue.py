@@ -31,7 +31,7 @@ NAMES = {
     "kill": "kill decision to tree reaped",
     "policy": "a decision alone: path, host, tool",
     "audit": "a record, and verifying a trail",
-    "events": "events through a filter to a handler, and kept values",
+    "services": "events, agents, hooks, tools of a spell's own, workflows, kept values",
     "tools": "tools under a pool of 3 and of 10, queue of 100",
 }
 MODULES = {"calls": "bench.broker_calls", "throughput": "bench.started"}

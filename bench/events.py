@@ -1,4 +1,4 @@
-"""Events and kept values inside one session, as a spell of each language sees them."""
+"""A part of `bench/services.py`: events and kept values inside one session."""
 
 from __future__ import annotations
 
@@ -10,12 +10,6 @@ from typing import Final
 from bench.ours import DOES, LANGUAGES, PROFILES, ROOMY, Ours, name_of, ours, spell, value_of
 from bench.place import own_place
 from bench.rounds import Outcome, Row, Settings, interleave
-
-TITLE = "Events and kept values"
-ABOUT = """Ten thousand events from `Events.emit` through a filter to a handler, of which the filter
-lets every second through; the clock stops when the last handler has run. The seeds ask for 10 000
-a second (EVT-021). Kept values: one `set` and one `get` after the other, in the run's memory and in
-the spell's own database."""
 
 SEEDS: Final = 10_000
 """Events a second that the seeds ask for (EVT-021)."""
@@ -73,6 +67,11 @@ ROUNDS: Final = 5
 
 def measure(settings: Settings) -> Outcome:
     """Events a second, microseconds for a value kept and read."""
+    return emitted(settings) + kept(settings)
+
+
+def emitted(settings: Settings) -> Outcome:
+    """Events a second, in each language at both profiles."""
     times = 1_000 if settings.quick else SEEDS
     with own_place(), ours() as host:
         rows = [
@@ -85,7 +84,13 @@ def measure(settings: Settings) -> Outcome:
             for profile in PROFILES
             for language in settings.pick(LANGUAGES, 1)
         ]
-        rows += [
+        return interleave(rows, min(ROUNDS, settings.runs))
+
+
+def kept(settings: Settings) -> Outcome:
+    """Microseconds of a `set` and a `get`."""
+    with own_place(), ours() as host:
+        rows = [
             Row(f"set and get, scope {scope}: Lua", "µs", DOES, partial(_values, host, scope, 200))
             for scope in ("run", "spell")
         ]

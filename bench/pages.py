@@ -15,8 +15,8 @@ BUSY: Final = 0.5
 """Load before a report, above which its figures are not what the machine can do."""
 
 QUICK: Final = "**A smoke run of three samples: these figures mean nothing.**"
-ABSENT: Final = """The seeds' benchmarks of model calls, agents, hooks and events (BEN-001, BEN-002,
-BEN-003, BEN-006, BEN-009) measure what llmspell does not have yet; they are absent."""
+ABSENT: Final = """The seeds' benchmark of an agent's memory over 100 requests (BEN-006) is absent;
+[services](services.md) has their shapes of model calls, agents, hooks and events."""
 READING: Final = """Each page says what its figures are. Peers run in the same run, round by round
 with ours; every row says what it does and what it does not do, because a row that confines nothing
 and records nothing is faster for that reason. Percentiles are of the bad side: the p95 of a rate is

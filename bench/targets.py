@@ -75,13 +75,7 @@ def _targets() -> list[Target]:
     for language, bound in zip(LANGUAGES, (6, 7, 40), strict=True):
         found.append(Target("warm", f"llmspell high {language} (exec)", "p50", bound))
     found += _of_calls()
-    found += [
-        Target(
-            "events", f"emit, filter, handle: llmspell {profile} {language}", "p50", 10_000, True
-        )
-        for profile in ("medium", "high")
-        for language in LANGUAGES
-    ]
+    found += _of_services()
     found += [
         Target("throughput", "llmspell medium Lua (forked)", "p50", 400, at_least=True),
         Target("throughput", "llmspell high Lua (forked)", "p50", 500, at_least=True),
@@ -95,6 +89,25 @@ def _targets() -> list[Target]:
         for language in ("Lua", "JS"):
             found.append(Target("engines", f"{script}, {language}: wasm, high", "ratio", 2))
     return found
+
+
+def _of_services() -> list[Target]:
+    from bench.service_spells import KINDS
+    from bench.services import INSTANT, SLOW
+
+    found = [
+        Target(
+            "services", f"emit, filter, handle: llmspell {profile} {language}", "p50", 10_000, True
+        )
+        for profile in ("medium", "high")
+        for language in LANGUAGES
+    ]
+    return found + [
+        Target("services", f"agent call, {kind}, {model}: {language}", "ratio", 1.03)
+        for kind in KINDS[1:]
+        for model in (INSTANT, SLOW)
+        for language in LANGUAGES
+    ]
 
 
 def _of_calls() -> list[Target]:

@@ -10,14 +10,14 @@ from llmspell.channel.bounds import (
     MESSAGE_MAX,
 )
 from llmspell.channel.framing import HEADER, FrameError, FrameReader, frames_of
-from llmspell.channel.jsontext import Malformed, decode, encode
+from llmspell.channel.jsontext import Malformed, Place, decode, encode
 from llmspell.channel.quick import QUICK_MAX, quick_call
 from llmspell.channel.states import AFTER, MAY_SEND, Role, State
 from llmspell.errors import InternalError, WorkerViolation
 from llmspell.records import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from typing import Any
 
 
@@ -153,15 +153,30 @@ class Connection:
         """The bad answer to a call."""
         return frames_of(encode({"type": "reply", "id": call, "ok": False, "error": error}))
 
-    def invoke(self, callback: int, args: list[Any]) -> tuple[int, bytes]:
-        """An invoke of a function of the worker's; its id and its bytes."""
+    def invoke(
+        self,
+        callback: int,
+        args: list[Any],
+        functions: Sequence[Place] = (),
+    ) -> tuple[int, bytes]:
+        """An invoke of a function of the worker's; its id and its bytes.
+
+        `functions` go beside the arguments, never in them: data can't be taken for a function.
+        """
         if self.state is State.READY and self.role is Role.TOOLS:
             self.state = State.RUNNING
         if self.state is not State.RUNNING:
             raise InternalError(f"invoke was sent to a worker that is {self.state}")
         number = self._next_invoke
         self._next_invoke += 1
-        message = {"type": "invoke", "id": number, "callback": callback, "args": args}
+        message: dict[str, Any] = {
+            "type": "invoke",
+            "id": number,
+            "callback": callback,
+            "args": args,
+        }
+        if functions:
+            message["functions"] = [[list(path), found.number] for path, found in functions]
         return number, frames_of(encode(message))
 
     def cancel(self, invoke: int) -> bytes:

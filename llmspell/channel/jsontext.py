@@ -29,6 +29,13 @@ class Callback(NamedTuple):
     number: int
 
 
+class Place(NamedTuple):
+    """Where in a list of arguments a function of the spell's belongs: keys and indexes from 0."""
+
+    path: tuple[str | int, ...]
+    function: Callback
+
+
 def holds_callback(value: Any) -> bool:
     """Whether a decoded value is or holds a function: as JSON it would be a list of a number."""
     if isinstance(value, Callback):

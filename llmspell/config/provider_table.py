@@ -39,6 +39,7 @@ SPELLINGS: Final[Mapping[str, str]] = {
     "max_retries": "retries",
     "rate_limit": "requests_per_minute",
     "rate_limit_requests_per_minute": "requests_per_minute",
+    "rate_limit_tokens_per_minute": "tokens_per_minute",
     "default_model": "model",
 }
 
@@ -71,6 +72,7 @@ class ProviderConfig(NamedTuple):
     retries: int = RETRIES_DEFAULT
     retry_delay: float = 1.0
     requests_per_minute: float | None = RATE_DEFAULT
+    tokens_per_minute: float | None = None
     cost_per_token: float | None = None
     enabled: bool = True
     fallback: tuple[str, ...] = ()
@@ -290,6 +292,7 @@ _READERS: Final[Mapping[str, tuple[str, Callable[[Any], Any]]]] = {
     "retries": ("retries", _number(0, RETRIES_MAX, whole=True)),
     "retry_delay": ("retry_delay", _seconds),
     "requests_per_minute": ("requests_per_minute", _number(1, 1_000_000)),
+    "tokens_per_minute": ("tokens_per_minute", _number(1, 1_000_000_000)),
     "cost_per_token": ("cost_per_token", _number(0, 1)),
     "enabled": ("enabled", _flag),
     "fallback": ("fallback", _names),

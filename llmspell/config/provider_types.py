@@ -33,6 +33,8 @@ TYPES: Final[Mapping[str, ProviderType]] = {
     "deepseek": ProviderType("deepseek", "https://api.deepseek.com/beta", "DEEPSEEK_API_KEY"),
     "xai": ProviderType("xai", "https://api.x.ai/v1", "XAI_API_KEY"),
     "perplexity": ProviderType("perplexity", "https://api.perplexity.ai", "PERPLEXITYAI_API_KEY"),
+    # Its own protocol names other paths than the adapter's; this one it offers beside it.
+    "cohere": ProviderType("openai", "https://api.cohere.ai/compatibility/v1", "COHERE_API_KEY"),
     "openrouter": ProviderType("openrouter", "https://openrouter.ai/api/v1", "OPENROUTER_API_KEY"),
     "fake": ProviderType("fake", "", "", local=True),
 }

@@ -36,6 +36,7 @@ _NARROWED: Final[Mapping[str, bool]] = {
     "timeout_seconds": False,
     "retries": False,
     "requests_per_minute": False,
+    "tokens_per_minute": False,
     "enabled": False,
     "cost_per_token": True,
 }

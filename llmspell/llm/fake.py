@@ -67,6 +67,8 @@ class FakeProvider:
                 hint="set [providers.fake] script or LLMSPELL_FAKE_SCRIPT to a file",
             )
         reply = _answer(request)
+        if request.get("stop") and "structured" not in reply:
+            reply = _stopped(request, reply)
         limit = request.get("max_tokens")
         if limit is not None and "structured" not in reply:
             reply = _cut(reply, limit)
@@ -151,6 +153,13 @@ def _reply(request: Mapping[str, Any], content: str) -> dict[str, Any]:
 
 def _structured(request: Mapping[str, Any], value: Any) -> dict[str, Any]:
     return {**_reply(request, counting.compact(value)), "structured": value}
+
+
+def _stopped(request: Mapping[str, Any], reply: dict[str, Any]) -> dict[str, Any]:
+    """The answer up to the first of the words that end it."""
+    content = reply["content"]
+    ends = [found for word in request["stop"] if (found := content.find(word)) >= 0]
+    return {**reply, **_reply(request, content[: min(ends)])} if ends else reply
 
 
 def _cut(reply: dict[str, Any], tokens: int) -> dict[str, Any]:

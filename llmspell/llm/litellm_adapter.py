@@ -11,9 +11,11 @@ import json
 import os
 import re
 from collections.abc import Awaitable, Callable, Mapping
+from time import time
 from typing import Any, Final, NamedTuple
 
 from llmspell.llm import counting
+from llmspell.llm.backoff import asked_for
 from llmspell.llm.failures import ModelFailure
 
 ENVIRONMENT: Final = {
@@ -371,8 +373,8 @@ def _retry_after(chain: list[BaseException]) -> float | None:
         ):
             try:
                 value = headers.get("retry-after") if headers is not None else None
-                if value is not None and 0 <= float(value) <= 86_400:
-                    return float(value)
+                if value is not None:
+                    return asked_for(str(value), time())
             except (ValueError, TypeError, AttributeError):
                 continue
     return None

@@ -51,7 +51,7 @@ class Script:
     """The turns of one file and how far one run has come in them."""
 
     def __init__(self, path: str, turns: list[Turn], *, any_order: bool = False) -> None:
-        self.path = path
+        self.name = path.rpartition("/")[2]
         self._left = turns
         self._count = len(turns)
         self._any_order = any_order
@@ -109,7 +109,8 @@ class Script:
     def _departure(self, expected: str, got: str) -> ModelFailure:
         return ModelFailure(
             "script",
-            f"the conversation departs from {self.path}: expected {expected}; got {got}",
+            # The spell reads this too: it learns no path of the user's.
+            f"the conversation departs from {self.name}: expected {expected}; got {got}",
             hint="change the script or the spell; the script is chosen by [providers.fake] script",
         )
 

@@ -37,6 +37,21 @@ class RateLimiter:
         self._tokens -= amount
         return True
 
+    @property
+    def burst(self) -> float:
+        """The most that can be taken at once."""
+        return self._burst
+
+    def correct(self, now: float, amount: float) -> None:
+        """Takes so much more, or gives it back (below 0), for an act whose size was only guessed.
+
+        What is taken so may be owed: the next acts wait until it has come in.
+        """
+        if not -float("inf") < amount < float("inf"):
+            raise InternalError(f"{amount!r} can't be taken from a rate limit")
+        self._refill(now)
+        self._tokens = min(self._burst, self._tokens - amount)
+
     def wait(self, now: float, amount: float = 1) -> float:
         """Seconds until `amount` will be there; infinite when it is more than the burst."""
         self._refill(now)

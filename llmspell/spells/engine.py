@@ -18,6 +18,8 @@ EXTENSIONS: Final[Mapping[str, str]] = {
     ".py": "python",
 }
 
+_TYPESCRIPT: Final = (".ts", ".tsx", ".mts", ".cts")
+
 _INTERPRETERS: Final[Mapping[str, str]] = {
     "llmspell-lua": "lua",
     "lua": "lua",
@@ -63,7 +65,14 @@ def detect(file_name: str, source: str) -> str:
             if engine is not None:
                 return engine
     dot = file_name.rfind(".")
-    engine = EXTENSIONS.get(file_name[dot:].lower()) if dot >= 0 else None
+    ending = file_name[dot:].lower() if dot >= 0 else ""
+    engine = EXTENSIONS.get(ending)
+    if engine is None and ending in _TYPESCRIPT:
+        raise UsageError(
+            f"{file_name!r} is TypeScript, which llmspell does not run",
+            hint="run the JavaScript made of it: tsc or esbuild takes the types away; "
+            "`llmspell types` writes the .d.ts to check it with",
+        )
     if engine is None:
         raise UsageError(
             f"can't tell which language {file_name!r} is in",

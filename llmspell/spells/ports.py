@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
     from typing import Any, Final
 
-    from llmspell.channel.jsontext import Callback
+    from llmspell.channel.jsontext import Callback, Place
     from llmspell.errors import LlmspellError
     from llmspell.policies.budget import Budget
     from llmspell.policies.policy import Policy
@@ -215,13 +215,19 @@ class Host(Protocol):
         """
 
     async def invoke(
-        self, function: Callback, args: Sequence[Any], *, seconds: float | None = None
+        self,
+        function: Callback,
+        args: Sequence[Any],
+        *,
+        seconds: float | None = None,
+        functions: Sequence[Place] = (),
     ) -> Any:
         """Calls a function of the spell's in its worker. Its value is hostile: check it.
 
         Raises the function's own error typed; `OperationFailed` of kind `timeout` after `seconds`
         (the call is taken back). Arguments are plain data; dicts with `handle` and `id` arrive as
-        the objects they name.
+        the objects they name. `functions` are the spell's own: each arrives at its place in
+        `args`, if that is in an object and still free.
         """
 
     def note(self, level: str, message: str, fields: Mapping[str, Any] | None = None) -> None:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any
 
-    from llmspell.channel.jsontext import Callback
+    from llmspell.channel.jsontext import Callback, Place
     from llmspell.policies.budget import Budget
     from llmspell.policies.policy import Policy
     from llmspell.spells.ports import Agents, Events, Hooks, Models, State, Tools, Workflows
@@ -175,7 +175,12 @@ class Desk:
             _depth.reset(depth)
 
     async def invoke(
-        self, function: Callback, args: Sequence[Any], *, seconds: float | None = None
+        self,
+        function: Callback,
+        args: Sequence[Any],
+        *,
+        seconds: float | None = None,
+        functions: Sequence[Place] = (),
     ) -> Any:
         """Calls a function of the spell's; see `Host.invoke`."""
         import asyncio
@@ -193,7 +198,7 @@ class Desk:
                 future.set_exception(from_wire(error))
 
         try:
-            number = session.invoke(MAIN, function, list(args), done)
+            number = session.invoke(MAIN, function, list(args), done, functions)
         except (Malformed, FrameError) as error:
             raise InvalidInput(f"what the function is given can't be carried: {error}") from None
         session.wake()
@@ -201,19 +206,18 @@ class Desk:
         timer = None if seconds is None else loop.call_later(seconds, _expire, future)
         try:
             return await future
-        except TimeoutError:
+        except (TimeoutError, asyncio.CancelledError) as ended:
             session.take_back(MAIN, number)
+            session.wake()
+            if isinstance(ended, asyncio.CancelledError):
+                raise
             raise OperationFailed(
                 f"a function of the spell's did not answer within {seconds:g} s",
                 kind="timeout",
             ) from None
-        except asyncio.CancelledError:
-            session.take_back(MAIN, number)
-            raise
         finally:
             if timer is not None:
                 timer.cancel()
-            session.wake()
 
     async def bench(self, context: CallContext, name: str, given: Mapping[str, Any]) -> Any:
         """Runs a built-in tool in a tool worker, after its verdict in `context`."""
@@ -230,9 +234,13 @@ class Desk:
             else:
                 future.set_result(outcome)
 
-        session.bench(context, {"name": name, "input": dict(given)}, answer)
+        session.toolbench.execute(context, {"name": name, "input": dict(given)}, answer)
         session.wake()
-        return await future
+        try:
+            return await future
+        except asyncio.CancelledError:
+            session.toolbench.withdraw(answer)
+            raise
 
     def note(self, level: str, message: str, fields: Mapping[str, Any] | None = None) -> None:
         """A log record of a service's."""

@@ -110,7 +110,7 @@ class ParentSink:
 def lineage_of(parent: Session) -> Lineage:
     """Where the spells that this session runs hang: below it, in the tree of the first one."""
     own = parent.plan.lineage
-    bench = parent._tools
+    bench = parent.toolbench
     tree = Tree(bench.rates, bench.breakers) if own is None else own.tree
     return Lineage(parent.plan.session, 1 if own is None else own.depth + 1, tree)
 

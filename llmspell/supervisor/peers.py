@@ -85,7 +85,8 @@ class Peer:
     def __init__(self, number: int, role: Role, start_deadline: float) -> None:
         self.number = number
         self.connection = Connection(role)
-        self.calls: dict[int, int | None] = {}
+        self.calls: dict[int, int | Callable[[Any], None]] = {}
+        """Calls under way: the token of each, or what answers one that a tool worker does."""
         self.invokes: dict[int, OnReturn] = {}
         self.job: ToolJob | None = None
         self.origin = "spell"

@@ -12,7 +12,7 @@ from types import CoroutineType
 from llmspell.channel import messages
 from llmspell.channel.bounds import INVOKES_MAX, OUTBOX_MAX, OUTSTANDING_MAX
 from llmspell.channel.framing import FrameError
-from llmspell.channel.jsontext import Callback, Malformed
+from llmspell.channel.jsontext import Callback, Malformed, Place
 from llmspell.channel.states import Role, State
 from llmspell.errors import (
     InternalError,
@@ -38,7 +38,7 @@ from llmspell.supervisor.result import Isolation, Result
 from llmspell.supervisor.toolbench import Toolbench
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from typing import Any, Final
 
     from llmspell.platform import ExitStatus
@@ -84,7 +84,7 @@ class Session:
         self._isolation = Isolation(self.policy.profile, "none")
         self._isolation_known = False
         self.wall_deadline = ending.deadline(now, self.policy.limits.wall)
-        self._tools = Toolbench(self)
+        self.toolbench = Toolbench(self)
         if plan.services is not None:
             plan.services.session = self
         self.audit.record("session_start", plan.start_record())
@@ -142,7 +142,7 @@ class Session:
             if number == MAIN:
                 self.stop(ending.by_exit(status, self.policy.limits, self._isolation_known))
             else:
-                self._tools.lost(peer, ending.by_exit(status, self.policy.limits, True))
+                self.toolbench.lost(peer, ending.by_exit(status, self.policy.limits, True))
         self._conclude()
 
     def start_failed(self, number: int, error: LlmspellError, now: float) -> None:
@@ -155,7 +155,7 @@ class Session:
         if number == MAIN:
             self.stop(ending.not_started(error))
         else:
-            self._tools.lost(peer, ending.by_error(error))
+            self.toolbench.lost(peer, ending.by_error(error))
         self._conclude()
 
     def performed(self, token: int, value: Any, now: float) -> None:
@@ -209,7 +209,7 @@ class Session:
                 violation = WorkerViolation("the worker closed its channel and went on")
                 self._violated(peer, violation)
             else:
-                self._tools.check_deadline(peer, now)
+                self.toolbench.check_deadline(peer, now)
 
     def next_deadline(self) -> float | None:
         """The earliest moment at which `tick` has something to do."""
@@ -233,12 +233,22 @@ class Session:
         """The user, or the awaiting task, wants the run to end now."""
         self.stop(ending.killed(reason))
 
-    def invoke(self, number: int, callback: Callback, args: list[Any], done: OnReturn) -> int:
-        """Calls a function of a worker's own; `done` gets its value or its error. Its number."""
+    def invoke(
+        self,
+        number: int,
+        callback: Callback,
+        args: list[Any],
+        done: OnReturn,
+        functions: Sequence[Place] = (),
+    ) -> int:
+        """Calls a function of a worker's own; `done` gets its value or its error. Its number.
+
+        `functions` are further functions of that worker's, by their places in `args`.
+        """
         peer = self._peers[number]
         if len(peer.invokes) >= INVOKES_MAX:
             raise LimitExceeded("invokes", f"over {INVOKES_MAX} callbacks are under way")
-        invoke, data = peer.connection.invoke(callback.number, args)
+        invoke, data = peer.connection.invoke(callback.number, args, functions)
         peer.invokes[invoke] = done
         self._deadline_known = False
         self._send(number, data)
@@ -250,12 +260,6 @@ class Session:
         if invoke in peer.invokes and not peer.ending:
             peer.invokes[invoke] = unheard
             self._send(number, peer.connection.cancel(invoke))
-
-    def bench(
-        self, context: CallContext, args: dict[str, Any], answer: Callable[[Any], None]
-    ) -> None:
-        """Runs a built-in tool for a service; `answer` gets its outcome, an error or a value."""
-        self._tools.execute(context, args, answer)
 
     def remark(self, record: messages.Log) -> None:
         """A log record of a service's, counted and masked like the spell's own."""
@@ -358,11 +362,11 @@ class Session:
         if peer.number == MAIN:
             self._send(MAIN, peer.connection.run(self.plan.run_fields()))
         else:
-            self._tools.ready(peer)
+            self.toolbench.ready(peer)
 
     def _call(self, peer: Peer, message: messages.Call) -> None:
         number, name = message.id, message.method
-        needs = None if peer.number == MAIN else self._tools.needs(peer)
+        needs = None if peer.number == MAIN else self.toolbench.needs(peer)
         try:
             self.broker.count(name)
             if len(peer.calls) >= OUTSTANDING_MAX:
@@ -371,8 +375,8 @@ class Session:
                 )
             method, context, args = self.broker.admit(name, message.args, peer.origin, needs)
             if name == "tools.execute" and not self.plan.intercepts(args["name"]):
-                peer.calls[number] = None
-                self._tools.execute(context, args, self._answering(peer, number))
+                answer = peer.calls[number] = self._answering(peer, number)
+                self.toolbench.execute(context, args, answer)
                 return
         except LlmspellError as refused:
             self._refuse(peer.number, number, name, peer.origin, refused)
@@ -412,7 +416,9 @@ class Session:
 
     def _cancel(self, peer: Peer, call: int) -> None:
         token = peer.calls.pop(call, None)
-        if token is not None and self._performing.pop(token, None) is not None:
+        if callable(token):
+            self.toolbench.withdraw(token)
+        elif token is not None and self._performing.pop(token, None) is not None:
             self.effects.append(Abandon(token))
 
     def _show(self, effect: Effect | None) -> None:
@@ -468,7 +474,7 @@ class Session:
         if peer.number == MAIN:
             self.stop(how)
         else:
-            self._tools.lost(peer, how)
+            self.toolbench.lost(peer, how)
 
     def stop(self, how: ending.Ending) -> None:
         """Ends the run this way; the first end counts. Every worker is killed at once."""

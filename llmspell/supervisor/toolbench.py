@@ -7,7 +7,7 @@ more rights than it declared) and lets the deadline of one call end nothing but 
 from __future__ import annotations
 
 from llmspell.channel.framing import FrameError
-from llmspell.channel.jsontext import Callback, Malformed
+from llmspell.channel.jsontext import Callback, Malformed, holds_callback
 from llmspell.errors import InvalidInput, LimitExceeded, LlmspellError, OperationFailed, from_wire
 from llmspell.policies.breaker import CircuitBreaker
 from llmspell.policies.rate import RateLimiter
@@ -71,6 +71,14 @@ class Toolbench:
         job = ToolJob(tool.name, tool.needs, args["input"], tool.seconds, answer)
         self._queue.append(job)
         self._assign()
+
+    def withdraw(self, answer: Callable[[Any], None]) -> None:
+        """Nobody waits for this call any more: one that has not begun never does.
+
+        Else calls that are taken back would pile up here, with their inputs, beyond every bound
+        on calls under way.
+        """
+        self._queue = [job for job in self._queue if job.answer is not answer]
 
     def _check_rate(self, tool: str, per_minute: int | None) -> None:
         if per_minute is None:
@@ -166,7 +174,14 @@ class Toolbench:
             breaker = self.breakers.get(job.tool)
             if breaker is not None:
                 breaker.succeeded(self._session.now)
-            job.answer(value if error is None else from_wire(error))
+            if error is not None:
+                job.answer(from_wire(error))
+            elif holds_callback(value):
+                # A tool has no functions to give: data that it read, which some other tool would
+                # get as a function of the spell's.
+                job.answer(_no_data(job))
+            else:
+                job.answer(value)
             if not peer.ending:
                 self._idle.append(peer)
             self._assign()
@@ -177,6 +192,15 @@ class Toolbench:
             peer.job = None
             self._idle.append(peer)
             job.answer(InvalidInput(f"the input can't be carried: {error}"))
+
+
+def _no_data(job: ToolJob) -> LlmspellError:
+    return OperationFailed(
+        f"the tool {job.tool} answered an object with the only key $callback, which means "
+        "something else on the channel",
+        code=2009,
+        kind="output",
+    )
 
 
 def _loss(job: ToolJob, how: Ending) -> LlmspellError:

@@ -247,8 +247,9 @@ def test_FS_42_FS_43_scratch_and_workspace_are_bounded(program: Program) -> None
     return {n, e and e.kind or "none"}
     """
     for profile, where in (("high", "scratch:f"), ("medium", "workspace:f")):
-        flags = ("--profile", profile, "--limit", "calls=unlimited", "--param", f"where={where}")
-        result = program.result(many, ".lua", *flags)
+        limits = ("--limit", "calls=unlimited", "--limit", "wall=600s")
+        chosen = ("--profile", profile, *limits, "--param", f"where={where}")
+        result = program.result(many, ".lua", *chosen)
         assert result["status"] == "done" and result["value"][0] <= 10_001, result
 
 

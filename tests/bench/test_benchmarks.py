@@ -40,7 +40,14 @@ OURS = {
     "kill": {"llmspell medium Lua (exec)", "llmspell high Lua (exec)"},
     "policy": {"path allowed, varied", "host allowed, the same", "tool that reads"},
     "audit": {"record", "verify 1000 records"},
-    "events": {"emit, filter, handle: llmspell medium Lua", "set and get, scope spell: Lua"},
+    "services": {
+        "emit, filter, handle: llmspell medium Lua",
+        "set and get, scope spell: Lua",
+        "agent call, own function, instant model: Lua",
+        "nested spell: Lua",
+        "agent call, built-in hook, model of 20 ms: Lua",
+        "checkpoint restored: Lua",
+    },
     "tools": {"call: calculator, 3 at a time", "rate: file_reader, 10 at a time"},
 }
 ONLY_ROOT = {"memory"}

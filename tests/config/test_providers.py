@@ -228,3 +228,11 @@ def test_a_file_that_everybody_may_write_is_refused(tmp_path: Path) -> None:
         load_providers(
             None, {"HOME": str(tmp_path), "LLMSPELL_CONFIG_PATH": str(tmp_path / "user.toml")}
         )
+
+
+def test_LLM_003_tokens_a_minute_have_no_bound_unless_one_is_configured() -> None:
+    assert check_table("openai", {}, "here").tokens_per_minute is None
+    for key in ("tokens_per_minute", "rate_limit_tokens_per_minute"):
+        assert check_table("openai", {key: 90_000}, "here").tokens_per_minute == 90_000
+    with pytest.raises(ConfigurationError, match="tokens_per_minute"):
+        check_table("openai", {"tokens_per_minute": 0}, "here")

@@ -264,3 +264,30 @@ local found = agent:restore_state()
 return { found = found, n = agent:get_state().n, k = agent:recall("k"),
   said = agent:history()[1].content }
 """
+
+CHANGED_TEMPLATE: Final = {
+    "lua": """
+local t = Agent.get_template("data_analyst")
+t.system_prompt = t.system_prompt .. " Mine." t.tone = "calm"
+local made, further = t.create({ name = "a", provider = "fake" }), t:extend("b", { depth = 2 })
+return { made:system_prompt():sub(-6), made:get_config().tone, further.tone, further.base,
+  Agent.get_template("data_analyst").tone == nil, Template.get("data_analyst").config.name }""",
+    "javascript": """
+const t = Agent.getTemplate("data_analyst");
+t.systemPrompt += " Mine."; t.tone = "calm";
+const made = await t.create({ name: "a", provider: "fake" });
+const further = await t.extend("b", { depth: 2 });
+return [(await made.systemPrompt()).slice(-6), (await made.getConfig()).tone, further.tone,
+  further.base, Agent.getTemplate("data_analyst").tone === undefined,
+  Template.get("data_analyst").config.name];""",
+    "python": """
+t = await Agent.get_template("data_analyst")
+t.system_prompt += " Mine."
+t.tone = "calm"
+made = await t.create(name="a", provider="fake")
+further = await t.extend("b", {"depth": 2})
+[(await made.system_prompt())[-6:], (await made.get_config()).tone, further.tone, further.base,
+ "tone" not in await Agent.get_template("data_analyst"),
+ (await Template.get("data_analyst")).config.name]""",
+}
+"""A template object that the spell changed, and what is made of it (S48, S53)."""

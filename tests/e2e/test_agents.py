@@ -10,6 +10,8 @@ import pytest
 from tests.e2e import agent_spells as spells
 from tests.e2e.program import LANGUAGES, SUFFIXES, Ended, Program
 
+PROFILES = ("medium", "high")
+
 
 def run(program: Program, source: str, language: str, *flags: str, turns: str = "") -> Ended:
     name = f"agents{SUFFIXES[language]}"
@@ -28,14 +30,21 @@ def value_of(program: Program, source: str, language: str, *flags: str, turns: s
 
 
 @pytest.mark.parametrize(
-    ("language", "profile"),
-    [*((name, "medium") for name in LANGUAGES), ("lua", "high"), ("javascript", "high")],
+    ("language", "profile"), [(name, profile) for name in LANGUAGES for profile in PROFILES]
 )
 def test_agents_are_equal_in_every_language(program: Program, language: str, profile: str) -> None:
     flags = ("--profile", profile, "--allow-llm", "fake/*", "--allow-tool", "helper")
     source = spells.AGENTS[language]
     found = value_of(program, source, language, *flags, turns=spells.TURNS)
     assert found == spells.AGENTS_VALUE
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_S48_a_changed_template_object_makes_changed_agents(
+    program: Program, language: str
+) -> None:
+    found = value_of(program, spells.CHANGED_TEMPLATE[language], language, "--profile", "medium")
+    assert found == [" Mine.", "calm", "calm", "data_analyst", True, "data_analyst"]
 
 
 def test_a_denied_tool_is_denied_by_every_way_of_an_agent(program: Program) -> None:

@@ -29,6 +29,7 @@ def is_usage_error(ended: Ended, *words: str) -> None:
         (("run", "fifo.lua"), ("fifo.lua", "no regular file")),
         (("run", "/dev/zero"), ("/dev/zero", "no regular file")),
         (("run", "text.txt"), ("text.txt", "--engine")),
+        (("run", "typed.ts"), ("typed.ts", "TypeScript", "esbuild")),
         (("run", "--engine", "perl", "ok.lua"), ("perl", "lua, javascript")),
         (("run", "binary.lua"), ("binary.lua", "binary")),
         (("run", "latin.lua"), ("latin.lua", "line 2", "UTF-8")),
@@ -90,6 +91,7 @@ def test_EN_06_EN_11_a_mistake_is_told_in_one_line(
 def write_everything(program: Program) -> None:
     program.write("ok.lua", "return 1")
     program.write("text.txt", "return 1")
+    program.write("typed.ts", "return 1")
     program.write("binary.lua", b"\x7fELF\0\0\1\2\3")
     program.write("latin.lua", b"-- fine\n-- caf\xe9\n")
     program.write("huge.lua", b"--" + b"x" * (1 << 20))

@@ -108,8 +108,51 @@ def test_API_097_a_spells_own_values_outlive_its_runs(
 SECRET: Final = "Storage.set('secret', 'the heron', {scope = 'spell'})"
 LOOKS: Final = """
 local mine = Storage.scope("spell")
+assert(#mine:list() == #mine.list() and mine:get("secret") == mine.get("secret"))
+assert(mine:query(function() return true end).secret == mine.get("secret"))
 return {mine.get("secret") or "nothing", #mine.list()}
 """
+
+
+MIGRATES: Final = {
+    "lua": """
+local mine = Storage.scope("spell")
+if mine.version() == 0 then mine.set("name", "a b") end
+local function split(from)
+  return { { op = "set", key = "first", value = mine.get("name"):sub(1, 1) }, { op = "delete", key = "name" } }
+end
+local function names(page) local keys = {} for _, item in ipairs(page.items) do keys[#keys + 1] = item[1] end return keys end
+return { before = mine.version(), done = mine.migrate(1, split), again = mine.migrate(1, split), now = mine.version(), keys = mine.list(),
+  range = names(mine.scan { start = "first", before = "g" }), none = names(mine.scan { before = "first" }) }
+""",
+    "javascript": """
+const mine = Storage.scope("spell");
+if (await mine.version() === 0) await mine.set("name", "a b");
+const split = async (from) =>
+  [{ op: "set", key: "first", value: (await mine.get("name"))[0] }, { op: "delete", key: "name" }];
+const names = (page) => page.items.map((item) => item[0]);
+return { before: await mine.version(), done: await mine.migrate(1, split), again: await mine.migrate(1, split), now: await mine.version(), keys: await mine.list(),
+  range: names(await mine.scan({ start: "first", before: "g" })), none: names(await mine.scan({ before: "first" })) };
+""",
+    "python": """
+mine = Storage.scope("spell")
+if await mine.version() == 0:
+    await mine.set("name", "a b")
+async def split(version):
+    return [{"op": "set", "key": "first", "value": (await mine.get("name"))[0]}, {"op": "delete", "key": "name"}]
+names = lambda page: [item[0] for item in page["items"]]
+{"before": await mine.version(), "done": await mine.migrate(1, split), "again": await mine.migrate(1, split), "now": await mine.version(), "keys": await mine.list(),
+ "range": names(await mine.scan(start="first", before="g")), "none": names(await mine.scan(before="first"))}
+""",
+}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_a_spell_keeps_is_migrated_once(program: Program, language: str) -> None:
+    after = {"again": False, "now": 1, "keys": ["first"], "range": ["first"], "none": []}
+    for before, done in ((0, True), (1, False)):
+        found = program.result(MIGRATES[language], SUFFIXES[language])
+        assert found["value"] == {"before": before, "done": done, **after}, found
 
 
 def test_the_values_of_one_spell_are_no_other_spells(program: Program) -> None:

@@ -27,6 +27,18 @@ def test_the_same_in_each_language(program: Program, language: str, profile: str
     assert program("audit", "verify", "a.jsonl").code == 0
 
 
+UNAWAITED = """
+HookManager.getInstance().registerHook("mine", (context) => ({n: context.n + 1}));
+return (await Hooks.execute("mine", {n: 1})).context;
+"""
+
+
+def test_API_091_the_manager_is_there_at_once_so_its_hooks_stand_before_the_next_call(
+    program: Program,
+) -> None:
+    assert program.result(UNAWAITED, ".js")["value"] == {"n": 2}
+
+
 SLOW = """
 local t = Tools.create("slow", {timeout = 0.2, execute = function() Async.sleep(5000) end})
 Hooks.register("before_tool_execution", {timeout = "100ms", on_failure = params.policy,
@@ -103,7 +115,53 @@ agent = await Agent.create({"name": "a", "provider": "fake", "model": "echo"})
 }
 
 
+@pytest.mark.parametrize("profile", ["medium", "high"])
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_HOOK_014_a_hook_rewrites_a_prompt(program: Program, language: str) -> None:
-    result = program.result(PROMPTS[language], SUFFIXES[language], "--profile", "medium")
+def test_HOOK_014_a_hook_rewrites_a_prompt(program: Program, language: str, profile: str) -> None:
+    flags = ("--profile", profile, "--allow-llm", "fake/*")
+    result = program.result(PROMPTS[language], SUFFIXES[language], *flags)
     assert result["value"] == ["Enhanced: one", "Enhanced: two"], result
+
+
+FUNCTIONS = {
+    "lua": """
+Tools.create("sieve", {execute = function(input)
+  local kept = {}
+  for _, n in ipairs(input.numbers) do if input.steps[1].test(n) then kept[#kept + 1] = n end end
+  return {kept = kept, more = input.steps[1].more, data = type(input.data["$callback"])}
+end})
+local answer = Tools.execute("sieve", {numbers = {1, 2, 3, 4}, data = {["$callback"] = 1, x = 1},
+  steps = {{test = function(n) return n > 2 end, more = "m"}}})
+return {answer.result.kept, answer.more, answer.data}
+""",
+    "javascript": """
+await Tools.create("sieve", {execute: async ({numbers, steps, data}) => {
+  const kept = [];
+  for (const n of numbers) if (await steps[0].test(n)) kept.push(n);
+  return {kept, more: steps[0].more, data: typeof data["$callback"]};
+}});
+const answer = await Tools.execute("sieve", {numbers: [1, 2, 3, 4], data: {"$callback": 1, x: 1},
+  steps: [{test: (n) => n > 2, more: "m"}]});
+return [answer.result.kept, answer.more, answer.data];
+""",
+    "python": """
+async def sieve(input):
+    step = input["steps"][0]
+    kept = [n for n in input["numbers"] if step["test"](n)]
+    return {"kept": kept, "more": step["more"], "data": "number"}
+
+await Tools.create("sieve", {"execute": sieve})
+answer = await Tools.execute("sieve", {"numbers": [1, 2, 3, 4], "data": {"$callback": 1, "x": 1},
+    "steps": [{"test": lambda n: n > 2, "more": "m"}]})
+[answer.result.kept, answer.more, answer.data]
+""",
+}
+
+
+@pytest.mark.parametrize("profile", ["medium", "high"])
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_S32_a_function_in_the_input_of_a_tool_of_the_spell_s_own(
+    program: Program, language: str, profile: str
+) -> None:
+    result = program.result(FUNCTIONS[language], SUFFIXES[language], "--profile", profile)
+    assert result["value"] == [[3, 4], "m", "number"], result

@@ -10,6 +10,8 @@ import pytest
 from tests.e2e import workflow_spells as spells
 from tests.e2e.program import LANGUAGES, SUFFIXES, Program
 
+PROFILES = ("medium", "high")
+
 
 def value_of(program: Program, source: str, language: str, *flags: str) -> Any:
     name = f"flow{SUFFIXES[language]}"
@@ -21,7 +23,7 @@ def value_of(program: Program, source: str, language: str, *flags: str) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("language", "profile"), [*((name, "medium") for name in LANGUAGES), ("javascript", "high")]
+    ("language", "profile"), [(name, profile) for name in LANGUAGES for profile in PROFILES]
 )
 def test_a_parallel_workflow_with_a_failing_branch_under_each_strategy(
     program: Program, language: str, profile: str
@@ -34,12 +36,13 @@ def test_a_parallel_workflow_with_a_failing_branch_under_each_strategy(
     assert found == spells.STRATEGIES_VALUE
 
 
+@pytest.mark.parametrize("profile", PROFILES)
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_WF_014_a_checkpoint_is_restored_in_another_process(
-    program: Program, language: str
+    program: Program, language: str, profile: str
 ) -> None:
     source = spells.DURABLE[language]
-    flags = ("--profile", "medium", "--param")
+    flags = ("--profile", profile, "--param")
     assert value_of(program, source, language, *flags, "breaks=true") == spells.BROKEN_VALUE
     assert value_of(program, source, language, *flags, "breaks=false") == spells.RESTORED_VALUE
 

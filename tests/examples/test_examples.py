@@ -15,12 +15,16 @@ LISTED = examples()
 SPELLS = (".lua", ".js", ".mjs", ".py")
 NAMES_OF_THE_SEEDS = {
     "basic/hello_world.lua",
+    "basic/simple_agent.js",
     "basic/tool_usage.lua",
+    "advanced/multi_agent_research.lua",
+    "advanced/workflow_orchestration.js",
     "advanced/custom_tools.lua",
+    "production/content_pipeline.lua",
     "production/data_analysis.js",
     "production/monitoring_setup.lua",
 }
-"""DEP-015, those that need no model."""
+"""DEP-015."""
 
 
 SAYS_WHERE_IT_RUNS = {

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmspell.llm.backoff import DELAY_MAX, JITTER, delay
+from llmspell.llm.backoff import DELAY_MAX, JITTER, asked_for, delay
 from llmspell.llm.failures import AGAIN, CODES, ELSEWHERE, ModelFailure, from_fields
 
 
@@ -41,3 +41,25 @@ def test_a_retry_after_that_is_no_time_is_none(after: object) -> None:
 
 def test_a_wrong_request_is_tried_neither_again_nor_elsewhere() -> None:
     assert not {"bad_request", "content_filter", "script", "cancelled"} & (AGAIN | ELSEWHERE)
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        ("7", 7.0),
+        ("0", 0.0),
+        ("1.5", 1.5),
+        ("Sun, 06 Nov 1994 08:49:47 GMT", 10.0),
+        ("Sun, 06 Nov 1994 08:49:07 GMT", 0.0),
+        ("Sun, 06 Nov 1994 10:49:47 +0200", 10.0),
+        ("Sat, 06 Nov 2094 08:49:47 GMT", None),
+        ("-3", None),
+        ("nan", None),
+        ("inf", None),
+        ("soon", None),
+        ("", None),
+        ("99 Nov 99999999 99:99:99", None),
+    ],
+)
+def test_LLM_010_retry_after_is_a_number_or_a_date(header: str, seconds: float | None) -> None:
+    assert asked_for(header, 784111777.0) == seconds

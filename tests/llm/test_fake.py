@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from llmspell.llm import counting
 from llmspell.llm.fake import FakeProvider
 from llmspell.llm.requests import check_request
 from llmspell.llm.sample import sample
@@ -128,3 +129,10 @@ def test_a_schema_that_doubles_at_every_level_ends() -> None:
 @pytest.mark.parametrize("schema", [True, 3, {"type": "strange"}, {"$ref": "#/none"}])
 def test_what_no_value_is_known_for_is_none(schema: Any) -> None:
     assert sample(schema) is None
+
+
+def test_an_echo_ends_at_a_stop_word() -> None:
+    request = check_request({"prompt": "a b STOP c END", "stop": ["END", "STOP"]})
+    reply = asyncio.run(FakeProvider().complete({**request, "model": "echo"}, 1.0, None))
+    assert (reply["content"], reply["finish_reason"]) == ("a b ", "stop")
+    assert reply["usage"]["output_tokens"] < counting.estimate("a b STOP c END")

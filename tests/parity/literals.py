@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Final
+from typing import Any
 
 from llmspell.channel.jsontext import Callback
 from llmspell.spells.api.model import camel
 
 
-class AnyFunction:
+class Source:
+    """Stands in a sample for what no plain value can say: a function, a variable."""
+
+    def __init__(self, lua: str, javascript: str, python: str) -> None:
+        self.sources = {"lua": lua, "javascript": javascript, "python": python}
+
+    def __repr__(self) -> str:
+        return self.sources["python"]
+
+
+class AnyFunction(Source):
     """Stands for a function of the spell's in a sample, and equals whatever it arrives as."""
 
-    SOURCES: Final = {"lua": "function() end", "javascript": "() => {}", "python": "print"}
+    def __init__(self) -> None:
+        super().__init__("function() end", "() => {}", "print")
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Callback)
@@ -23,20 +34,29 @@ class AnyFunction:
 
 def literal(language: str, value: Any) -> str:
     """`value` as source text."""
-    if isinstance(value, AnyFunction):
-        return AnyFunction.SOURCES[language]
     if language == "python":
         return repr(value)
     if language == "javascript":
-        if isinstance(value, bytes):
-            return f"new Uint8Array({list(value)})"
-        return json.dumps(value, ensure_ascii=False)
+        return _javascript(value)
     return _lua(value)
 
 
+def _javascript(value: Any) -> str:
+    if isinstance(value, Source):
+        return value.sources["javascript"]
+    if isinstance(value, bytes):
+        return f"new Uint8Array({list(value)})"
+    if isinstance(value, dict):
+        items = (f"{json.dumps(key)}: {_javascript(item)}" for key, item in value.items())
+        return "{" + ", ".join(items) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_javascript, value)) + "]"
+    return json.dumps(value, ensure_ascii=False)
+
+
 def _lua(value: Any) -> str:
-    if isinstance(value, AnyFunction):
-        return AnyFunction.SOURCES["lua"]
+    if isinstance(value, Source):
+        return value.sources["lua"]
     if value is None:
         return "nil"
     if isinstance(value, bool):
@@ -68,16 +88,9 @@ def call(language: str, module: str, name: str, given: list[Any], named: dict[st
         ]
     elif named:
         options = {spelled(language, key): value for key, value in named.items()}
-        arguments.append(_options(language, options))
+        arguments.append(literal(language, options))
     text = f"{module}.{spelled(language, name)}({', '.join(arguments)})"
     return text if language == "lua" else f"await {text}"
-
-
-def _options(language: str, options: dict[str, Any]) -> str:
-    if language == "lua":
-        return _lua(options)
-    items = (f"{json.dumps(key)}: {literal(language, value)}" for key, value in options.items())
-    return "{" + ", ".join(items) + "}"
 
 
 def returning(language: str, expression: str) -> str:

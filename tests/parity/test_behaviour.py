@@ -153,6 +153,31 @@ CASES: dict[str, Case] = {
         " (await t.execute(a=2)).result, t.getName(), t.description]",
         [{"a": 1}, {"a": 2}, "calc", "d"],
     ),
+    "a tool's execute replaced (S41)": Case(
+        "local t = Tools.get('calc') local run = t.execute"
+        " t.execute = function(_, input) return run({ wrapped = input }) end"
+        " return {Tools.get('calc'):execute({a=1}).result, Tools.execute('calc', {a=2}).result}",
+        "const t = await Tools.get('calc'); const run = t.execute;"
+        " t.execute = (input) => run.call(t, {wrapped: input});"
+        " return [(await (await Tools.get('calc')).execute({a: 1})).result,"
+        " (await Tools.execute('calc', {a: 2})).result]",
+        "t = await Tools.get('calc')\nrun = t.execute\n"
+        "t.execute = lambda given: run({'wrapped': given})\n"
+        "[(await (await Tools.get('calc')).execute({'a': 1})).result,"
+        " (await Tools.execute('calc', {'a': 2})).result]",
+        [{"wrapped": {"a": 1}}, {"a": 2}],
+    ),
+    "a field of a tool's result (S27)": Case(
+        "local r = Tools.get('calc'):execute({a={1,2}}) local q = Tools.execute('calc', {a=3})"
+        " return {r.a, q.a, r.b == nil, r, q.result.a}",
+        "const r = await Tools.get('calc').execute({a: [1, 2]});"
+        " const q = await Tools.execute('calc', {a: 3});"
+        " return [r.a, q.a, r.b === undefined, {...r}, q.result.a]",
+        "r = await Tools.get('calc').execute({'a': [1, 2]})\n"
+        "q = await Tools.execute('calc', {'a': 3})\n"
+        "[r.a, q['a'], 'b' not in r and r.get('b') is None, r, q.result.a]",
+        [[1, 2], 3, True, {"result": {"a": [1, 2]}}, 3],
+    ),
     "json": Case(
         'return {JSON.encode({1, "é"}), JSON.decode(\'{"a":[1,2.5,"\\\\ud83d\\\\ude00"]}\')}',
         'return [JSON.encode([1, "é"]), JSON.decode(\'{"a":[1,2.5,"\\\\ud83d\\\\ude00"]}\')]',

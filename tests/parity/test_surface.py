@@ -286,7 +286,7 @@ TOOLS = {
     try { await disk.call({path: "../z"}) } catch (e) { await Tools.execute("told",
         {message: e.message}) }
     await new HttpTool({timeout: 2000, other: 1}).call({url: "u"});
-    await new WebSearchTool().execute({q: 1});
+    await WebSearchTool.new({engines: ["a"]}).execute({q: 1});
     try { await new MissingTool() } catch (e) { await Tools.execute("told", {code: e.code,
       message: e.message}) }
     await Tools.execute("told", {tools: [HttpTool, WebSearchTool, new HttpTool(), Tools.fileReader,
@@ -302,7 +302,7 @@ except LLMSpellError as e: await Tools.execute("told", {"message": e.message})
 try: await disk.call(path="../z")
 except LLMSpellError as e: await Tools.execute("told", {"message": e.message})
 await HttpTool(timeout=2, other=1).call({"url": "u"})
-await WebSearchTool().execute(q=1)
+await WebSearchTool.new(engines=["a"]).execute(q=1)
 try: MissingTool()
 except LLMSpellError as e: await Tools.execute("told", {"code": e.code, "message": e.message})
 listed = [HttpTool, WebSearchTool, HttpTool(), Tools.fileReader, await Tools.get("q")]

@@ -10,6 +10,15 @@ Verdict = Literal["runs", "waits", "broken"]
 VERDICTS: Final[tuple[Verdict, ...]] = ("runs", "waits", "broken")
 
 
+def on_line(number: int) -> Callable[[Any], None]:
+    """A check: the error says this line."""
+
+    def check(result: Any) -> None:
+        assert result.error.line == number, vars(result.error)
+
+    return check
+
+
 class Case(NamedTuple):
     """One script's case.
 
@@ -37,5 +46,7 @@ class Case(NamedTuple):
     """Files of the spell's folder."""
     turns: str | None = None
     """Turns of the fake model as TOML; without them it echoes."""
+    suffix: str = ""
+    """The spell's ending where it is not its language's."""
     remark: str = ""
     """For the page: what a reader should know (a wrong value stated in the seeds, …)."""

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 import llmspell
+from llmspell.errors import UsageError
 from tests.seeds.case import VERDICTS, Case
 from tests.seeds.cases import CASES
 from tests.seeds.page import PAGE, render
@@ -38,11 +39,18 @@ def test_a_seed_script_keeps_its_verdict(
     if case.turns is not None:
         (tmp_path / "turns.toml").write_text(case.turns, "utf-8")
         monkeypatch.setenv("LLMSPELL_FAKE_SCRIPT", str(tmp_path / "turns.toml"))
-    spell = tmp_path / f"spell{SUFFIX[BY_NAME[name].language]}"
+    spell = tmp_path / f"spell{case.suffix or SUFFIX[BY_NAME[name].language]}"
     spell.write_text(source(case), "utf-8")
     assert case.profile != "none", "none of them at `none`"
-    result = llmspell.run(spell, profile=case.profile, grants=case.grants, params=dict(case.params))
-    check(case, result)
+    try:
+        result = llmspell.run(
+            spell, profile=case.profile, grants=case.grants, params=dict(case.params)
+        )
+    except UsageError as error:
+        assert case.verdict == "broken" and case.code == error.code, error
+        assert BY_NAME[name].language == "typescript" and "is TypeScript" in str(error), error
+    else:
+        check(case, result)
 
 
 def check(case: Case, result: Any) -> None:
@@ -55,6 +63,8 @@ def check(case: Case, result: Any) -> None:
             case.check(result)
     else:
         assert result.error is not None and result.error.code == case.code, told
+        if case.check is not None:
+            case.check(result)
     for text in case.output:
         assert text in result.output, told
 

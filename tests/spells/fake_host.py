@@ -8,7 +8,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
-from llmspell.channel.jsontext import Callback
+from llmspell.channel.jsontext import Callback, Place
 from llmspell.errors import OperationFailed
 from llmspell.policies.budget import Budget
 from llmspell.policies.limits import Limits
@@ -71,6 +71,7 @@ class FakeHost:
         self.calls: list[tuple[str, dict[str, Any], str]] = []
         self.answers: dict[str, Act] = {}
         self.functions: dict[int, Act] = {}
+        self.placed: list[Place] = []
         self.notes: list[tuple[str, str]] = []
         self.records: list[tuple[str, dict[str, Any]]] = []
         for name, value in attributes.items():
@@ -89,8 +90,14 @@ class FakeHost:
         return await _settled(self.answers[method](dict(args)))
 
     async def invoke(
-        self, function: Callback, args: Sequence[Any], *, seconds: float | None = None
+        self,
+        function: Callback,
+        args: Sequence[Any],
+        *,
+        seconds: float | None = None,
+        functions: Sequence[Place] = (),
     ) -> Any:
+        self.placed += functions
         try:
             return await asyncio.wait_for(_settled(self.functions[function.number](*args)), seconds)
         except TimeoutError:

@@ -155,7 +155,7 @@ def test_ASY_013_blocking_a_turn_is_bounded() -> None:
     crew.start(MAIN, Role.SPELL)
     peer = session.add_peer()
     tool = crew.start(peer.number, Role.TOOLS)
-    session._tools._starting.append(peer)
+    session.toolbench._starting.append(peer)
     driver = BlockingDriver(session, crew, Kept())
     for worker in crew.workers.values():
         driver._watch(worker)

@@ -168,3 +168,29 @@ def test_a_tool_worker_that_can_not_start_fails_the_waiting_calls() -> None:
     bench.session.start_failed(1, IsolationRefused("no launcher"), 1.0)
     (reply,) = sent(bench.session.take_effects())
     assert reply["error"]["kind"] == "isolation_refused"
+
+
+def test_IP_29_calls_that_are_taken_back_leave_the_queue() -> None:
+    # Else a worker that calls and cancels would fill the queue with inputs beyond every bound.
+    bench = Bench()
+    for _ in range(300):
+        bench.execute(expression="x" * 1000)
+        bench.say({"type": "cancel", "id": bench.calls})
+    assert bench.session.toolbench._queue == []
+    bench.execute(expression="6 * 7")
+    sent_on = sent(bench.tool_hello(1))
+    assert [each["args"][1] for each in sent_on] == [{"expression": "6 * 7"}]
+    (reply,) = sent(bench.returned(1, 1, {"result": 42}))
+    assert (reply["id"], reply["value"]) == (301, {"result": 42})
+
+
+def test_data_that_a_tool_read_is_no_function_of_the_spells() -> None:
+    bench = Bench()
+    bench.execute("json_processor", json="from the web")
+    bench.tool_hello(1)
+    (reply,) = sent(bench.returned(1, 1, {"result": [{"on_done": {"$callback": 7}}]}))
+    assert (reply["error"]["code"], reply["error"]["kind"]) == (2009, "output")
+    (again,) = sent(bench.execute("json_processor", json="more"))
+    assert again["type"] == "invoke", "the worker is well"
+    (reply,) = sent(bench.returned(1, 2, {"result": {"$callback": 7, "x": 1}}))
+    assert reply["value"] == {"result": {"$callback": 7, "x": 1}}, "any other object is data"

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 
-from llmspell.errors import LimitExceeded, LlmspellError, OperationFailed
+from llmspell.errors import InvalidInput, LimitExceeded, LlmspellError, OperationFailed
 from llmspell.spells.agents import handoff, inputs, values
 from llmspell.spells.agents.book import recursion
 from llmspell.spells.agents.memory import FACT_CHARACTERS_MAX
@@ -23,11 +23,12 @@ from llmspell.spells.events import names
 from llmspell.spells.ports import DEPTH_MAX
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Mapping
 
     from llmspell.spells.agents.agent import Agent
     from llmspell.spells.agents.book import AgentBook
     from llmspell.spells.agents.inputs import Asked
+    from llmspell.spells.agents.streaming import Stream
     from llmspell.spells.agents.toolbox import Toolbox
     from llmspell.spells.ports import HookOutcome, Host
 
@@ -47,7 +48,7 @@ class Way:
 
     schema: dict[str, Any] | None = None
     toolbox: Toolbox | None = None
-    on_chunk: Callable[[str], Awaitable[None]] | None = None
+    stream: Stream | None = None
     functions: list[dict[str, Any]] | None = None
 
 
@@ -146,7 +147,10 @@ class _Request:
             names.AGENT_STARTED,
             {"input_hash": sha256(asked.message.encode("utf-8", "replace")).hexdigest()},
         )
-        self._emit(names.AGENT_EXECUTION_STARTED, {"input": asked.message[:SHOWN_INPUT_MAX]})
+        self._emit(
+            names.AGENT_EXECUTION_STARTED,
+            {"input": asked.message[:SHOWN_INPUT_MAX], "hook_results": self._around.results},
+        )
         for left in range(HOOK_RETRIES_MAX, -1, -1):
             try:
                 output, told = await self._tried(asked)
@@ -162,7 +166,11 @@ class _Request:
                 break
         self._emit(
             names.AGENT_EXECUTION_COMPLETED,
-            {"success": True, "execution_time_ms": self._around.elapsed()},
+            {
+                "success": True,
+                "hook_results": self._around.results,
+                "execution_time_ms": self._around.elapsed(),
+            },
         )
         self._emit(
             names.AGENT_COMPLETED,
@@ -191,7 +199,7 @@ class _Request:
         """The answer, by as many tries as the error strategy makes."""
         agent, strategy = self._agent, self._agent.settings.strategy
         way = self._way
-        wanted = Wanted(way.schema, way.toolbox, way.on_chunk, functions=way.functions)
+        wanted = Wanted(way.schema, way.toolbox, way.stream, functions=way.functions)
         told, failures = Told(), 0
         turn = Turn(self._host, self._book, agent, asked, wanted, told)
         await self._summarise()
@@ -201,7 +209,7 @@ class _Request:
             except LlmspellError as error:
                 failures += 1
                 decision = decide(strategy, error, failures)
-                if decision.action == "raise":
+                if decision.action == "raise" or (decision.action == "retry" and self._begun()):
                     raise
                 self._host.note(
                     "warn",
@@ -222,6 +230,10 @@ class _Request:
             if told.handoff is None:
                 agent.keep_answer(asked.message, dict(output))
             return output, told
+
+    def _begun(self) -> bool:
+        """Whether an answer was heard in part: another try would tell its beginning twice."""
+        return self._way.stream is not None and self._way.stream.begun
 
     async def _instead(self, action: str, asked: Asked, error: LlmspellError) -> dict[str, Any]:
         """What the strategy puts in the place of an answer: of another agent, a tool, the past."""
@@ -297,29 +309,26 @@ class _Request:
             {"error": error.message, "execution_time_ms": self._around.elapsed()},
         )
         self._events += 1
-        agent = self._agent
         shown = asked.message[:SHOWN_INPUT_MAX]
-        answer = await self._host.events.ask(
-            names.AGENT_ERROR,
-            {
-                "agent_id": agent.id,
-                "agent": agent.name,
-                "error_type": error.kind,
-                "message": error.message,
-                "code": error.code,
-                "context": shown,
-            },
-            agent.origin,
-        )
+        agent = self._agent
+        told = {"agent_id": agent.id, "agent": agent.name, **_told(error), "context": shown}
+        answer = await self._host.events.ask(names.AGENT_ERROR, told, agent.origin)
+        if self._begun():
+            return None
         if answer["action"] == "retry":
             return asked
         if answer["action"] != "retry_with_modified_context":
             return None
         data = answer["data"]
-        text = data.get("context") if isinstance(data, dict) else None
-        if not isinstance(text, str) or text == shown:
+        context = data.get("context") if isinstance(data, dict) else None
+        if not context or context == shown or not isinstance(context, (str, dict)):
             return asked
-        return replace(asked, message=text)
+        try:
+            # A summary may come as the agent that made it gave it (S22).
+            return replace(asked, message=inputs.asked(context).message)
+        except InvalidInput as wrong:
+            self._host.note("warn", f"{agent.name}: a handler's context: {wrong.message}")
+            return asked
 
     async def _failed(self, asked: Asked, error: LlmspellError) -> dict[str, Any]:
         """Hooks and events of a failure; gives a replacement or raises the error."""
@@ -339,7 +348,11 @@ class _Request:
         await self._around.after_failure(context)
         self._emit(
             names.AGENT_EXECUTION_COMPLETED,
-            {"success": False, "execution_time_ms": self._around.elapsed()},
+            {
+                "success": False,
+                "hook_results": self._around.results,
+                "execution_time_ms": self._around.elapsed(),
+            },
         )
         self._emit(
             names.AGENT_COMPLETED, {"success": False, "duration": self._around.elapsed() / 1000}
@@ -387,6 +400,17 @@ _WORDS: Final = {
     "tool": "a tool answers",
     "cached": "an earlier answer is given",
 }
+
+
+def _told(error: LlmspellError) -> dict[str, Any]:
+    """What `agent_error` says of a failure; its type is what `parse_error` gives (EVT-010)."""
+    from llmspell.spells.recovery.parsing import parse_error
+
+    told: dict[str, Any] = {"message": error.message, "code": error.code, "kind": error.kind}
+    wait = getattr(error, "retry_after", None)
+    if wait is not None:
+        told["retry_after"] = wait
+    return {"error_type": parse_error(told)["type"], **told}
 
 
 def timed_out(agent: Agent) -> OperationFailed:

@@ -20,6 +20,9 @@ IMAGE_BYTES_MAX: Final = 5 * 1024 * 1024
 TEXT_KEYS: Final = ("message", "input", "prompt", "query", "task", "question", "text", "content")
 """Where an object says what is asked, in this order (X15, X16, S20, S57)."""
 
+_BESIDE: Final = frozenset({"context", "metadata", "images"})
+_ENVELOPE: Final = _BESIDE | {"input"}
+
 OUTPUT_KEYS: Final = frozenset(
     {"success", "content", "output", "data", "error", "error_info", "metadata", "tool_calls",
      "handoff_request", "state_updates", "structured", "handle", "id"}
@@ -27,9 +30,16 @@ OUTPUT_KEYS: Final = frozenset(
 """Fields of an answer that a model's own fields never replace."""
 
 
+_ANSWER_KEYS: Final = frozenset({"success", "content", "output", "data", "tool_calls"})
+"""What an object has that an agent's `execute` gave."""
+
+
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One request: `input` as it was given (hooks see that), `message` as the model gets it."""
+    """One request: `input` as it was given (hooks see that), `message` as the model gets it.
+
+    Of `{input = …, context = …}` the input is what stands under that name (S57, S64).
+    """
 
     input: Any
     message: str
@@ -65,16 +75,22 @@ def asked(given: Any, options: Mapping[str, Any] | None = None) -> Asked:
         images += pictures
     elif isinstance(given, dict) and given:
         values.plain(_without_bytes(given), "the input", MESSAGE_MAX)
-        context |= values.table(given.get("context"), "context")
-        metadata |= values.table(given.get("metadata"), "metadata")
-        images += values.items(given.get("images"), "images", IMAGES_MAX)
-        message = _of_object(given)
+        if _is_answer(given):
+            # What another agent answered (S15, S16): its words, without the figures about it.
+            message = given["content"]
+        else:
+            context |= values.table(given.get("context"), "context")
+            metadata |= values.table(given.get("metadata"), "metadata")
+            images += values.items(given.get("images"), "images", IMAGES_MAX)
+            message = _of_object(given)
     else:
         raise InvalidInput("an agent needs a message: text, or an object that holds it")
     if not message.strip() and not images:
         raise InvalidInput("an agent needs a message that is not empty")
     values.plain(context, "context", MESSAGE_MAX)
     values.plain(metadata, "metadata", MESSAGE_MAX)
+    if isinstance(given, dict) and "input" in given and given.keys() <= _ENVELOPE:
+        given = given["input"]
     return Asked(given, message, context, tuple(image_part(item) for item in images), metadata)
 
 
@@ -83,7 +99,8 @@ def changed(request: Asked, context: Mapping[str, Any]) -> Asked:
     given, message = context.get("input"), context.get("message")
     extra = context.get("context")
     if given is not None and given != values.without_functions(request.input):
-        fresh = asked(given)
+        kept = extra if isinstance(extra, dict) else request.context
+        fresh = asked(given, {"context": kept})
         return replace(fresh, images=request.images or fresh.images, metadata=request.metadata)
     if isinstance(message, str) and message != request.message:
         request = replace(request, message=message)
@@ -92,16 +109,21 @@ def changed(request: Asked, context: Mapping[str, Any]) -> Asked:
     return request
 
 
+def _is_answer(given: dict[str, Any]) -> bool:
+    content = given.get("content")
+    return given.keys() >= _ANSWER_KEYS and isinstance(content, str) and bool(content.strip())
+
+
 def _of_object(given: dict[str, Any]) -> str:
-    rest = {
-        key: value for key, value in given.items() if key not in ("context", "metadata", "images")
-    }
+    rest = {key: value for key, value in given.items() if key not in _BESIDE}
     for key in TEXT_KEYS:
         if isinstance(rest.get(key), str):
             text: str = rest.pop(key)
             return f"{text}\n\n{values.as_json(rest)}" if rest else text
     inner = rest.get("input")
     if len(rest) == 1 and isinstance(inner, dict):
+        if _is_answer(inner):
+            return str(inner["content"])
         return _of_object(inner) if "input" not in inner else values.as_json(inner)
     if len(rest) == 1 and isinstance(inner, list):
         return values.as_json(inner)
@@ -129,18 +151,30 @@ def image_part(given: Any) -> dict[str, Any]:
     if isinstance(given, str):
         given = {"url": given}
     if not isinstance(given, dict):
-        raise InvalidInput("an image is an address, or {data = bytes, media_type = 'image/png'}")
+        raise InvalidInput("an image is an address, or {data = bytes, mime_type = 'image/png'}")
     if given.get("type") == "image_url" and isinstance(given.get("image_url"), dict):
         given = given["image_url"]
     url, data = given.get("url"), given.get("data")
+    if isinstance(data, str):
+        data = _decoded(data)
     if isinstance(data, bytes):
         if len(data) > IMAGE_BYTES_MAX:
             raise InvalidInput(f"an image has {len(data)} bytes; {IMAGE_BYTES_MAX} are taken")
-        kind = values.text(given.get("media_type", "image/png"), "media_type", 64)
+        kind = given.get("mime_type", given.get("media_type", "image/png"))
+        kind = values.text(kind, "mime_type", 64)
         url = f"data:{kind};base64,{base64.b64encode(data).decode('ascii')}"
     if not isinstance(url, str) or len(url) > IMAGE_BYTES_MAX * 2:
         raise InvalidInput("an image needs an address (url) or bytes (data)")
     return {"type": "image_url", "image_url": {"url": url}}
+
+
+def _decoded(text: str) -> bytes:
+    if len(text) > IMAGE_BYTES_MAX * 2:
+        raise InvalidInput(f"an image's data has more than {IMAGE_BYTES_MAX} bytes")
+    try:
+        return base64.b64decode(text, validate=True)
+    except ValueError:
+        raise InvalidInput("an image's data is bytes, or base64 text") from None
 
 
 def answer(content: str, structured: Any = None) -> dict[str, Any]:

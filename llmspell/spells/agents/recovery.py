@@ -39,7 +39,7 @@ ON: Final = {
     "on_context_length": frozenset({"context_length"}),
     "on_timeout": frozenset({"timeout"}),
     "on_rate_limit": frozenset({"rate_limit"}),
-    "on_provider_error": frozenset({"provider", "network", "context_length"}),
+    "on_provider_error": frozenset({"provider", "network", "context_length", "setup"}),
 }
 """Branches of a strategy by the kind of failure, the narrow ones first."""
 
@@ -223,7 +223,9 @@ _FINAL: Final = frozenset(
 
 
 def kind_of(error: LlmspellError) -> str:
-    """`timeout`, `rate_limit`, `network`, `context_length`, `provider`, `other`, or `final`."""
+    """`timeout`, `rate_limit`, `network`, `context_length`, `provider`, `setup` (a provider that is
+    not set up: another one may be), `other`, or `final`.
+    """
     if isinstance(error, (Denied, LimitExceeded, InvalidInput)):
         return "final"
     if error.code in (2002, 2006, 4008, 6007) or error.kind in _FINAL:
@@ -236,7 +238,9 @@ def kind_of(error: LlmspellError) -> str:
         return "network"
     if error.kind == "context_length":
         return "context_length"
-    if error.code in (1009, 6001, 6004, 6005, 6008):
+    if error.code == 6001:
+        return "setup"
+    if error.code in (1009, 6004, 6005, 6008):
         return "provider"
     return "other"
 
@@ -258,6 +262,8 @@ def _decided(strategy: Strategy, kind: str, failures: int) -> Decision:
         if kind in ON.get(point, ()):
             return _by_action(strategy, action, failures)
     if strategy.kind in ("retry", "circuit_breaker") and failures <= strategy.retries:
+        if kind == "setup":
+            return Decision("raise")
         return Decision("retry", _backoff(strategy, failures), strategy.shorter)
     if strategy.kind == "fallback":
         if failures <= strategy.retries:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from llmspell.spells.agents.inputs import Asked
     from llmspell.spells.ports import HookOutcome, Host
 
+NO_RESULTS: Final = {"hooks": 0, "action": "continue", "modified": False}
 HOOK_SECONDS: Final = 5.0
 """Time of one function of `on_error`; the other points' times are the hook engine's."""
 
@@ -24,6 +25,8 @@ class RequestHooks:
         self._agent = agent
         self._began = host.now()
         self.count = 0
+        self.results = dict(NO_RESULTS)
+        """What the hooks of the last point decided: `{hooks, action, modified}` (EVT-004, 005)."""
 
     def elapsed(self) -> int:
         """Milliseconds since the request began."""
@@ -47,7 +50,21 @@ class RequestHooks:
         return self._host.hooks.any(point) or inline in self._agent.hooks
 
     async def _at(self, point: str, inline: str, context: dict[str, Any]) -> HookOutcome | None:
-        """The outcome of a point's hooks, the agent's own after the registered; None: none."""
+        """The outcome of a point's hooks; None: none. `results` tells of it, too."""
+        before = self.count
+        outcome = await self._decided(point, inline, context)
+        if outcome is not None:
+            self.results = {
+                "hooks": self.count - before,
+                "action": outcome.action,
+                "modified": outcome.modified,
+            }
+        return outcome
+
+    async def _decided(
+        self, point: str, inline: str, context: dict[str, Any]
+    ) -> HookOutcome | None:
+        """A point's hooks, the agent's own after the registered."""
         hooks, own = self._host.hooks, self._agent.hooks.get(inline)
         outcome: HookOutcome | None = None
         if hooks.any(point):
@@ -81,6 +98,7 @@ class RequestHooks:
 
     async def after(self, asked: Asked, output: dict[str, Any]) -> tuple[bool, dict[str, Any]]:
         """The hooks after: whether to do it again, and the output as they left it."""
+        self.results = dict(NO_RESULTS)
         if not self._listens("after_agent_execution", "after_execution"):
             return False, output
         shown = {**output, "result": output["content"]}
@@ -117,6 +135,7 @@ class RequestHooks:
 
     async def after_failure(self, context: dict[str, Any]) -> None:
         """The hooks after a request also see one that failed; they can't mend it here."""
+        self.results = dict(NO_RESULTS)
         await self._at("after_agent_execution", "after_execution", {**context, "output": None})
 
     async def on_error(self, context: dict[str, Any]) -> dict[str, Any] | None:

@@ -52,8 +52,10 @@ ALIASES: Final = {
     "stop_sequences": "stop",
     "agent_type": "type",
     "learning_config": "learning",
+    "retries": "retry_count",
+    "max_retries": "retry_count",
 }
-"""Further spellings of options (X17, X46)."""
+"""Further spellings of options (X17, X46, S26)."""
 
 POINTS: Final = {
     "before_execution": "before_execution",

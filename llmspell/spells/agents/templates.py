@@ -99,7 +99,13 @@ class TemplateBook:
                 hint=f"there are {', '.join(self.names()[:30])}",
             )
         if identity is not None:
-            found = Template(found.name, found.base, _laid(found.config, _changed(found, given)))
+            fields = {key: value for key, value in given.items() if key not in _NOT_FIELDS}
+            wire, inside = found.to_wire(), given.get("config")
+            config = inside if isinstance(inside, dict) else {}
+            changed = {**_changed(wire["config"], config), **_changed(wire, fields)}
+            changes = settings.merged(changed)
+            if changes:
+                found = Template(found.name, found.base, _laid(found.config, changes))
         return found
 
     def define(self, name: str, given: Mapping[str, Any]) -> Template:
@@ -207,17 +213,6 @@ class TemplateBook:
         return result
 
 
-def _changed(template: Template, given: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings of a template's handle that the spell changed, in its fields or in `config`."""
-    shown = template.to_wire()
-    inside = given.get("config")
-    config = inside.items() if isinstance(inside, dict) else ()
-    changed = {key: value for key, value in config if value != shown["config"].get(key)}
-    fields = {key: value for key, value in given.items() if key not in _NOT_FIELDS}
-    changed |= {key: value for key, value in fields.items() if value != shown.get(key)}
-    return settings.merged(changed)
-
-
 def _laid(
     base: Mapping[str, Any], over: Mapping[str, Any], depth: int = DEPTH_MAX
 ) -> dict[str, Any]:
@@ -251,6 +246,21 @@ def _deep(base: Mapping[str, Any], over: Mapping[str, Any], depth: int) -> dict[
         else:
             result[key] = value
     return result
+
+
+def _changed(shown: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """What a spell changed in a table it was given: the functions in the rest stay as they are."""
+    changes: dict[str, Any] = {}
+    for key, value in given.items():
+        known = shown.get(key)
+        if isinstance(known, dict) and isinstance(value, dict):
+            value = _changed(known, value)
+            if value:
+                changes[key] = value
+        # An empty table is a list in Lua and an object elsewhere.
+        elif value != known and (value or known or type(known) not in (dict, list)):
+            changes[key] = value
+    return changes
 
 
 def _lay_tools(result: dict[str, Any], base: Mapping[str, Any], over: Mapping[str, Any]) -> None:

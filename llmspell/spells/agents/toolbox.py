@@ -90,7 +90,7 @@ class Toolbox:
 
     def remove(self, name: str) -> bool:
         """Takes a tool away; whether there was one. Class names of the seeds fit too."""
-        wanted = {name, _snake_tool(name)}
+        wanted = _spellings(name)
         for shown, tool in list(self._tools.items()):
             if tool.name in wanted or tool.target in wanted:
                 del self._tools[shown]
@@ -129,7 +129,15 @@ def _free(shown: str, taken: Mapping[str, AgentTool]) -> str:
     return name
 
 
-def _snake_tool(name: str) -> str:
+def _spellings(name: str) -> set[str]:
+    """The names of the tool that a spell may mean: `HttpTool` is `http_client` (API-059)."""
+    from llmspell.spells.api.class_tools import CLASS_TOOLS, OLD_NAMES
     from llmspell.spells.api.options import snake
 
-    return snake(name.removesuffix("Tool")) if name.endswith("Tool") else name
+    meant = {name, OLD_NAMES.get(name, name)}
+    if name in CLASS_TOOLS:
+        meant.add(CLASS_TOOLS[name].tool)
+    if name.endswith("Tool"):
+        plain = snake(name.removesuffix("Tool"))
+        meant |= {plain, f"{plain}_tool"}
+    return meant

@@ -17,11 +17,12 @@ from llmspell.errors import InvalidInput, LimitExceeded, LlmspellError, Missing,
 from llmspell.spells.agents import handoff, values
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Mapping
 
     from llmspell.spells.agents.agent import Agent
     from llmspell.spells.agents.book import AgentBook
     from llmspell.spells.agents.inputs import Asked
+    from llmspell.spells.agents.streaming import Stream
     from llmspell.spells.agents.toolbox import AgentTool, Toolbox
     from llmspell.spells.ports import Host
 
@@ -45,7 +46,7 @@ class Wanted:
 
     schema: dict[str, Any] | None = None
     toolbox: Toolbox | None = None
-    on_chunk: Callable[[str], Awaitable[None]] | None = None
+    stream: Stream | None = None
     provider: str | None = None
     shorter: bool = False
     without: set[str] = field(default_factory=set)
@@ -186,9 +187,12 @@ class Turn:
             request["provider"], request["model"] = wanted.provider.split("/", 1)
         told.iterations += 1
         agent.iteration_count += 1
+        stream = wanted.stream
         reply = await self._host.models.complete(
-            request, origin=agent.origin, on_chunk=wanted.on_chunk
+            request, origin=agent.origin, on_chunk=None if stream is None else stream.hear
         )
+        if stream is not None:
+            stream.ended()
         for key, amount in agent.spend(reply).items():
             told.tokens[key] += amount
         told.cost += float(reply.get("cost") or 0)

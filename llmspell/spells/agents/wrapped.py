@@ -96,9 +96,10 @@ async def call_wrapped(
             if outcome.action == "skip":
                 return outcome.value
         raise
-    _emit(host, owner, tool, names.TOOL_USED, {})
+    took = host.now() - began
+    told = {"origin": owner.origin, "duration_ms": round(took * 1000)}
+    _emit(host, owner, tool, names.TOOL_USED, {"execution_context": told})
     if hooks.any("after_tool_execution"):
-        took = host.now() - began
         outcome = await hooks.run(
             "after_tool_execution",
             {
@@ -117,11 +118,14 @@ async def call_wrapped(
 
 
 def _emit(host: Host, owner: Agent, tool: AgentTool, name: str, more: Mapping[str, Any]) -> None:
-    host.events.emit(
-        name,
-        {"tool_name": tool.name, "origin": owner.origin, "agent_id": owner.name, **more},
-        f"tool:{tool.name}",
-    )
+    about = {
+        "tool_name": tool.name,
+        "origin": owner.origin,
+        "agent": owner.name,
+        "agent_id": owner.id,
+        **more,
+    }
+    host.events.emit(name, about, f"tool:{tool.name}")
 
 
 async def _act(

@@ -43,8 +43,7 @@ TEMPLATE: Final = Class(
             spread="settings",
             prefix="template",
             wire="create_one",
-            whole="template",
-        ),
+        )._replace(whole=True),
         described(
             "extend",
             "A template with more capabilities than this one.",
@@ -53,9 +52,8 @@ TEMPLATE: Final = Class(
             after="handle",
             prefix="template",
             wire="extend_one",
-            whole="template",
             spread="settings",
-        ),
+        )._replace(whole=True),
     ),
     (
         field("id", "its name"),
@@ -128,7 +126,7 @@ MODULE: Final = Module(
             (NAME,),
             "template",
             after="handle",
-        ),
+        )._replace(sync=True),
         described("templates", "The names of all templates.", (), "array of strings"),
         described(
             "extend",
@@ -182,7 +180,7 @@ TEMPLATES: Final = Module(
             "template",
             after="handle",
             prefix="template",
-        ),
+        )._replace(sync=True),
         described("list", "The names of all templates.", (), "array of strings", prefix="template"),
     ),
 )

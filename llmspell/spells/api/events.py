@@ -78,8 +78,8 @@ MODULE: Final = Module(
     (
         _local(
             "subscribe",
-            "Calls a function at each event that fits. It may return \"stop\" to keep the event "
-            "from the handlers after it.",
+            "Calls a function at each event that fits. It may return \"stop\" (or "
+            "\"StopPropagation\") to keep the event from the handlers after it.",
             _PATTERN,
             _HANDLER,
             _OPTIONS,

@@ -237,6 +237,8 @@ MANAGER: Final = Module(
             wire="hook_manager.get_instance",
             after="handle",
             unjudged=True,
+            # What is registered without `await` must stand before the call that comes next.
+            sync=True,
         ),
     ),
     classes=(_MANAGER_CLASS,),

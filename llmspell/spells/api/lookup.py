@@ -55,7 +55,7 @@ def function_of(wire: str) -> Function | None:
 
 def calls_of(modules: Iterable[Module]) -> dict[str, Function]:
     """Every function of some modules that crosses the channel, by wire name."""
-    from llmspell.spells.api.model import IDENTITY, Param
+    from llmspell.spells.api.model import IDENTITY, WHOLE
 
     found: dict[str, Function] = {}
     for module in modules:
@@ -65,8 +65,6 @@ def calls_of(modules: Iterable[Module]) -> dict[str, Function]:
         for described in module.classes:
             for method in described.methods:
                 if method.kind == "call":
-                    own: tuple[Param, ...] = (IDENTITY,)
-                    if method.whole:
-                        own += (Param(method.whole, ("object",), "the object as it is now"),)
+                    own = (IDENTITY, WHOLE) if method.whole else (IDENTITY,)
                     found[method.wire] = method._replace(params=(*own, *method.params))
     return found

@@ -55,8 +55,8 @@ class Function(NamedTuple):
     further names of the same function. `unjudged`: it has no effect outside the run, so no
     verdict of its own is asked for; whatever it leads to is a brokered call, judged by itself.
     `sync`: JavaScript gets the value itself, not a promise; only for what answers at once and
-    invokes nothing of the spell's. `whole` names the argument in which a method sends its object,
-    with what the spell changed in it.
+    invokes nothing of the spell's. `whole`: a method's call gets, beside the id, the whole object
+    as `object`, with what the spell changed in it.
     """
 
     name: str
@@ -74,7 +74,7 @@ class Function(NamedTuple):
     aliases: tuple[str, ...] = ()
     unjudged: bool = False
     sync: bool = False
-    whole: str = ""
+    whole: bool = False
 
 
 class Class(NamedTuple):
@@ -110,7 +110,8 @@ class Module(NamedTuple):
 
 
 IDENTITY: Final = Param("id", ("string",), "the object", required=True, minimum=1, maximum=128)
-"""What a method sends beside its parameters."""
+WHOLE: Final = Param("object", ("object",), "the object as the spell has it")
+"""What a method sends beside its parameters; the second where its description says `whole`."""
 
 
 def getter(field: str, doc: str) -> Function:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 
 from llmspell.errors import InvalidInput
 from llmspell.records import TYPE_CHECKING
-from llmspell.spells.api.model import IDENTITY, Function, Param, Type
+from llmspell.spells.api.model import IDENTITY, WHOLE, Function, Param, Type
 
 if TYPE_CHECKING:
     from typing import Any, Final
@@ -42,7 +42,9 @@ def compile_params(function: Function) -> Check:
     not described, a required one that is missing or null, a wrong type, a value out of its bounds.
     Parameters without default that are absent or null stay out of the result.
     """
-    label = function.wire or function.name
+    # As spells write it: `agent.execute`, where the wire says `agent.execute_named`.
+    prefix, dot, _ = function.wire.partition(".")
+    label = prefix + dot + function.name
     known = frozenset(param.name for param in function.params)
     plan = tuple(
         (param.name, param.required, param.default, _converter(label, param))
@@ -239,7 +241,7 @@ def _unknown(label: str, function: Function, args: Mapping[str, Any]) -> Invalid
 
 
 def _usage(label: str, function: Function) -> str:
-    own = [p for p in function.params if p != IDENTITY and p.name != function.whole]
+    own = [p for p in function.params if p not in (IDENTITY, WHOLE)]
     names = (p.name if p.required else f"{p.name}?" for p in own)
     return f"it takes {{{', '.join(names)}}}" if own else "it takes no parameters"
 

@@ -82,6 +82,8 @@ MODULE: Final = Module(
             _PREFIX,
             Param("after", ("string",), "begin behind this key", maximum=256),
             Param("limit", ("integer",), "entries of a page", minimum=1, maximum=500),
+            Param("start", ("string",), "no key that comes earlier", maximum=256),
+            Param("before", ("string",), "no key from this one on", maximum=256),
             returns="{items: array of [key, value], next}",
         ),
         _call(
@@ -92,7 +94,26 @@ MODULE: Final = Module(
             Param("operations", ("array",), "at most 1000", required=True, maximum=1000),
             returns="array",
         ),
-        _call("clear", "Forgets everything in the scope."),
+        _call(
+            "version",
+            "The version of what the scope keeps, as your migrations left it; 0 before the first.",
+            returns="integer",
+        ),
+        _call(
+            "migrate",
+            "Brings what the scope keeps to a version, once: where it has a lower one, your "
+            "function is asked with that one, and the operations it gives (as transaction takes "
+            "them) are done together with the new version, or not at all. Whether it was done.",
+            Param("version", ("integer",), "1 or more", required=True, minimum=1, maximum=2**31),
+            Param(
+                "migration",
+                ("callback",),
+                "function(version) → a list of at most 10000 operations, or nothing",
+                required=True,
+            ),
+            returns="boolean",
+        ),
+        _call("clear", "Forgets everything in the scope, its version too."),
         _call("compact", "Gives the room of what was forgotten back."),
         _call("stats", "Keys, bytes and their bounds.", returns="{keys, bytes, …}"),
         _call("backup", "Copies the scope's store beside it; the copy's name.", returns="{name}"),

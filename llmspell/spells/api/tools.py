@@ -230,9 +230,10 @@ TOOLS: Final = Module(
             "execute",
             "Runs a tool.",
             (_NAME, _INPUT),
-            "{result, …}",
+            "{result, …}; what the result holds is found in the answer, too",
             wire="tools.execute",
             positional=2,
+            after="output",
         ),
         _CREATE,
         Function(
@@ -266,7 +267,7 @@ TOOLS: Final = Module(
         ),
         Function(
             "create_pipeline",
-            "Tools in a row: {name, steps = {{tool, input, output, condition, on_error}, …}}; input"
+            "Tools in a row: {name, steps = {{name, tool, input, condition, on_error}, …}}; input"
             " is an object with {{places}} or a function of the context.",
             (Param("config", ("object",), "name and steps", required=True),),
             "pipeline",

@@ -23,6 +23,9 @@ EMISSION: Final = 5005
 SPELL: Final = "spell"
 """The source of what the spell itself emits."""
 
+SERVICES: Final = frozenset({"config", "error_handler", "events", "hooks", "scheduler", "system"})
+"""Sources of the services themselves, beside those of the form `kind:name`."""
+
 Event = dict[str, "Any"]
 
 
@@ -57,7 +60,7 @@ def spell_source(given: object) -> str:
     """What a spell may call itself: never as one of the services."""
     if not isinstance(given, str) or not given:
         return SPELL
-    return f"{SPELL}:{given}" if ":" in given else given
+    return f"{SPELL}:{given}" if ":" in given or given in SERVICES else given
 
 
 class _Weighing:

@@ -21,7 +21,7 @@ AGENT_COMPLETED: Final = "agent_completed"
 AGENT_ERROR: Final = "agent_error"
 """`{agent_id, error_type, message, retry_after?, context}` (EVT-010)."""
 AGENT_EXECUTION_STARTED: Final = "agent_execution_started"
-"""`{agent_id, input, hook_results}` (EVT-004)."""
+"""`{agent_id, agent, input, hook_results {hooks, action, modified}}` (EVT-004)."""
 AGENT_EXECUTION_COMPLETED: Final = "agent_execution_completed"
 """`{agent_id, success, hook_results, execution_time_ms}` (EVT-005)."""
 AGENT_EXECUTION_ERROR: Final = "agent_execution_error"
@@ -30,11 +30,9 @@ AGENT_HANDOFF: Final = "agent_handoff"
 """`{from_agent, to_agent, reason}`."""
 
 TOOL_USED: Final = "tool_used"
-"""`{agent_id, tool_name, execution_context}` (EVT-007)."""
-TOOL_EXECUTION_STARTED: Final = "tool_execution_started"
-TOOL_EXECUTION_COMPLETED: Final = "tool_execution_completed"
+"""`{agent_id, agent, tool_name, origin, execution_context {origin, duration_ms}}` (EVT-007)."""
 TOOL_ERROR: Final = "tool_error"
-"""`{tool_name, origin, …}`; `tool_error` has `error` and `code`."""
+"""`{tool_name, origin, error, code}`."""
 
 COORDINATION_STARTED: Final = "coordination_started"
 DELEGATION_COMPLETED: Final = "delegation_completed"
@@ -52,12 +50,6 @@ WORKFLOW_RESUMED: Final = "workflow_resumed"
 WORKFLOW_CANCELLED: Final = "workflow_cancelled"
 CHECKPOINT_CREATED: Final = "checkpoint_created"
 
-LLM_CALL_STARTED: Final = "llm_call_started"
-LLM_CALL_COMPLETED: Final = "llm_call_completed"
-LLM_CALL_ERROR: Final = "llm_call_error"
-"""`{provider, model, …}`; never a key, never a whole prompt."""
-
-HOOK_ERROR: Final = "hook_error"
 CIRCUIT_BREAKER_OPENED: Final = "circuit_breaker_opened"
 CIRCUIT_BREAKER_CLOSED: Final = "circuit_breaker_closed"
 """Emitted by spells (EVT-014) and by what llmspell breaks itself: `{name, failures}`."""
@@ -70,8 +62,8 @@ KNOWN: Final = frozenset(
 ALIASES: Final[Mapping[str, str]] = {
     "workflow_completed": WORKFLOW_COMPLETE,
     "workflow_step_complete": WORKFLOW_STEP_COMPLETED,
-    "tool_execution_complete": TOOL_EXECUTION_COMPLETED,
-    "tool_execution_start": TOOL_EXECUTION_STARTED,
+    "tool_execution_complete": TOOL_USED,
+    "tool_execution_completed": TOOL_USED,
     "agent_execution_complete": AGENT_EXECUTION_COMPLETED,
     "coordination_start": COORDINATION_STARTED,
     "delegation_complete": DELEGATION_COMPLETED,

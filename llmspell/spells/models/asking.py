@@ -12,8 +12,7 @@ from time import monotonic
 
 from llmspell.channel.jsontext import Malformed
 from llmspell.errors import Denied, LimitExceeded, LlmspellError, OperationFailed
-from llmspell.llm import backoff
-from llmspell.llm.failures import AGAIN, ELSEWHERE, ModelFailure
+from llmspell.llm.failures import ELSEWHERE, ModelFailure
 from llmspell.llm.requests import check_request
 from llmspell.policies.verdict import allow
 from llmspell.records import TYPE_CHECKING, NamedTuple, Protocol
@@ -23,6 +22,7 @@ from llmspell.spells.models.images import judge_images
 from llmspell.spells.models.replies import ANSWER_MAX, added, checked
 from llmspell.spells.models.spending import Spending
 from llmspell.spells.models.targets import Target, Targets
+from llmspell.spells.models.tries import tried
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
     from llmspell.llm.port import OnChunk, Provider
     from llmspell.policies.policy import Policy
-    from llmspell.policies.rate import RateLimiter
     from llmspell.policies.verdict import Verdict
+    from llmspell.spells.models.rates import Rates
     from llmspell.spells.ports import Host
 
 HOOK_RETRIES_MAX: Final = 3
@@ -58,21 +58,21 @@ class Settings(NamedTuple):
 
 
 class Asking:
-    """Completions of one run. `provider_of` gives what answers for a target, `limiter_of` the
-    shared rate limit of a provider, or None."""
+    """Completions of one run. `provider_of` gives what answers for a target, `rates_of` the
+    shared rates of a provider, or None."""
 
     def __init__(
         self,
         host: Host,
         targets: Targets,
         provider_of: Callable[[Target], Provider],
-        limiter_of: Callable[[Target], RateLimiter | None],
+        rates_of: Callable[[Target], Rates | None],
         random: Callable[[], float],
     ) -> None:
         self._host = host
         self._targets = targets
         self._provider_of = provider_of
-        self._limiter_of = limiter_of
+        self._rates_of = rates_of
         self._random = random
         self.latencies: dict[str, float] = {}
         """Seconds of the last calls of each target, smoothed: what `prefer = "fastest"` goes by."""
@@ -94,13 +94,16 @@ class Asking:
                 return hooking.instead(fields, outcome.value)
             hooking.refuse_cancelled(outcome)
             fields = hooking.changed(fields, outcome)
+        heard = _Heard(on_chunk)
         for tries in range(HOOK_RETRIES_MAX + 1):
-            reply = await self._ask(ctx, check_request(fields), settings, on_chunk)
+            reply = await self._ask(ctx, check_request(fields), settings, heard)
             if not self._host.hooks.any(hooking.AFTER):
                 return reply
             context = {**hooking.shown(fields, ctx.origin), "response": reply}
             outcome = await self._host.hooks.run(hooking.AFTER, context)
-            if outcome.action == "retry" and tries < HOOK_RETRIES_MAX:
+            if outcome.action == "retry" and heard.text:
+                self._host.note("warn", "an answer that was streamed is not asked for again", {})
+            elif outcome.action == "retry" and tries < HOOK_RETRIES_MAX:
                 continue
             if outcome.action == "skip":
                 return hooking.instead(fields, outcome.value)
@@ -109,22 +112,14 @@ class Asking:
         return reply
 
     async def _ask(
-        self, ctx: Context, request: dict[str, Any], settings: Settings, on_chunk: OnChunk | None
+        self, ctx: Context, request: dict[str, Any], settings: Settings, heard: _Heard
     ) -> dict[str, Any]:
         if request.get("provider") == "auto":
-            first = await choose(
-                self._targets.every(),
-                ctx.policy.models,
-                self._provider_of,
-                self.latencies,
-                settings.prefer,
-                settings.needs,
-            )
+            first = await self._chosen(ctx, settings)
         else:
             first = self._targets.primary(request)
         targets = [first, *self._targets.fallbacks(first, settings.fallback)]
         failure: LlmspellError | None = None
-        heard = _Heard(on_chunk)
         for target in targets:
             try:
                 return await self._ask_target(ctx, target, request, settings, heard)
@@ -141,6 +136,26 @@ class Asking:
                     self._host.note("warn", f"{target.name} failed ({error.kind})", {})
         assert failure is not None
         raise failure
+
+    async def _chosen(self, ctx: Context, settings: Settings) -> Target:
+        """What `provider = "auto"` means now (LLM-008)."""
+
+        def is_busy(target: Target) -> bool:
+            rates = self._rates_of(target)
+            return rates is not None and rates.is_used_up()
+
+        models, every = ctx.policy.models, self._targets.every()
+        if self._targets.mock and all(target.provider.name == "fake" for target in every):
+            return self._targets.target("fake", None)
+        return await choose(
+            every,
+            models,
+            self._provider_of,
+            self.latencies,
+            settings.prefer,
+            settings.needs,
+            is_busy,
+        )
 
     async def _ask_target(
         self,
@@ -179,26 +194,18 @@ class Asking:
         self, target: Target, request: dict[str, Any], deadline: float, heard: _Heard
     ) -> dict[str, Any]:
         """One answer, with as many tries as the provider's configuration allows."""
-        attempts = 1 + target.provider.retries
-        for attempt in range(1, attempts + 1):
-            await self._take_rate(target, deadline)
+        begun = monotonic()
+
+        async def once() -> dict[str, Any]:
+            nonlocal begun
             begun = monotonic()
-            try:
-                reply = await self._once(target, request, deadline, heard)
-            except ModelFailure as error:
-                if error.kind not in AGAIN or attempt == attempts or heard.text:
-                    raise
-                base = target.provider.retry_delay
-                pause = backoff.delay(attempt, base, error.retry_after, self._random())
-                if monotonic() + pause >= deadline:
-                    raise
-                await asyncio.sleep(pause)
-                continue
-            took = monotonic() - begun
-            before = self.latencies.get(target.name, took)
-            self.latencies[target.name] = 0.7 * before + 0.3 * took
-            return reply
-        raise AssertionError("every try either answers or raises")
+            return await self._once(target, request, deadline, heard)
+
+        reply = await tried(target.provider, deadline, self._random, once, lambda: bool(heard.text))
+        took = monotonic() - begun
+        before = self.latencies.get(target.name, took)
+        self.latencies[target.name] = 0.7 * before + 0.3 * took
+        return reply
 
     async def _once(
         self, target: Target, request: dict[str, Any], deadline: float, heard: _Heard
@@ -209,10 +216,19 @@ class Asking:
         room = spending.reserve(request)
         if target.stand_in is None and "max_tokens" not in request:
             request = {**request, "max_tokens": room}
+        rates, taken = self._rates_of(target), 0.0
+        try:
+            if rates is not None:
+                taken = await rates.take(target.provider, spending.tokens, deadline)
+        except BaseException:
+            spending.give_back()
+            raise
+        used = taken
         left = max(0.001, deadline - monotonic())
         try:
             reply = await asyncio.wait_for(provider.complete(request, left, heard.hear()), left)
-            reply = checked(reply, target)
+            reply = checked(reply, target, request)
+            used = float(reply["usage"]["total_tokens"])
         except TimeoutError:
             spending.settle_broken_off(heard.text)
             raise ModelFailure("timeout", f"{target.name} did not answer in time") from None
@@ -221,27 +237,17 @@ class Asking:
                 spending.settle_broken_off(heard.text)
             else:
                 spending.give_back()
+                used = 0.0
             raise
         except BaseException:
             # Cancelled, or the function that listens raised: the provider has worked all the same.
             spending.settle_broken_off(heard.text)
             raise
+        finally:
+            if rates is not None:
+                rates.settle(taken, used)
         reply["cost"] = spending.settle(reply)
         return reply
-
-    async def _take_rate(self, target: Target, deadline: float) -> None:
-        limiter = self._limiter_of(target)
-        while limiter is not None and not limiter.take(monotonic()):
-            pause = limiter.wait(monotonic())
-            if monotonic() + pause >= deadline:
-                raise LimitExceeded(
-                    "model_rate",
-                    f"{target.provider.name} takes {target.provider.requests_per_minute:g} "
-                    "requests a minute",
-                    hint=f"wait {pause:.0f} s, or set providers.{target.provider.name}."
-                    "rate_limit_requests_per_minute",
-                )
-            await asyncio.sleep(pause + 0.001)
 
     async def _structured(
         self,
@@ -260,7 +266,9 @@ class Asking:
                 {"role": "user", "content": structured.repair_prompt(wrong, request["schema"])},
             ]
             first = reply
-            reply = await self._within(target, {**request, "messages": again}, deadline, heard)
+            # Whoever listens has heard the first answer; the second one comes as the reply alone.
+            silent = _Heard(None)
+            reply = await self._within(target, {**request, "messages": again}, deadline, silent)
             reply = added(first, reply)
             value, wrong = await self._judged_answer(ctx, request, reply)
         if wrong:

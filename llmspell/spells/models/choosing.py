@@ -30,6 +30,7 @@ async def choose(
     latencies: Mapping[str, float],
     prefer: str | None,
     needs: Sequence[str],
+    is_busy: Callable[[Target], bool] = lambda target: False,
 ) -> Target:
     """The best target. Raises `InvalidInput` for an unknown wish, `ConfigurationError` when no
     configured model is allowed and able."""
@@ -40,14 +41,16 @@ async def choose(
         if need not in ABILITIES:
             raise InvalidInput(f"llm: needs is a list of {', '.join(ABILITIES)}")
     best: Target | None = None
-    best_score = float("inf")
+    best_score = (True, float("inf"))
     for target in targets:
         if target.provider.name == "fake" or target.judge(rules).allowed is not True:
             continue
         info = await provider_of(target).info(target.model)
         if not all(getattr(info, need) for need in needs):
             continue
-        score = _price(target, info) if wish == "cheapest" else latencies.get(target.name, -1.0)
+        worth = _price(target, info) if wish == "cheapest" else latencies.get(target.name, -1.0)
+        # One whose rate is used up comes last: it would have to be waited for.
+        score = (is_busy(target), worth)
         if best is None or score < best_score:
             best, best_score = target, score
     if best is None:

@@ -18,7 +18,9 @@ CHOSEN: Final = frozenset({"model", "temperature"})
 """What a spell says with each request anyway."""
 
 LOWERED: Final = ("max_tokens", "timeout", "retries")
-FIXED: Final = frozenset({"requests_per_minute", "fallback", "type", "models", "cost_per_token"})
+FIXED: Final = frozenset(
+    {"requests_per_minute", "tokens_per_minute", "fallback", "type", "models", "cost_per_token"}
+)
 """What belongs to the user's account, not to a run."""
 
 SOURCE: Final = "config.configure_provider"
@@ -65,6 +67,7 @@ def described(provider: ProviderConfig) -> dict[str, Any]:
         "timeout": provider.timeout,
         "retries": provider.retries,
         "requests_per_minute": provider.requests_per_minute,
+        "tokens_per_minute": provider.tokens_per_minute,
         "enabled": provider.enabled,
         "local": provider.local,
     }

@@ -18,8 +18,12 @@ ANSWER_MAX: Final = 4_194_304
 """Characters of an answer."""
 
 
-def checked(reply: Mapping[str, Any], target: Target) -> dict[str, Any]:
-    """A provider's reply. Raises `ModelFailure` for what can't be used."""
+def checked(reply: Mapping[str, Any], target: Target, request: Mapping[str, Any]) -> dict[str, Any]:
+    """A provider's reply to a request. Raises `ModelFailure` for what can't be used.
+
+    A real provider that does not say what was used, or says nonsense, is charged by the estimate:
+    silence must not make a limit on tokens or money endless.
+    """
     content = reply.get("content")
     if not isinstance(content, str) or len(content) > ANSWER_MAX:
         raise ModelFailure("malformed", f"{target.name} answered with no text that can be used")
@@ -27,11 +31,18 @@ def checked(reply: Mapping[str, Any], target: Target) -> dict[str, Any]:
         calls = check_calls(reply.get("tool_calls") or [], "tool_calls")
     except InvalidInput as error:
         raise ModelFailure("malformed", f"{target.name}: {error.message}") from None
+    usage, cost = _usage(reply.get("usage")), reply.get("cost")
+    if target.stand_in is None:
+        least = _least(request, content, calls)
+        told = {key: usage[key] or least[key] for key in least}
+        if told != {key: usage[key] for key in least}:
+            # The provider's price is that of what it told.
+            usage, cost = counting.usage(told["input_tokens"], told["output_tokens"]), None
     known = {
         "content": content,
         "tool_calls": calls,
-        "usage": _usage(reply.get("usage")),
-        "cost": reply.get("cost"),
+        "usage": usage,
+        "cost": cost,
         "provider": target.provider.name,
         "model": target.model,
         "finish_reason": str(reply.get("finish_reason") or "stop")[:40],
@@ -47,6 +58,14 @@ def _usage(told: Any) -> dict[str, int]:
         count = told.get(key) if isinstance(told, dict) else 0
         counts.append(count if type(count) is int and 0 <= count < 2**40 else 0)
     return counting.usage(counts[0], counts[1])
+
+
+def _least(request: Mapping[str, Any], content: str, calls: list[dict[str, Any]]) -> dict[str, int]:
+    words = counting.texts_of({"content": content, "tool_calls": calls})
+    return {
+        "input_tokens": counting.input_tokens(request),
+        "output_tokens": counting.estimate(words),
+    }
 
 
 def added(first: Mapping[str, Any], second: dict[str, Any]) -> dict[str, Any]:

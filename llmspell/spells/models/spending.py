@@ -73,6 +73,11 @@ class Spending:
             # The call has an error of its own already, and the budget now says no to the next.
             return
 
+    @property
+    def tokens(self) -> int:
+        """Tokens that are reserved now."""
+        return self._tokens
+
     def give_back(self) -> None:
         """Nothing was used."""
         self._settle(0, 0.0)

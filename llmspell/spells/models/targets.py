@@ -50,6 +50,11 @@ class Targets:
         """From now on these providers."""
         self._config = config
 
+    @property
+    def mock(self) -> bool:
+        """Whether every name leads to `fake`."""
+        return self._config.mock
+
     def provider(self, name: str) -> ProviderConfig:
         """A provider by its name. Raises `ConfigurationError` 6001."""
         found = self._find(name)

@@ -28,6 +28,9 @@ MESSAGES_MAX: Final = 1_000
 MESSAGE_MAX: Final = 65_536
 """Characters kept of one message."""
 
+HISTORY_MAX: Final = 2_097_152
+"""Characters kept of all messages of one session; there may be a hundred sessions."""
+
 CONTEXT_MAX: Final = 1_048_576
 """Characters of a shared context, as `repr` writes it."""
 
@@ -81,6 +84,7 @@ class Collaboration:
         self.state = "Initializing"
         self.failure = ""
         self.history: list[dict[str, Any]] = []
+        self._said = 0
         self.executions = 0
         self.context: dict[str, Any] = {}
         self.share(context)
@@ -105,11 +109,11 @@ class Collaboration:
 
     def say(self, sender: str, receiver: str, content: str, kind: str) -> None:
         """Keeps a message in the history."""
-        if len(self.history) >= MESSAGES_MAX:
-            del self.history[0]
-        self.history.append(
-            {"from": sender, "to": receiver, "content": content[:MESSAGE_MAX], "kind": kind}
-        )
+        content = content[:MESSAGE_MAX]
+        self.history.append({"from": sender, "to": receiver, "content": content, "kind": kind})
+        self._said += len(content)
+        while len(self.history) > MESSAGES_MAX or self._said > HISTORY_MAX:
+            self._said -= len(self.history.pop(0)["content"])
 
     def find(self, name_or_id: str) -> Participant:
         """A participant. Raises `InvalidInput` 1001."""

@@ -6,6 +6,7 @@ from llmspell.errors import InvalidInput
 from llmspell.records import TYPE_CHECKING
 from llmspell.spells.api.options import handle_id, normalise, seconds
 from llmspell.spells.orchestration.model import Collaboration, Participant, Step
+from llmspell.spells.plain import Room
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -112,15 +113,19 @@ def groups(steps: Sequence[Step]) -> list[list[Step]]:
     return found
 
 
-def filled(value: Any, values: Mapping[str, Any], depth: int = DEPTH_MAX) -> Any:
+def filled(value: Any, values: Mapping[str, Any]) -> Any:
     """The value with `{{name.path}}` replaced. A text that is one name alone becomes the value
-    itself; an unknown name stays as it is written."""
+    itself; an unknown name stays as it is written. Raises `InvalidInput` for what is too much."""
+    return _filled(value, values, DEPTH_MAX, Room("the places of an input bring in"))
+
+
+def _filled(value: Any, values: Mapping[str, Any], depth: int, room: Room) -> Any:
     if isinstance(value, str):
-        return _filled_text(value, values)
+        return room.take(_filled_text(value, values)) if "{{" in value else value
     if depth > 0 and isinstance(value, dict):
-        return {key: filled(item, values, depth - 1) for key, item in value.items()}
+        return {key: _filled(item, values, depth - 1, room) for key, item in value.items()}
     if depth > 0 and isinstance(value, list):
-        return [filled(item, values, depth - 1) for item in value]
+        return [_filled(item, values, depth - 1, room) for item in value]
     return value
 
 

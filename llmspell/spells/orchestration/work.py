@@ -6,7 +6,9 @@ import asyncio
 import json
 from collections.abc import Mapping, Sequence
 
+from llmspell.channel.jsontext import Malformed
 from llmspell.errors import InvalidInput, LimitExceeded, LlmspellError, OperationFailed
+from llmspell.llm import modeljson
 from llmspell.records import TYPE_CHECKING, NamedTuple
 from llmspell.spells.orchestration.model import Collaboration, Participant, Step
 from llmspell.spells.orchestration.reading import TEXT_MAX, filled
@@ -266,8 +268,9 @@ def object_in(text: str) -> dict[str, Any] | None:
     if start < 0 or end < start or end - start > ANSWER_MAX:
         return None
     try:
-        found = json.loads(text[start : end + 1])
-    except (ValueError, RecursionError):
+        # A model's words: nothing too deep, no number that is none, no forged function.
+        found = modeljson.decode(text[start : end + 1])
+    except Malformed:
         return None
     return found if isinstance(found, dict) else None
 

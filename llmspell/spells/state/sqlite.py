@@ -15,6 +15,7 @@ from llmspell.spells.state.sealing import Plain, Sealer
 from llmspell.spells.state.values import (
     STORAGE,
     VALUE_MAX,
+    VERSION_KEY,
     Operation,
     Quota,
     conflict,
@@ -124,7 +125,9 @@ class SqliteStore:
             ).fetchall()
             names = sorted(self._seal.reveal(identity, name) for identity, name in rows)
         found = [
-            name for name in names if name.startswith(prefix) and (after is None or name > after)
+            name
+            for name in names
+            if name != VERSION_KEY and name.startswith(prefix) and (after is None or name > after)
         ]
         return found if limit is None else found[:limit]
 

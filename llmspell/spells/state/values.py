@@ -27,6 +27,14 @@ PAGE_MAX: Final = 500
 PAGE_BYTES: Final = 4 * 2**20
 """Entries and bytes of one page of a query."""
 
+MIGRATION_MAX: Final = KEYS_MAX
+"""Operations of one migration: it may touch all there is."""
+
+VERSION_KEY: Final = ""
+"""Where a store keeps the version of what is in it. No spell can name or list this key; copies,
+transactions and encryption treat it like any other."""
+
+VERSION_MAX: Final = 2**31
 STORAGE: Final = 6002
 OPERATIONS: Final = ("set", "delete", "get", "check", "merge")
 
@@ -129,15 +137,28 @@ def check_ttl(ttl: object) -> float | None:
     return float(ttl)
 
 
-def parse_operations(given: Sequence[Any]) -> list[Operation]:
+def parse_operations(
+    given: Sequence[Any], most: int = BATCH_MAX, what: str = "transaction"
+) -> list[Operation]:
     """A spell's list of operations: `{op, key, value?, ttl?}`. Raises `InvalidInput` naming one."""
-    if len(given) > BATCH_MAX:
-        raise LimitExceeded("storage", f"a transaction has at most {BATCH_MAX} operations")
-    return [_operation(index, item) for index, item in enumerate(given)]
+    if len(given) > most:
+        raise LimitExceeded("storage", f"a {what} has at most {most} operations")
+    return [_operation(f"storage.{what}: operation {at}", item) for at, item in enumerate(given, 1)]
 
 
-def _operation(index: int, item: Any) -> Operation:
-    where = f"storage.transaction: operation {index + 1}"
+def version_of(text: bytes | None) -> int:
+    """The version that a store keeps; 0 where it keeps none."""
+    found = decode(text)
+    return found if type(found) is int else 0
+
+
+def to_version(before: int, after: int) -> tuple[Operation, Operation]:
+    """What a migration's transaction begins with: no other one has run meanwhile."""
+    expected = encode(before) if before else None
+    return Operation("check", VERSION_KEY, expected), Operation("set", VERSION_KEY, encode(after))
+
+
+def _operation(where: str, item: Any) -> Operation:
     if not isinstance(item, dict):
         raise InvalidInput(f"{where} is no object with op and key")
     kind = item.get("op", item.get("type", item.get("operation")))

@@ -104,7 +104,10 @@ def compute(tree: Tree, scope: Scope, render: Callable[[str, Scope], str]) -> An
         return value
     if isinstance(tree, Template):
         scope.charge(PARSING * len(tree.text))
-        return render(tree.text, scope)
+        # What it prints costs as much whether or not an operator looks at it.
+        text = render(tree.text, scope)
+        scope.charge(len(text))
+        return text
     operands = tree.operands
     if tree.name in ("and", "or"):
         left = compute(operands[0], scope, render)

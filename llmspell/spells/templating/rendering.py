@@ -17,6 +17,9 @@ OUTPUT_MAX: Final = 1_048_576
 STEPS_MAX: Final = 50_000
 """Nodes that one rendering visits."""
 
+STEP_WORK: Final = 20
+"""Work of one of them: texts rendered within expressions count their steps anew."""
+
 
 def render(template: str, scope: Scope | Mapping[str, Any]) -> str:
     """The text of a template. A name that is not there prints as nothing (`scope.missing`).
@@ -55,15 +58,19 @@ class _Printer:
 
     def _nodes(self, nodes: tuple[parsing.Node, ...], scope: Scope) -> None:
         for node in nodes:
-            self._steps += 1
-            if self._steps > STEPS_MAX:
-                raise InvalidInput(f"a template takes over {STEPS_MAX} steps")
+            self._step(scope)
             if isinstance(node, str):
                 self._put(node)
             elif isinstance(node, parsing.Block):
                 self._block(node, scope)
             else:
                 self._put(text_of(expressions.compute(node, scope, render)))
+
+    def _step(self, scope: Scope) -> None:
+        self._steps += 1
+        if self._steps > STEPS_MAX:
+            raise InvalidInput(f"a template takes over {STEPS_MAX} steps")
+        scope.charge(STEP_WORK)
 
     def _put(self, text: str) -> None:
         self._size += len(text)
@@ -93,7 +100,7 @@ class _Printer:
             return self._nodes(block.otherwise, scope)
         last = len(items) - 1
         for index, (key, item) in enumerate(items):
-            self._steps += 1
+            self._step(scope)
             names = {"@index": index, "@key": key, "@first": index == 0, "@last": index == last}
             if block.item:
                 names[block.item] = item

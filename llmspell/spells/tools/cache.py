@@ -22,12 +22,28 @@ VALUE_MAX: Final = 2**20
 """Bytes (as JSON) of all results, and of one; a larger one is not kept."""
 
 
+RUN_MAX: Final = 32 * 2**20
+"""Bytes of all the caches that share a `Shelf`: those of one run's tools."""
+
+
+class Shelf:
+    """What the caches of a run hold together: a spell may give each of its tools one."""
+
+    __slots__ = ("size",)
+
+    def __init__(self) -> None:
+        self.size = 0
+
+
 class ResultCache:
     """JSON texts by tool and input, so that nobody shares an object with the cache."""
 
-    __slots__ = ("_clock", "_entries", "_max", "_size", "_ttl", "hits", "misses")
+    __slots__ = ("_clock", "_entries", "_max", "_shelf", "_size", "_ttl", "hits", "misses")
 
-    def __init__(self, clock: Callable[[], float], ttl: float, entries: int) -> None:
+    def __init__(
+        self, clock: Callable[[], float], ttl: float, entries: int, shelf: Shelf | None = None
+    ) -> None:
+        self._shelf = shelf or Shelf()
         self._clock = clock
         self._ttl = ttl
         self._max = entries
@@ -36,7 +52,14 @@ class ResultCache:
         self.hits = self.misses = 0
 
     @classmethod
-    def of(cls, config: Any, engine: str, clock: Callable[[], float], function: str) -> ResultCache:
+    def of(
+        cls,
+        config: Any,
+        engine: str,
+        clock: Callable[[], float],
+        function: str,
+        shelf: Shelf | None = None,
+    ) -> ResultCache:
         """A cache by `true`, a time, or `{ttl, max_size}`. Raises `InvalidInput`."""
         if config is True or config is None or config in ([], {}):
             config = {}
@@ -51,7 +74,7 @@ class ResultCache:
         entries = options.get("max_size", options.get("max_entries", ENTRIES))
         if type(entries) not in (int, float) or not 1 <= entries <= ENTRIES:
             raise InvalidInput(f"{function}: max_size must be from 1 to {ENTRIES}")
-        return cls(clock, ttl, int(entries))
+        return cls(clock, ttl, int(entries), shelf)
 
     def get(self, tool: str, given: Any) -> Any:
         """The kept result, or None."""
@@ -62,7 +85,7 @@ class ResultCache:
             return None
         text, ends = entry
         if self._clock() >= ends:
-            self._size -= len(text)
+            self._hold(-len(text))
             self.misses += 1
             return None
         self._entries[key] = entry
@@ -77,12 +100,22 @@ class ResultCache:
             return
         old = self._entries.pop(key, None)
         if old is not None:
-            self._size -= len(old[0])
+            self._hold(-len(old[0]))
         self._entries[key] = (text, self._clock() + self._ttl)
-        self._size += len(text)
-        while len(self._entries) > self._max or self._size > TOTAL_MAX:
-            oldest = next(iter(self._entries))
-            self._size -= len(self._entries.pop(oldest)[0])
+        self._hold(len(text))
+        while self._entries and (
+            len(self._entries) > self._max or self._size > TOTAL_MAX or self._shelf.size > RUN_MAX
+        ):
+            self._hold(-len(self._entries.pop(next(iter(self._entries)))[0]))
+
+    def clear(self) -> None:
+        """Lets everything go, and its room with it."""
+        self._entries.clear()
+        self._hold(-self._size)
+
+    def _hold(self, size: int) -> None:
+        self._size += size
+        self._shelf.size += size
 
     def stats(self) -> dict[str, Any]:
         """Its figures."""

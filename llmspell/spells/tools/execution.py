@@ -8,13 +8,13 @@ hook leads to a tool that the spell may not use. Errors are typed: 2001 no such 
 
 from __future__ import annotations
 
-from llmspell.channel.jsontext import Callback
+from llmspell.channel.jsontext import Callback, Place
 from llmspell.errors import Denied, InvalidInput, LlmspellError, OperationFailed, SpellError
 from llmspell.records import TYPE_CHECKING, NamedTuple, Protocol
-from llmspell.spells.plain import without_functions
+from llmspell.spells.plain import functions_in, without_functions
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Mapping
+    from collections.abc import Awaitable, Mapping, Sequence
     from typing import Any, Final
 
     from llmspell.policies.policy import Policy
@@ -51,10 +51,11 @@ class Bench(Protocol):
 
 
 class Request(NamedTuple):
-    """What is to be run."""
+    """What is to be run. The input is plain; functions in it come beside it, by their places."""
 
     name: str
     given: dict[str, Any]
+    functions: Sequence[Place] = ()
 
 
 class Execution:
@@ -70,7 +71,11 @@ class Execution:
     async def run(self, call: Call, request: Request) -> Any:
         """The result of a call: `{result, …}`. Raises typed errors."""
         hooks = self._host.hooks
-        request = Request(self._registry.known_name(request.name), request.given)
+        request = Request(
+            self._registry.known_name(request.name),
+            without_functions(request.given),
+            functions_in(request.given, "a tool's input"),
+        )
         if hooks.any(BEFORE):
             outcome = await hooks.run(BEFORE, self._context(call, request))
             if outcome.action == "cancel":
@@ -90,10 +95,10 @@ class Execution:
                     request = answer
                     continue
                 return answer
-            self._emit(call, request.name, None)
+            took = self._host.now() - began
+            self._emit(call, request.name, took, None)
             if not hooks.any(AFTER):
                 return output
-            took = self._host.now() - began
             outcome = await hooks.run(AFTER, self._context(call, request, output, took))
             if outcome.action == "cancel":
                 raise self._cancelled(outcome, request)
@@ -116,12 +121,16 @@ class Execution:
         guard = self._registry.guard(request.name)
         given = request.given
         if tool is not None:
-            given = tool.check_input(without_functions(given), "input")
+            given = tool.check_input(given, "input")
+        elif request.functions:
+            raise InvalidInput(f"the tool {request.name} is built in and takes no functions")
         if tool is not None or guard.cache is not None:
             # A built-in tool is judged where it runs; a kept result must be judged here.
             self._judge(call, request.name)
-        if guard.cache is not None:
-            kept = guard.cache.get(request.name, given)
+        # What a function would answer is in no key.
+        cache = None if request.functions else guard.cache
+        if cache is not None:
+            kept = cache.get(request.name, given)
             if kept is not None:
                 return _with(kept, cached=True)
         guard.take()
@@ -131,13 +140,13 @@ class Execution:
             if tool is None:
                 output = await self._built_in(call, request.name, given, guard)
             else:
-                output = await self._script(call, tool, given, guard)
+                output = await self._script(call, tool, given, guard, request.functions)
             failed = False
         finally:
             guard.leave()
             guard.count(self._host.now() - began, failed)
-        if guard.cache is not None:
-            guard.cache.put(request.name, given, output)
+        if cache is not None:
+            cache.put(request.name, given, output)
             return _with(output, cached=False)
         return output
 
@@ -152,7 +161,12 @@ class Execution:
             raise _late(name, guard.seconds) from None
 
     async def _script(
-        self, call: Call, tool: ScriptTool, given: dict[str, Any], guard: Guard
+        self,
+        call: Call,
+        tool: ScriptTool,
+        given: dict[str, Any],
+        guard: Guard,
+        functions: Sequence[Place],
     ) -> Any:
         from llmspell.spells.tools.guards import SECONDS
 
@@ -162,7 +176,8 @@ class Execution:
             # Lua and JavaScript leave out what a function does not take; Python would refuse it.
             args.append({"tool": tool.name, "origin": call.origin})
         try:
-            value = await self._host.invoke(tool.act, args, seconds=time)
+            places = [Place((0, *path), found) for path, found in functions]
+            value = await self._host.invoke(tool.act, args, seconds=time, functions=places)
         except OperationFailed as error:
             if error.kind == "timeout":
                 raise _late(tool.name, time) from None
@@ -188,7 +203,7 @@ class Execution:
 
     async def _failed(self, call: Call, request: Request, error: LlmspellError, took: float) -> Any:
         """What hooks make of an error: another request, a result, or the error raised."""
-        self._emit(call, request.name, error)
+        self._emit(call, request.name, took, error)
         hooks = self._host.hooks
         context = None
         answer: Any = None
@@ -226,7 +241,7 @@ class Execution:
             given = {}
         if not isinstance(given, dict):
             raise InvalidInput(f"a hook gave the tool {str(name)[:64]} an input that is no object")
-        return Request(self._registry.known_name(name), given)
+        return Request(self._registry.known_name(name), given, request.functions)
 
     def _after(self, request: Request, output: Any, outcome: HookOutcome) -> Any:
         if outcome.action == "skip":
@@ -281,10 +296,17 @@ class Execution:
             }
         return context
 
-    def _emit(self, call: Call, name: str, error: LlmspellError | None) -> None:
-        data: dict[str, Any] = {"tool_name": name, "origin": call.origin}
+    def _emit(self, call: Call, name: str, took: float, error: LlmspellError | None) -> None:
+        """Tells of a call that was done or failed (EVT-007)."""
+        about = {"origin": call.origin, "duration_ms": round(took * 1000)}
+        data: dict[str, Any] = {
+            "tool_name": name,
+            "origin": call.origin,
+            "execution_context": about,
+        }
         if call.origin.startswith("agent:"):
-            data["agent_id"] = call.origin[6:]
+            agent = call.origin[6:]
+            data |= {"agent": agent, "agent_id": self._host.agents.find(agent) or agent}
         if error is None:
             self._host.events.emit("tool_used", data, f"tool:{name}")
         else:

@@ -6,7 +6,7 @@ from llmspell.errors import InvalidInput, LimitExceeded
 from llmspell.policies.rate import RateLimiter
 from llmspell.records import TYPE_CHECKING
 from llmspell.spells.api.options import seconds
-from llmspell.spells.tools.cache import ResultCache
+from llmspell.spells.tools.cache import ResultCache, Shelf
 
 if TYPE_CHECKING:
     from asyncio import Semaphore
@@ -31,6 +31,7 @@ class Guard:
         "_limiter",
         "_places",
         "_rate",
+        "_shelf",
         "_waiting",
         "cache",
         "calls",
@@ -43,8 +44,9 @@ class Guard:
         "spent",
     )
 
-    def __init__(self, name: str, clock: Callable[[], float]) -> None:
+    def __init__(self, name: str, clock: Callable[[], float], shelf: Shelf | None = None) -> None:
         self.name = name
+        self._shelf = shelf
         self._clock = clock
         self._rate: tuple[float, float] | None = None
         self._limiter: RateLimiter | None = None
@@ -61,9 +63,11 @@ class Guard:
         """Takes `cache`, `rate_limit`, `max_concurrency`, `timeout`. Raises `InvalidInput`."""
         cache = config.get("cache")
         if cache is not None and cache is not False:
-            self.cache = ResultCache.of(cache, engine, self._clock, function)
+            made = ResultCache.of(cache, engine, self._clock, function, self._shelf)
+            self.drop_cache()
+            self.cache = made
         elif cache is False:
-            self.cache = None
+            self.drop_cache()
         if config.get("rate_limit") is not None:
             self._rate = _rate(config["rate_limit"], function)
             self._limiter = None
@@ -78,6 +82,12 @@ class Guard:
             self.seconds = seconds(config["timeout"], engine, f"{function}: timeout")
             if not 0 < self.seconds <= SECONDS_MAX:
                 raise InvalidInput(f"{function}: timeout is over 0 and at most {SECONDS_MAX:g} s")
+
+    def drop_cache(self) -> None:
+        """Forgets what is kept, and that anything is."""
+        if self.cache is not None:
+            self.cache.clear()
+        self.cache = None
 
     def take(self) -> None:
         """One call against the rate. Raises `LimitExceeded` 6006."""

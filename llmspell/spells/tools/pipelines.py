@@ -9,7 +9,7 @@ from llmspell.channel.jsontext import Callback
 from llmspell.errors import InvalidInput, LimitExceeded, LlmspellError, Missing
 from llmspell.records import TYPE_CHECKING, NamedTuple
 from llmspell.spells.api.options import DATA_KEYS, handle_id, normalise, seconds
-from llmspell.spells.plain import without_functions
+from llmspell.spells.plain import Room, without_functions
 from llmspell.spells.tools.places import filled
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ class Pipelines:
     def __init__(self, host: Host) -> None:
         self._host = host
         self._made: dict[str, tuple[str, tuple[Step, ...]]] = {}
+        self._room = Room("the pipelines of a run come to")
 
     def create(self, given: Any) -> dict[str, Any]:
         """Reads `{name, steps}`. Raises `InvalidInput`, `LimitExceeded`."""
@@ -55,6 +56,7 @@ class Pipelines:
         if not isinstance(name, str) or not 1 <= len(name) <= NAME_MAX:
             raise InvalidInput(f"tools.create_pipeline: name has 1 to {NAME_MAX} characters")
         read = tuple(self._step(step, index) for index, step in enumerate(steps, 1))
+        self._room.take(steps)
         self._made[identity] = (name, read)
         return {"handle": "pipeline", "id": identity, "name": name, "steps": [s.tool for s in read]}
 
@@ -69,7 +71,8 @@ class Pipelines:
         tool = handle_id(named, "tool") or (named.get("name") if isinstance(named, dict) else named)
         if not isinstance(tool, str) or not tool:
             raise InvalidInput(f"{place} names no tool")
-        condition, output = step.get("condition"), step.get("output", f"step_{number}")
+        condition = step.get("condition")
+        output = step.get("output", step.get("name", f"step_{number}"))
         if condition is not None and not isinstance(condition, Callback):
             raise InvalidInput(f"{place}: condition must be a function of the context")
         if not isinstance(output, str) or not 1 <= len(output) <= NAME_MAX or output == "input":

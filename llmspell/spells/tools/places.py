@@ -9,6 +9,7 @@ from __future__ import annotations
 from llmspell.channel import jsontext
 from llmspell.errors import InvalidInput
 from llmspell.records import TYPE_CHECKING
+from llmspell.spells.plain import Room
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,16 +20,20 @@ TEXT_MAX: Final = 2**20
 PARTS_MAX: Final = 32
 
 
-def filled(value: Any, context: Mapping[str, Any], depth: int = 0) -> Any:
+def filled(value: Any, context: Mapping[str, Any]) -> Any:
     """The value with its places filled in. Raises `InvalidInput` naming a wrong one."""
+    return _filled(value, context, 0, Room("the places of an input bring in"))
+
+
+def _filled(value: Any, context: Mapping[str, Any], depth: int, room: Room) -> Any:
     if depth > DEPTH_MAX:
         raise InvalidInput(f"an input is nested over {DEPTH_MAX} deep")
     if isinstance(value, str):
-        return _text(value, context) if "{{" in value else value
+        return room.take(_text(value, context)) if "{{" in value else value
     if isinstance(value, dict):
-        return {key: filled(item, context, depth + 1) for key, item in value.items()}
+        return {key: _filled(item, context, depth + 1, room) for key, item in value.items()}
     if isinstance(value, list):
-        return [filled(item, context, depth + 1) for item in value]
+        return [_filled(item, context, depth + 1, room) for item in value]
     return value
 
 

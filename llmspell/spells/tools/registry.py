@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from llmspell.errors import InvalidInput, LimitExceeded, Missing
 from llmspell.records import TYPE_CHECKING
+from llmspell.spells.tools.cache import Shelf
 from llmspell.spells.tools.definition import (
     GUARDED,
     ScriptTool,
@@ -46,6 +47,7 @@ class Registry:
         self._own: dict[str, ScriptTool] = {}
         self._guards: dict[str, Guard] = {}
         self._configured: set[str] = set()
+        self._shelf = Shelf()
 
     # -- the spell's own -----------------------------------------------------------------------
 
@@ -68,7 +70,7 @@ class Registry:
         if len(self._own) >= TOOLS_MAX:
             raise LimitExceeded("tools", f"a spell has at most {TOOLS_MAX} tools of its own")
         tool = ScriptTool(name, config, function)
-        guard = Guard(name, self._host.now)
+        guard = Guard(name, self._host.now, self._shelf)
         guard.configure(config, self._host.engine, function)
         unknown = unknown_keys(config)
         if unknown and function == "tools.create":
@@ -84,7 +86,9 @@ class Registry:
         """Lets a tool of the spell's go; whether there was one. Raises for a built-in (2005)."""
         if name in self._own:
             del self._own[name]
-            self._guards.pop(name, None)
+            guard = self._guards.pop(name, None)
+            if guard is not None:
+                guard.drop_cache()
             return True
         if _built_in(name) is not None:
             raise InvalidInput(f"{name} is a built-in tool and stays", code=2005)
@@ -142,7 +146,7 @@ class Registry:
         """The guard of a known tool."""
         guard = self._guards.get(name)
         if guard is None:
-            guard = self._guards[name] = Guard(name, self._host.now)
+            guard = self._guards[name] = Guard(name, self._host.now, self._shelf)
         return guard
 
     def names(self) -> list[str]:

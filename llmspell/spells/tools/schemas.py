@@ -27,6 +27,9 @@ DEPTH_MAX: Final = 32
 STEPS_MAX: Final = 100_000
 """Values looked at in one check: some tens of milliseconds."""
 
+BYTES_A_STEP: Final = 128
+"""What a step may compare a value with: a long `enum` is looked at as a whole each time."""
+
 Check = Callable[["Any", str], "Any"]
 """`check(value, name)`: the value with its defaults. Raises `InvalidInput` naming the place."""
 
@@ -154,14 +157,15 @@ def _children(schema: Mapping[str, Any], name: str) -> list[Any]:
 class _Checking:
     """One check of one value."""
 
-    __slots__ = ("_root", "_steps")
+    __slots__ = ("_costs", "_root", "_steps")
 
     def __init__(self, root: Any) -> None:
         self._root = root
         self._steps = 0
+        self._costs: dict[int, int] = {}
 
     def check(self, value: Any, schema: Any, place: str, depth: int) -> Any:
-        self._steps += 1
+        self._steps += self._cost(schema) if type(schema) is dict else 1
         if self._steps > STEPS_MAX or depth > 2 * DEPTH_MAX:
             raise InvalidInput(f"{place[:200]}: there is too much to check")
         if schema is True or (not schema and schema is not False):
@@ -172,8 +176,8 @@ class _Checking:
             value = self.check(value, _target(self._root, schema["$ref"]), place, depth + 1)
         if "type" in schema:
             value = _of_type(value, schema["type"], place)
-        if "enum" in schema and not any(_same(value, item) for item in schema["enum"]):
-            shown = ", ".join(str(item)[:40] for item in schema["enum"][:10])
+        if "enum" in schema and not _among(value, schema["enum"]):
+            shown = ", ".join(_shown(item) for item in schema["enum"][:10])
             raise InvalidInput(f"{place} must be one of {shown}")
         if "const" in schema and not _same(value, schema["const"]):
             raise InvalidInput(f"{place} is not the one value allowed")
@@ -188,6 +192,19 @@ class _Checking:
         elif kind in (int, float):
             _number(value, schema, place)
         return value
+
+    def _cost(self, schema: dict[str, Any]) -> int:
+        """Steps that this schema takes for each value, by the size of its lists."""
+        cost = self._costs.get(id(schema))
+        if cost is None:
+            size = sum(
+                len(encoded(schema[word], word))
+                for word in ("enum", "const", "required")
+                if word in schema
+            )
+            size += 16 * len(schema.get("properties") or ())
+            cost = self._costs[id(schema)] = 1 + size // BYTES_A_STEP
+        return cost
 
     def _tried(self, value: Any, schema: Any, place: str, depth: int) -> Any:
         """The value as the schema takes it, or `_MISSING` when it does not."""
@@ -304,6 +321,10 @@ def _fit(value: Any, kind: str) -> Any:
     return value if fits else _MISSING
 
 
+def _shown(item: Any) -> str:
+    return _name(item) if isinstance(item, (dict, list)) else str(item)[:40]
+
+
 def _name(value: Any) -> str:
     for kind in ("null", "boolean", "number", "string", "object", "array"):
         if _fit(value, kind) is not _MISSING:
@@ -335,6 +356,12 @@ def _number(value: float, schema: Mapping[str, Any], place: str) -> None:
         ratio = value / step
         if abs(ratio - round(ratio)) > 1e-9 * max(1.0, abs(ratio)):
             raise InvalidInput(f"{place} must be a multiple of {step:g}")
+
+
+def _among(value: Any, listed: list[Any]) -> bool:
+    """Whether it is one of them; as `_same`, but quick where there are many."""
+    is_bool = type(value) is bool
+    return value in [item for item in listed if (type(item) is bool) is is_bool]
 
 
 def _same(one: Any, other: Any) -> bool:

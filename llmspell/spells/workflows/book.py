@@ -6,6 +6,7 @@ from llmspell.channel.jsontext import Callback
 from llmspell.errors import InvalidInput, LimitExceeded, Missing
 from llmspell.records import TYPE_CHECKING
 from llmspell.spells.api.options import snake
+from llmspell.spells.plain import Room
 from llmspell.spells.workflows.model import STEPS_MAX, Flow, count_steps, inner_steps
 from llmspell.spells.workflows.options import wrong
 from llmspell.spells.workflows.ordering import order_of
@@ -69,6 +70,7 @@ class WorkflowBook:
         self._host = host
         self._workflows: dict[str, Workflow] = {}
         self._names: dict[str, str] = {}
+        self._room = Room("the workflows of a run come to")
 
     def __iter__(self) -> Iterator[Workflow]:
         return iter(self._workflows.values())
@@ -96,6 +98,7 @@ class WorkflowBook:
         if len(self._workflows) >= WORKFLOWS_MAX:
             raise LimitExceeded("workflows", f"a run has at most {WORKFLOWS_MAX} workflows")
         identity = f"workflow-{len(self._workflows) + 1}"
+        self._room.take(config)
         flow = read_flow(kind, config, self._host.engine, identity)
         workflow = Workflow(identity, flow)
         if isinstance(config, dict):
@@ -113,6 +116,7 @@ class WorkflowBook:
         where = f"workflow {flow.name}"
         if flow.kind in ("conditional", "loop"):
             raise wrong(where, f"a {flow.kind} workflow takes no further steps")
+        self._room.take(given)
         step = read_step(given, len(flow.steps) + 1, where, self._host.engine, 0)
         changed = flow._replace(steps=(*flow.steps, step))
         if count_steps(changed) > STEPS_MAX:

@@ -106,7 +106,12 @@ def _agent_input(step: Step, given: Any, values: Values) -> dict[str, Any]:
         # Already in the agent's own shape.
         call.update({key: value for key, value in given.items() if key in _AGENT_KEYS})
         parts.append(given["input"])
-    elif given is not None and (step.has_input or not step.prompt):
+    elif (
+        given is not None
+        and (step.has_input or not step.prompt)
+        # An empty table says nothing beside a task; it would be `[]` in Lua, `{}` elsewhere.
+        and (given not in ({}, []) or not parts)
+    ):
         parts.append(text_of(given))
     text = "\n\n".join(part for part in parts if part)
     if len(text) > PROMPT_MAX:

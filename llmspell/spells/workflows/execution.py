@@ -102,7 +102,12 @@ async def _before(run: Run) -> tuple[Any, bool]:
 async def _after(run: Run, output: Any) -> Any:
     if not run.host.hooks.any("after_workflow_execution"):
         return output
-    context = {"workflow_name": run.name, "type": run.flow.kind, "output": output}
+    context = {
+        "workflow_name": run.name,
+        "type": run.flow.kind,
+        "success": True,
+        "output": output,
+    }
     outcome = await run.host.hooks.run("after_workflow_execution", context)
     if outcome.action == "cancel":
         raise OperationFailed(
@@ -136,10 +141,13 @@ async def _tell_failed(run: Run, error: LlmspellError) -> None:
         code=error.code,
         duration=round(run.host.now() - run.began, 3),
     )
-    if run.host.hooks.any("workflow_error"):
-        context = {"workflow_name": run.name, "step_name": run.current, "error": shown}
-        try:
-            await run.host.hooks.run("workflow_error", context)
-        except LlmspellError as failed:
-            # What made the workflow fail is what its caller gets.
-            run.warn(f"workflow {run.name}: a workflow_error hook failed: {failed.message}")
+    context = {
+        "workflow_name": run.name,
+        "type": run.flow.kind,
+        "step_name": run.current,
+        "success": False,
+        "error": shown,
+    }
+    await run.hook_on_failure("workflow_error", context)
+    if error.kind != "hook_cancelled":
+        await run.hook_on_failure("after_workflow_execution", context)

@@ -73,10 +73,10 @@ async def _parallel(run: Run, flow: Flow, values: Values, path: str) -> Any:
     ended = {step.name: asyncio.Event() for step in flow.steps}
     records: dict[str, Record] = {}
     places = asyncio.Semaphore(flow.max_concurrency)
-    beginning = values.fork()
+    beginning = values.branch()
 
     async def one(step: Step) -> None:
-        own = beginning.fork()
+        own = beginning.branch()
         for needed in step.depends_on:
             await ended[needed].wait()
             own.keep(records[needed])
@@ -149,13 +149,13 @@ async def _mapped(run: Run, flow: Flow, values: Values, path: str) -> Any:
     size = flow.chunk_size
     parts = items if size == 1 else [items[at : at + size] for at in range(0, len(items), size)]
     records: list[Record | None] = [None] * len(parts)
-    beginning = values.fork()
+    beginning = values.branch()
     left = iter(range(len(parts)))
 
     async def worker() -> None:
         for index in left:
             run.host.budget.reserve("calls", 1)
-            own = beginning.fork(item=parts[index], index=index)
+            own = beginning.branch(item=parts[index], index=index)
             place = f"{path}{body.name}[{index}]"
             record = await run_step(run, flow, body, own, place)
             records[index] = record
@@ -174,7 +174,7 @@ async def _mapped(run: Run, flow: Flow, values: Values, path: str) -> Any:
         return await _merged(run, flow, branches)
     _check_minimum(run, flow, branches)
     good = [branch.output for branch in branches if branch.success]
-    reducing = values.fork(item=good)
+    reducing = values.branch(item=good)
     record = await run_step(run, flow, flow.reduce, reducing, path + flow.reduce.name)
     values.keep(record)
     return record.output

@@ -138,16 +138,22 @@ class _Reader:
             # Branches by name: {left: step, right: step}.
             named = []
             for name, value in given.items():
-                step = value if isinstance(value, dict) and "handle" not in value else None
-                named.append({"name": name, **step} if step else {"name": name, "component": value})
+                described = isinstance(value, dict) and value and "handle" not in value
+                named.append({"name": name, **(value if described else {"component": value})})
             given = named
         steps = items(given, options.where, "steps")
         if len(steps) > STEPS_MAX:
             raise wrong(options.where, f"a workflow has at most {STEPS_MAX} steps")
-        return tuple(
-            read_step(value, number, options.where, self._engine, self._depth)
-            for number, value in enumerate(steps, 1)
-        )
+        found: list[Step] = []
+        names: set[str] = set()
+        for number, value in enumerate(steps, 1):
+            step = read_step(value, number, options.where, self._engine, self._depth)
+            if step.name in names and not _has_name(value):
+                # The same agent or tool twice: what was named after it is told apart.
+                step = step._replace(name=f"{step.name[: NAME_MAX - 4]}_{number}")
+            names.add(step.name)
+            found.append(step)
+        return tuple(found)
 
     def _strategies(
         self, kind: str, steps: tuple[Step, ...]
@@ -310,3 +316,10 @@ def describe(flow: Flow) -> list[dict[str, Any]]:
         }
         for step in inner_steps(flow)
     ]
+
+
+def _has_name(value: Any) -> bool:
+    """Whether a step was given a name of its own."""
+    if isinstance(value, Step):
+        return True
+    return isinstance(value, dict) and "handle" not in value and ("name" in value or "id" in value)

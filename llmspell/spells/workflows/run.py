@@ -236,6 +236,18 @@ class Run:
             except LlmspellError as error:
                 self.warn(f"workflow {self.name}: {name} failed: {error.message}")
 
+    async def hook_on_failure(self, point: str, context: Mapping[str, Any]) -> None:
+        """Runs the hooks of a point that a failure passes (HOOK-025): they are told, no more.
+
+        What made the run fail is what its caller gets, whatever they say.
+        """
+        if not self.host.hooks.any(point):
+            return
+        try:
+            await self.host.hooks.run(point, context)
+        except LlmspellError as failed:
+            self.warn(f"workflow {self.name}: a hook at {point} failed: {failed.message}")
+
     async def progress(self, step: Step, status: str) -> None:
         """Tells on_progress where the run stands (WF-018)."""
         if self.callbacks.get("progress"):

@@ -179,6 +179,14 @@ async def _failed(
         error_type=error.kind,
         code=error.code,
     )
+    if error.kind != "hook_cancelled":
+        context = {
+            "workflow_name": run.name,
+            "step_name": step.name,
+            "success": False,
+            "error": shown,
+        }
+        await run.hook_on_failure("after_workflow_step", context)
     if strategy.kind != "continue" or error.code in failures.LIMITS:
         raise failures.of_step(run.name, step.name, error)
     run.warn(f"workflow {run.name} goes on without step {step.name}: {error.message}")
@@ -248,7 +256,12 @@ async def _after(run: Run, step: Step, value: Any) -> tuple[Any, bool]:
     """The output as after_workflow_step left it, and whether the step is to be done again."""
     if not run.host.hooks.any("after_workflow_step"):
         return value, False
-    context = {"workflow_name": run.name, "step_name": step.name, "output": value}
+    context = {
+        "workflow_name": run.name,
+        "step_name": step.name,
+        "success": True,
+        "output": value,
+    }
     outcome = await run.host.hooks.run("after_workflow_step", context)
     if outcome.action == "cancel":
         raise OperationFailed(

@@ -61,7 +61,7 @@ class Values:
         self.extra: dict[str, Any] = {}
         self.piped = False
 
-    def fork(self, **extra: Any) -> Values:
+    def branch(self, **extra: Any) -> Values:
         """A place that sees all of this one, with further names (item, index, iteration…)."""
         other = Values(self.workflow, self.input)
         other.outputs = dict(self.outputs)

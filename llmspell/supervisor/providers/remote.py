@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from llmspell.digests import sha256
 from llmspell.llm.port import ModelInfo
-from llmspell.policies.rate import RateLimiter
+from llmspell.spells.models.rates import Rates
 from llmspell.supervisor.providers.home import ProviderProcess
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class Shared:
         self.process = ProviderProcess(starting)
         self.loop = asyncio.get_running_loop()
         self.users = 0
-        self.limiters: dict[str, RateLimiter] = {}
+        self.rates: dict[str, Rates] = {}
         self.facts: dict[tuple[str, str], ModelInfo] = {}
         self.timer: asyncio.TimerHandle | None = None
 

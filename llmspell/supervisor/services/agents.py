@@ -22,6 +22,7 @@ from llmspell.spells.agents.requests import (
     reason_prompt,
     solution_prompt,
 )
+from llmspell.spells.agents.streaming import Stream
 from llmspell.spells.agents.templates import TemplateBook
 from llmspell.spells.agents.turns import found_agents, use
 from llmspell.spells.agents.wrapped import as_tool, ask_wrapped, call_wrapped
@@ -183,10 +184,10 @@ class AgentService:
         given: dict[str, Any] = args["settings"]
         if isinstance(name, dict):
             name, given = None, {**name, **given}
-        return self.templates.extend(_base(args), name, given).to_wire()
+        return self.templates.extend(_template_of(args), name, given).to_wire()
 
     async def _create_of_template(self, ctx: CallContext, args: Args) -> dict[str, Any]:
-        base, changes = _base(args), args["settings"]
+        base, changes = _template_of(args), args["settings"]
         if isinstance(base, dict) and handle_id(base, "template") is None:
             # Template.create({template = …, …}); where nothing else says so, the name is the
             # template's (000:5628-5646).
@@ -241,7 +242,9 @@ class AgentService:
         async def pass_on(piece: str) -> None:
             await host.invoke(on_chunk, [piece], seconds=CHUNK_SECONDS)
 
-        output = await self._run(args, args["message"], args["options"], Way(on_chunk=pass_on))
+        output = await self._run(
+            args, args["message"], args["options"], Way(stream=Stream(pass_on))
+        )
         return str(output["content"])
 
     async def _structured_output(self, ctx: CallContext, args: Args) -> Any:
@@ -363,9 +366,9 @@ class AgentService:
         return output
 
 
-def _base(args: Args) -> Any:
-    """The template that a call means; a method's object with what the spell changed in it."""
-    given, identity = args.get("template"), args.get("id")
-    if identity is not None and handle_id(given, "template") != identity:
-        return identity
-    return given
+def _template_of(args: Args) -> Any:
+    """The template that a call means: named, given, or the object whose method it is."""
+    whole = args.get("object")
+    if handle_id(whole, "template") == args.get("id") is not None:
+        return whole
+    return args.get("template", args.get("id"))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from contextvars import ContextVar
 from random import random
-from time import monotonic
 
 from llmspell.channel.jsontext import Callback
 from llmspell.config.providers import ProvidersConfig, load_providers
@@ -13,7 +12,8 @@ from llmspell.llm import counting
 from llmspell.records import TYPE_CHECKING
 from llmspell.spells.api.options import normalise, seconds
 from llmspell.spells.models.asking import Asking, Settings
-from llmspell.spells.models.spending import Spending
+from llmspell.spells.models.embedding import Embedding
+from llmspell.spells.models.rates import Rates
 from llmspell.spells.models.targets import Target, Targets
 
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from llmspell.config.provider_table import ProviderConfig
     from llmspell.llm.cassette import Cassette
     from llmspell.llm.port import OnChunk, Provider
-    from llmspell.policies.rate import RateLimiter
     from llmspell.spells.ports import Host
     from llmspell.supervisor.broker import CallContext
     from llmspell.supervisor.providers.remote import Shared
@@ -65,11 +64,11 @@ class ModelService:
         """What the provider process is started with: narrowing a run starts no other one."""
         self._targets = Targets(self.config)
         self._providers: dict[str, Provider] = {}
-        self._limiters: dict[str, RateLimiter] = {}
+        self._rates: dict[str, Rates] = {}
         self._cassette: Cassette | None = None
         self._shared: Shared | None = None
         self._moves = 0
-        self._asking = Asking(host, self._targets, self._provider_of, self._limiter_of, random)
+        self._asking = Asking(host, self._targets, self._provider_of, self._rates_of, random)
         self.table: dict[str, Callable[[CallContext, dict[str, Any]], Any]] = {
             "llm.complete": self._complete,
             "llm.stream": self._stream,
@@ -165,7 +164,7 @@ class ModelService:
             from llmspell.supervisor.providers.remote import release
 
             # The account's rates hold wherever its requests go.
-            self._processes().limiters.update(shared.limiters)
+            self._processes().rates.update(shared.rates)
             release(shared)
 
     # -- the script API ------------------------------------------------------------------------
@@ -198,16 +197,9 @@ class ModelService:
         target = self._targets.primary(args)
         ctx.judge(target.judge(ctx.policy.models), action="model", target=target.name)
         time = self._seconds(args.get("timeout")) or target.provider.timeout
-        provider = self._provider_of(target)
-        spending = Spending(self._host.budget, target, await provider.info(target.model))
-        spending.reserve({"messages": [{"content": text} for text in texts], "max_tokens": 1})
-        try:
-            reply = await provider.embed(target.model, texts, time)
-        except BaseException:
-            spending.give_back()
-            raise
-        cost = spending.settle(reply)
-        return {**reply, "cost": cost, "provider": target.provider.name, "model": target.model}
+        provider, rates = self._provider_of(target), self._rates_of(target)
+        embedding = Embedding(self._host, target, provider, rates, random)
+        return await embedding.vectors(texts, time, ctx.origin)
 
     async def _count_tokens(self, ctx: CallContext, args: dict[str, Any]) -> int:
         try:
@@ -219,6 +211,8 @@ class ModelService:
         return await self._provider_of(target).count_tokens(target.model, args["text"])
 
     def _list_providers(self, ctx: CallContext, args: dict[str, Any]) -> list[dict[str, Any]]:
+        from llmspell.policies.models import judge_model
+
         rules = ctx.policy.models
         return [
             {
@@ -229,7 +223,7 @@ class ModelService:
                 "local": provider.local,
                 "default": provider.name == self.config.default,
                 "enabled": provider.enabled,
-                "allowed": rules.judge(provider.name).allowed is True,
+                "allowed": judge_model(rules, provider.name, provider.model or "*").allowed is True,
             }
             for provider in self.config.providers.values()
         ]
@@ -328,19 +322,17 @@ class ModelService:
             self._shared = acquire(self._starting)
         return self._shared
 
-    def _limiter_of(self, target: Target) -> RateLimiter | None:
-        """One for each provider, shared by the runs that share its process: the account is one."""
-        rate = target.provider.requests_per_minute
-        if rate is None or (target.stand_in is not None and target.provider.type != "fake"):
+    def _rates_of(self, target: Target) -> Rates | None:
+        """Shared by the runs that share a provider's process: the account is one."""
+        provider = target.provider
+        if provider.requests_per_minute is None and provider.tokens_per_minute is None:
             return None
-        limiters = self._limiters if target.stand_in is not None else self._processes().limiters
-        limiter = limiters.get(target.provider.name)
-        if limiter is None:
-            from llmspell.policies.rate import RateLimiter
-
-            limiter = RateLimiter.per_minute(rate, max(1, rate), monotonic())
-            limiters[target.provider.name] = limiter
-        return limiter
+        if target.stand_in is not None and provider.type != "fake":
+            return None
+        known = self._rates if target.stand_in is not None else self._processes().rates
+        if provider.name not in known:
+            known[provider.name] = Rates.of(provider)
+        return known[provider.name]
 
 
 def _in_seconds(request: Mapping[str, Any]) -> dict[str, Any]:

@@ -67,11 +67,13 @@ class NestedRuns:
         lineage = self._lineage
         if lineage.depth > DEPTH_MAX:
             raise LimitExceeded("spell_depth", f"spells run spells at most {DEPTH_MAX} deep")
-        policy = self._policy(ctx, args)
         # The caller's own right to read decides, and is on record.
         source = await self._host.call(
             "fs.read", {"path": path, "encoding": "binary"}, origin=ctx.origin
         )
+        # Only now, and nothing waits from here to its start: a run that was tightened while the
+        # file was read gives what it has left.
+        policy = self._policy(ctx, args)
         spell = self._spell(path, source, policy.limits)
         if lineage.tree.under_way >= AT_ONCE_MAX:
             raise LimitExceeded(

@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from llmspell.errors import InternalError, LimitExceeded
+from llmspell.errors import InternalError, InvalidInput, LimitExceeded, OperationFailed
 from llmspell.spells.state import values
 from llmspell.spells.state.values import Operation, Store, check_key, check_ttl, decode, encode
 from llmspell.supervisor.services.run_store import RunStore
@@ -76,6 +77,8 @@ class StateService:
             "storage.delete_batch": self._delete_batch,
             "storage.scan": self._scan,
             "storage.transaction": self._transaction,
+            "storage.version": self._version,
+            "storage.migrate": self._migrate,
             "storage.compact": self._compact,
             "storage.stats": self._stats,
             "storage.backup": self._backup,
@@ -193,11 +196,16 @@ class StateService:
 
     async def _scan(self, ctx: CallContext, args: Args) -> dict[str, Any]:
         prefix, after = args.get("prefix") or "", args.get("after")
+        start, before = args.get("start"), args.get("before")
         limit = args.get("limit") or values.PAGE_MAX
         kept = await self._judged(ctx, args, prefix + "*", reads=True)
 
         def act(store: Store) -> tuple[list[tuple[str, bytes]], bool]:
-            keys = store.keys(prefix, after, limit + 1)
+            keys = [
+                key
+                for key in store.keys(prefix, after)
+                if (start is None or key >= start) and (before is None or key < before)
+            ]
             page: list[tuple[str, bytes]] = []
             size = 0
             for key in keys[:limit]:
@@ -222,6 +230,36 @@ class StateService:
         texts = await kept.use(lambda store: store.apply(operations))
         return [decode(text) for text in texts]
 
+    async def _version(self, ctx: CallContext, args: Args) -> int:
+        kept = await self._judged(ctx, args, "*", reads=True)
+        return values.version_of(await kept.use(lambda store: store.get(values.VERSION_KEY)))
+
+    async def _migrate(self, ctx: CallContext, args: Args) -> bool:
+        """Brings what is kept to a version; whether this run did it.
+
+        Two runs at once may both ask their functions; the operations of one of them are done.
+        """
+        wanted: int = args["version"]
+        kept = await self._judged(ctx, args, f"version {wanted}")
+        while True:
+            before = values.version_of(await kept.use(lambda store: store.get(values.VERSION_KEY)))
+            if before >= wanted:
+                return False
+            given = await self._host.invoke(args["migration"], [before])
+            if given is not None and not isinstance(given, list) and given != {}:
+                raise InvalidInput("storage.migrate: the function gives a list of operations")
+            changes = values.parse_operations(given or [], values.MIGRATION_MAX, "migrate")
+            self._charge(ctx, args, _weight(changes))
+            operations = (*values.to_version(before, wanted), *changes)
+            try:
+                await kept.use(partial(_apply, operations))
+            except OperationFailed as error:
+                now = await kept.use(lambda store: store.get(values.VERSION_KEY))
+                if error.kind != "conflict" or values.version_of(now) == before:
+                    raise
+                continue
+            return True
+
     async def _compact(self, ctx: CallContext, args: Args) -> None:
         kept = await self._judged(ctx, args, "*")
         await kept.use(lambda store: store.compact())
@@ -229,7 +267,9 @@ class StateService:
     async def _stats(self, ctx: CallContext, args: Args) -> dict[str, Any]:
         kept = await self._judged(ctx, args, "*", reads=True)
         found = await kept.use(lambda store: store.stats())
-        return {"scope": args.get("scope") or "run", **found}
+        version = values.version_of(await kept.use(lambda store: store.get(values.VERSION_KEY)))
+        keys = found["keys"] - (1 if version else 0)
+        return {"scope": args.get("scope") or "run", **found, "keys": keys, "version": version}
 
     async def _backup(self, ctx: CallContext, args: Args) -> dict[str, Any]:
         kept = await self._judged(ctx, args, "*")
@@ -288,6 +328,10 @@ class StateService:
             store.close()
             raise InternalError("a store was used after its run ended")
         return Kept(store, waits=True)
+
+
+def _apply(operations: Sequence[Operation], store: Store) -> None:
+    store.apply(operations)
 
 
 def _keys(given: Sequence[Any]) -> list[str]:

@@ -96,8 +96,9 @@ class Storage:
         self._size = 0
 
     def put(self, key: str, text: bytes, ttl: float | None) -> None:
-        """Keeps the JSON `text`. Raises `LimitExceeded`."""
-        self._put(_key(key), text, ttl)
+        """Keeps the JSON `text`; the key was checked, or is the store's own. Raises
+        `LimitExceeded`."""
+        self._put(key, text, ttl)
 
     def text(self, key: str) -> bytes | None:
         """The JSON of a value, or None."""
@@ -112,9 +113,9 @@ class Storage:
         return True
 
     def keys(self, prefix: str) -> Sequence[str]:
-        """The keys that begin with `prefix`, sorted."""
+        """The keys that begin with `prefix`, sorted; not the store's own, which is empty."""
         self._expire()
-        return sorted(key for key in self._entries if key.startswith(prefix))
+        return sorted(key for key in self._entries if key and key.startswith(prefix))
 
     def snapshot(self) -> tuple[dict[str, _Entry], int]:
         """All there is, for `restore`."""

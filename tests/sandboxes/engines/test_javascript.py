@@ -121,10 +121,12 @@ def test_JS_08_no_module_of_the_engine_or_the_host(kind: str) -> None:
         ended = js(f"await import('{name}')", kind=kind)
         assert ended.error is not None
         assert (ended.error["code"], ended.error["kind"]) == (4008, "denied")
-        # Asked of the broker, which records the denial; nothing else is tried.
         assert [(call.method, call.args) for call in ended.calls] == [
             ("modules.load", {"name": name})
         ]
+        hidden = js(f"await eval('imp' + 'ort(\\'{name}\\')')", kind=kind)
+        assert hidden.error is not None and hidden.calls == []
+        assert (hidden.error["code"], hidden.error["kind"]) == (4008, "denied")
     ended = js("import fs from 'fs'", kind=kind)
     assert ended.error is not None and ended.error["code"] == 4008
     assert ended.error["hint"] == "to allow it: --allow-module fs"
@@ -135,6 +137,16 @@ def test_JS_08_no_module_of_the_engine_or_the_host(kind: str) -> None:
     ended = js("await require('fs')", {"modules.load": lambda args: {}}, kind=kind)
     assert ended.error is not None and ended.error["code"] == 4007
     assert ended.error["message"] == "module fs is not part of this engine"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_module_used_without_await_fails_for_the_module(kind: str) -> None:
+    ended = js("const express = require('express');\nconst app = express();", kind=kind)
+    assert ended.error is not None and ended.error["code"] == 4008
+    assert ended.error["message"] == "denied module express" and ended.error["line"] == 1
+    source = "try { await require('express') } catch (e) {}\nundefined.x"
+    ended = js(source, kind=kind)
+    assert ended.error is not None and "TypeError" in ended.error["message"]
 
 
 @pytest.mark.parametrize(

@@ -50,6 +50,23 @@ def test_API_115_every_form_of_import_gives_the_injected_api(name: str, kind: st
 
 
 @pytest.mark.parametrize("kind", ["medium", "high"])
+@pytest.mark.parametrize("name", NAMES)
+def test_API_115_an_import_at_run_time_gives_the_injected_api(name: str, kind: str) -> None:
+    source = f"""
+    const all = await import('{name}'), {{ Tools: T }} = await import(`{name}`);
+    const [part] = await Promise.all([import("{name}" + "/tools")]);
+    const late = async () => {{ if (true) return (await import( /* now */ '{name}')).default; }};
+    const own = {{ import(x) {{ return x + 1 }}, text: "import('x')" + `import('y')` }};
+    return [all.Tools === Tools, T === Tools, part.default === Tools,
+      (await late()) === all.default, `${{(await import('{name}')).Tools === T}}` === "true",
+      own.import(1) === 2, own.text === "import('x')import('y')"];
+    """
+    ended = js(source, kind=kind)
+    assert ended.error is None, ended.error
+    assert ended.value == [True] * 7 and ended.calls == []
+
+
+@pytest.mark.parametrize("kind", ["medium", "high"])
 def test_API_115_any_other_module_is_denied_by_the_profile(kind: str) -> None:
     for source in ("import axios from 'axios'", "import {a} from 'llmspell-evil'", 'import "fs"'):
         ended = js(source, kind=kind)

@@ -207,6 +207,11 @@ def test_LU_08_methods_of_text_are_the_spells_own_to_extend() -> None:
     assert value("function string.twice(s) return s .. s end return ('a'):twice()") == "aa"
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_X43_the_older_power_of_lua_is_there(kind: str) -> None:
+    assert value("return math.pow(2, 3) * 1000", kind=kind) == 8000
+
+
 def test_LU_09_no_python_object_crosses() -> None:
     # Walks everything reachable and reports each userdata: a Python object would be one.
     walk = """

@@ -11,6 +11,7 @@ import pytest
 from llmspell.errors import Denied, InvalidInput, LimitExceeded, LlmspellError, OperationFailed
 from llmspell.spells.agents import inputs
 from llmspell.spells.agents.execution import Way
+from llmspell.spells.agents.streaming import Stream
 from llmspell.spells.agents.turns import CALLS_A_TURN_MAX, RESULT_MAX
 from llmspell.spells.events import names
 from tests.spells.agents.kit import Desk, call
@@ -243,6 +244,20 @@ def test_requests_at_once_at_one_agent_are_bounded() -> None:
     run(go)
 
 
+def test_EVT_004_EVT_005_events_tell_what_the_hooks_decided() -> None:
+    async def go() -> None:
+        desk = Desk("hello")
+        await desk.run(await desk.agent(name="a"), "hi")
+        data = {name: one for name, one, _ in desk.host.events.emitted}
+        started = data[names.AGENT_EXECUTION_STARTED]
+        none = {"hooks": 0, "action": "continue", "modified": False}
+        assert (started["agent"], started["input"], started["hook_results"]) == ("a", "hi", none)
+        completed = data[names.AGENT_EXECUTION_COMPLETED]
+        assert completed["hook_results"] == none and completed["execution_time_ms"] >= 0
+
+    run(go)
+
+
 def test_streaming_passes_each_piece_on() -> None:
     async def go() -> None:
         desk = Desk("one two three")
@@ -251,8 +266,26 @@ def test_streaming_passes_each_piece_on() -> None:
         async def hear(piece: str) -> None:
             heard.append(piece)
 
-        await desk.run(await desk.agent(), "go", Way(on_chunk=hear))
+        await desk.run(await desk.agent(), "go", Way(stream=Stream(hear)))
         assert heard == ["one", "two", "three"]
+
+    run(go)
+
+
+def test_an_answer_that_was_heard_in_part_is_not_asked_for_again() -> None:
+    async def go() -> None:
+        desk = Desk("one two three")
+        agent = await desk.agent(error_strategy={"type": "retry", "max_retries": 3})
+        heard: list[str] = []
+
+        async def hear(piece: str) -> None:
+            heard.append(piece)
+            if piece == "two":
+                raise OperationFailed("the line broke", code=6003, kind="network")
+
+        with pytest.raises(OperationFailed):
+            await desk.run(agent, "go", Way(stream=Stream(hear)))
+        assert heard == ["one", "two"] and len(desk.models.requests) == 1
 
     run(go)
 
@@ -288,11 +321,23 @@ def test_API_036_no_message_is_a_validation_error(given: Any) -> None:
 def test_objects_and_images_become_messages() -> None:
     seen = inputs.asked({"query": "q", "sources": ["a"], "context": {"c": 1}})
     assert seen.message == 'q\n\n{"sources": ["a"]}' and seen.context == {"c": 1}
+    earlier = {**inputs.answer('{"n": 1}'), "tool_calls": [], "metadata": {"agent_id": "agent-1"}}
+    assert inputs.asked(earlier).message == '{"n": 1}' and not inputs.asked(earlier).metadata
+    assert inputs.asked({"input": earlier}).message == '{"n": 1}'
     assert inputs.asked({"input": {"prompt": "p"}}).message == "p"
+    wrapped = inputs.asked({"input": "i", "context": {"c": 1}})
+    assert wrapped.input == "i" and wrapped.context == {"c": 1}, "what hooks see (S64)"
+    asked_anew = inputs.changed(wrapped, {"input": "other", "context": {"c": 1}})
+    assert asked_anew.message == "other" and asked_anew.context == {"c": 1}
     assert inputs.asked({"data": [1], "kind": "x"}).message == '{"data": [1], "kind": "x"}'
     seen = inputs.asked("look", {"images": [{"data": b"\x89PNG", "media_type": "image/png"}]})
     part = seen.user_message()["content"][1]
     assert part["image_url"]["url"] == "data:image/png;base64,iVBORw=="
+    as_models_take_it = {"data": "iVBORw==", "mime_type": "image/jpeg"}
+    part = inputs.image_part(as_models_take_it)
+    assert part["image_url"]["url"] == "data:image/jpeg;base64,iVBORw=="
+    with pytest.raises(InvalidInput, match="base64"):
+        inputs.image_part({"data": "no base64!"})
     with pytest.raises(InvalidInput):
         inputs.asked("look", {"images": [7]})
 

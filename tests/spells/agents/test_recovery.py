@@ -7,9 +7,16 @@ from typing import Any
 
 import pytest
 
-from llmspell.errors import Denied, InvalidInput, LimitExceeded, LlmspellError, OperationFailed
+from llmspell.errors import (
+    ConfigurationError,
+    Denied,
+    InvalidInput,
+    LimitExceeded,
+    LlmspellError,
+    OperationFailed,
+)
 from llmspell.llm.failures import ModelFailure
-from llmspell.spells.agents.recovery import Strategy, decide, read_strategy
+from llmspell.spells.agents.recovery import Decision, Strategy, decide, read_strategy
 from llmspell.spells.recovery import strategies
 from tests.spells.agents.kit import Desk, call
 
@@ -34,6 +41,13 @@ def test_what_is_never_tried_again(error: LlmspellError) -> None:
     for kind in ("retry", "fallback", "continue_degraded", "circuit_breaker"):
         given = strategy(type=kind, max_retries=3, agent="b", use_cached_results=True)
         assert decide(given, error, 1).action == "raise"
+
+
+def test_a_provider_that_is_not_set_up_is_not_asked_again_but_another_may_be() -> None:
+    missing = ConfigurationError("no provider is named")
+    assert decide(strategy(type="retry", use_cached_results=True), missing, 1).action == "raise"
+    given = strategy(type="fallback", provider="other")
+    assert decide(given, missing, 1) == Decision("retry", provider="other")
 
 
 def test_retry_backs_off_up_to_the_longest_delay() -> None:

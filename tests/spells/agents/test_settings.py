@@ -67,6 +67,13 @@ def test_API_033_nested_config_of_lua() -> None:
     assert (strategy.breaker.failure_threshold, strategy.breaker.recovery_timeout) == (5, 300)
 
 
+@pytest.mark.parametrize("key", ["retry_count", "retries", "maxRetries"])
+def test_retries_of_an_agent_by_any_of_its_names(key: str) -> None:
+    given: dict[str, Any] = {key: 2}
+    found = read(**given)
+    assert (found.strategy.kind, found.strategy.retries, found.unknown) == ("retry", 2, ())
+
+
 def test_API_034_memory() -> None:
     memory = read(memory={"type": "conversation", "max_entries": 100, "persistence": True}).memory
     assert (memory.max_entries, memory.persistence, memory.summarize_after) == (100, True, None)

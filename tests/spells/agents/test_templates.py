@@ -149,6 +149,24 @@ def test_S48_what_a_spell_changed_in_a_template_object_counts() -> None:
     asyncio.run(go())
 
 
+def test_S48_functions_stay_where_a_spell_changed_something_else() -> None:
+    async def go() -> None:
+        desk = Desk()
+        tool = {"name": "t", "execute": Callback(3)}
+        steps = {"steps": [{"name": "a", "input": Callback(4)}]}
+        desk.templates.define("own", {"tools": [tool], "workflows": {"w": steps}, "limits": {}})
+        handle = desk.templates.get("own").to_wire()
+        assert desk.templates.get(handle) == desk.templates.get("own"), "nothing was changed"
+        assert desk.templates.get({**handle, "limits": []}) == desk.templates.get("own")
+        handle["workflows"] = {**handle["workflows"], "more": {"steps": []}}
+        handle["tone"] = "calm"
+        changed = desk.templates.get(handle).config
+        assert changed["workflows"] == {"w": steps, "more": {"steps": []}}
+        assert (changed["tools"], changed["tone"]) == ([tool], "calm")
+
+    asyncio.run(go())
+
+
 def test_S53_a_config_spread_into_a_new_template() -> None:
     desk = Desk()
     config = desk.templates.get("data_analyst").to_wire()["config"]

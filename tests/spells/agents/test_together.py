@@ -189,6 +189,10 @@ def test_remove_tool_takes_class_names_too() -> None:
         agent = await desk.agent(tools=["http"])
         assert agent.toolbox.remove("HttpTool") and not agent.toolbox.remove("HttpTool")
         assert isinstance(agent.toolbox, Toolbox) and len(agent.toolbox) == 0
+        plain: dict[str, Any] = {"http_client": lambda given: 1, "grep_tool": lambda given: 1}
+        agent = await Desk(**plain).agent(tools=list(plain))
+        assert agent.toolbox.remove("HttpTool") and agent.toolbox.remove("GrepTool")
+        assert not agent.toolbox.names()
 
     run(go)
 

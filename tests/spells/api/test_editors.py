@@ -153,6 +153,12 @@ def test_tools_as_fields_and_as_classes_are_told() -> None:
     assert "def HttpTool(**options: Any) -> ToolObject:" in editors.render("python")
 
 
+def test_what_javascript_gets_at_once_is_no_promise() -> None:
+    text = editors.render("javascript")
+    assert "  getInstance(): LlmspellHookManagerObject;" in text
+    assert "  points(): Record<string, any>;" in text
+
+
 def test_types_writes_the_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert program.dispatch(["types", "--output", str(tmp_path / "new")]) == 0
     written = {path.name: path.read_text("utf-8") for path in (tmp_path / "new").iterdir()}

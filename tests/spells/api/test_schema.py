@@ -51,6 +51,13 @@ def test_what_is_wrong_is_named(args: dict[str, Any], words: str) -> None:
     assert caught.value.code == 2002
 
 
+def test_the_function_is_named_as_spells_write_it_not_as_the_wire_does() -> None:
+    execute = function_of("agent.execute_named")
+    assert execute is not None
+    with pytest.raises(InvalidInput, match=r"^agent\.execute: input is missing"):
+        compile_params(execute)({"agent": "a"})
+
+
 def test_an_empty_array_is_an_empty_object_as_lua_sends_it() -> None:
     check = compile_params(CALLS["http.request"])
     assert check({"url": "http://a", "headers": []})["headers"] == {}

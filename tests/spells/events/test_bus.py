@@ -169,6 +169,7 @@ def test_COD_045_data_that_is_too_much(data: object) -> None:
 
 def test_a_spell_can_not_pass_for_a_service() -> None:
     assert spell_source("agent:boss") == "spell:agent:boss"
+    assert spell_source("config") == "spell:config"
     assert spell_source("sensor") == "sensor"
     assert spell_source(None) == spell_source(7) == "spell"
 

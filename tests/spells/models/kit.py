@@ -112,7 +112,7 @@ class Desk:
         *,
         tables: Mapping[str, dict[str, Any]] = TABLES,
         limits: Limits | None = None,
-        limiter: Any = None,
+        rates: Any = None,
         **config: Any,
     ) -> None:
         self.host = FakeHost()
@@ -124,7 +124,7 @@ class Desk:
             self.host,
             self.targets,
             lambda target: providers[target.stand_in or target.provider.name],
-            lambda target: limiter,
+            lambda target: rates,
             lambda: 0.0,
         )
         self.ctx = Context()

@@ -22,6 +22,7 @@ from llmspell.policies.limits import Limits
 from llmspell.policies.names import NameRules
 from llmspell.policies.rate import RateLimiter
 from llmspell.spells.models.asking import Settings
+from llmspell.spells.models.rates import Rates
 from llmspell.spells.ports import HookOutcome
 
 from .kit import TABLES, Context, Desk, Played, fails, says
@@ -231,11 +232,11 @@ def test_LLM_024_a_cancelled_call_gives_back_what_its_answer_had_reserved() -> N
 
 
 def test_X34_a_providers_rate_is_waited_for_and_refused_when_it_takes_too_long() -> None:
-    limiter = RateLimiter(20, 1, 0.0)
-    desk = Desk({"openai": Played()}, limiter=limiter)
+    rates = Rates(RateLimiter(20, 1, 0.0))
+    desk = Desk({"openai": Played()}, rates=rates)
     desk.ask(HELLO)
     desk.ask(HELLO)
-    desk = Desk({"openai": Played()}, limiter=RateLimiter(0.01, 1, 0.0))
+    desk = Desk({"openai": Played()}, rates=Rates(RateLimiter(0.01, 1, 0.0)))
     desk.ask(HELLO)
     with pytest.raises(LimitExceeded) as caught:
         desk.ask(HELLO, Settings(seconds=0.1))
@@ -244,16 +245,85 @@ def test_X34_a_providers_rate_is_waited_for_and_refused_when_it_takes_too_long()
 
 def test_LLM_009_a_rate_that_is_used_up_leads_to_the_next_provider() -> None:
     desk = Desk({"openai": Played(), "anthropic": Played()})
-    desk.asking._limiter_of = _used_up("openai")
+    desk.asking._rates_of = _used_up("openai")
     reply = desk.ask(HELLO, Settings(seconds=0.1, fallback=["anthropic"]))
     assert reply["provider"] == "anthropic"
+
+
+def test_LLM_008_auto_passes_over_a_provider_whose_rate_is_used_up() -> None:
+    desk = Desk({"openai": Played(), "anthropic": Played()})
+    assert desk.ask({**HELLO, "provider": "auto"})["provider"] == "openai", "the cheaper one"
+    desk.asking._rates_of = _used_up("openai")
+    assert desk.ask({**HELLO, "provider": "auto"})["provider"] == "anthropic"
+
+
+def test_LLM_008_auto_without_a_provider_is_fake_where_everything_is() -> None:
+    auto = {**HELLO, "provider": "auto"}
+    with pytest.raises(ConfigurationError):
+        Desk({"fake": Played()}, tables={"fake": {}}, default=None).ask(auto)
+    desk = Desk({"fake": Played()}, tables={"fake": {}}, default=None, mock=True)
+    assert desk.ask(auto)["content"] == "fine"
 
 
 def _used_up(name: str) -> Any:
     now = time.monotonic()
     limiter = RateLimiter(0.001, 1, now)
     limiter.take(now)
-    return lambda target: limiter if target.provider.name == name else None
+    return lambda target: Rates(limiter) if target.provider.name == name else None
+
+
+def test_LLM_003_tokens_a_minute_are_taken_before_and_settled_after() -> None:
+    rates = Rates(None, RateLimiter(0.001, 1_000, time.monotonic()))
+    desk = Desk({"openai": Played()}, rates=rates)
+    for _ in range(10):
+        # Each takes over 500 of the 1000 before, and 15 are used.
+        desk.ask({**HELLO, "max_tokens": 500})
+    with pytest.raises(LimitExceeded) as caught:
+        desk.ask({**HELLO, "max_tokens": 900}, Settings(seconds=0.1))
+    assert (caught.value.code, caught.value.rule) == (6006, "limit.model_rate")
+    assert "tokens a minute" in str(caught.value) and used(desk)[0] == 150
+    assert desk.ask({**HELLO, "max_tokens": 500})["content"] == "fine"
+
+
+def test_LLM_003_tokens_that_a_refusing_provider_did_not_use_are_given_back() -> None:
+    rates = Rates(None, RateLimiter(0.001, 1_000, time.monotonic()))
+    desk = Desk({"openai": Played(fails("unavailable"), fails("rate_limit"), says())}, rates=rates)
+    assert desk.ask({**HELLO, "max_tokens": 900})["content"] == "fine"
+
+
+def test_a_stream_that_was_heard_is_never_heard_twice() -> None:
+    pieces: list[str] = []
+
+    async def hear(piece: str) -> None:
+        pieces.append(piece)
+
+    def break_off(request: dict[str, Any]) -> Any:
+        raise ModelFailure("unavailable", "gone")
+
+    provider = Played(says("half", then=break_off), says("whole"))
+    with pytest.raises(ModelFailure):
+        Desk({"openai": provider}).ask(HELLO, on_chunk=hear)
+    assert pieces == ["half"] and len(provider.requests) == 1
+    pieces.clear()
+    provider = Played(fails("unavailable"), says("whole"))
+    assert Desk({"openai": provider}).ask(HELLO, on_chunk=hear)["content"] == "whole"
+    assert pieces == ["whole"]
+
+
+def test_a_hook_cannot_have_a_stream_heard_twice_nor_does_a_repaired_answer() -> None:
+    pieces: list[str] = []
+
+    async def hear(piece: str) -> None:
+        pieces.append(piece)
+
+    provider = Played(says("no JSON"), says('{"a": 1}'))
+    desk = Desk({"openai": provider})
+    schema = {"type": "object", "required": ["a"]}
+    reply = desk.ask({**HELLO, "schema": schema}, on_chunk=hear)
+    assert reply["structured"] == {"a": 1} and pieces == ["no JSON"]
+    pieces.clear()
+    desk = hooked(Played(), after_llm_call=HookOutcome("retry"))
+    assert desk.ask(HELLO, on_chunk=hear)["content"] == "fine" and pieces == ["fine"]
 
 
 # -- budgets -------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -166,3 +167,28 @@ def test_text_without_tags_stays(text: str) -> None:
 @given(PLAIN)
 def test_one_tag_alone_is_the_value(value: Any) -> None:
     assert fill("{{v}}", Scope({"v": value})) == value
+
+
+BIG = "x" * 1_000_000
+DEAR: dict[str, Callable[[], Any]] = {
+    "texts": lambda: fill(["{{s}}!"] * 5_000, Scope({"s": BIG})),
+    "the same value again": lambda: fill(["{{s}}"] * 5_000, Scope({"s": BIG})),
+    "lists of lists": lambda: fill({"a": ["{{s}}"] * 500}, Scope({"s": list(range(100_000))})),
+    "texts that nobody looks at": lambda: render(
+        "{{#each a}}{{{ '{{s}}' and 0 }}}{{/each}}",
+        {"a": list(range(8_000)), "s": list(range(100_000))},
+    ),
+    "blocks within expressions": lambda: render(
+        "{{#each a}}{{{ '{{#each s}}{{/each}}' and 0 }}}{{/each}}",
+        {"a": list(range(8_000)), "s": list(range(40_000))},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", DEAR)
+def test_what_small_templates_bring_in_is_bounded(name: str) -> None:
+    # A place costs six characters: what it names is charged before anything is made of it.
+    began = time.process_time()
+    with pytest.raises(InvalidInput, match=r"bring in over|take too much work"):
+        DEAR[name]()
+    assert time.process_time() - began < 3

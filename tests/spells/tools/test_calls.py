@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from llmspell.channel.jsontext import Callback
+from llmspell.channel.jsontext import Callback, Place
 from llmspell.errors import LlmspellError, SpellError
+from llmspell.spells.plain import FUNCTIONS_MAX
 from llmspell.spells.tools.cache import ENTRIES, TOTAL_MAX, ResultCache
 from llmspell.spells.tools.registry import TOOLS_MAX
 
@@ -351,3 +352,32 @@ def test_API_056_chaining() -> None:
         desk.do, "tools.chain_with", id="source", other="hash_calculator", input={}
     ) == 2006  # fmt: skip
     assert desk.ran == []
+
+
+def test_S32_functions_of_an_input_come_beside_it_by_their_places() -> None:
+    desk, test = ToolDesk(), Callback(7)
+    desk.create("t", lambda given, context: given, cache={"ttl": 60})
+    given = {"a": {"f": test, "n": 1}, "rows": [test, {"g": test}]}
+    for _ in range(2):
+        assert desk.run("t", **given)["result"] == {"a": {"n": 1}, "rows": [{}]}, "kept nowhere"
+    places = [Place((0, "a", "f"), test), Place((0, "rows", 0, "g"), test)]
+    assert desk.placed == places * 2
+    too_many = {str(number): test for number in range(FUNCTIONS_MAX + 1)}
+    assert code_of(desk.run, "t", **too_many) == 2002
+    desk.do("tools.configure", tool="calculator", config={"cache": {"ttl": 60}})
+    assert code_of(desk.run, "calculator", f=test) == 2002
+    assert desk.ran == [], "a built-in tool runs in another process"
+
+
+def test_S32_a_hook_sees_no_functions_and_takes_none_away() -> None:
+    desk, test = ToolDesk(), Callback(7)
+    seen: list[Any] = []
+
+    def change(context: dict[str, Any]) -> Any:
+        seen.append(context["input"])
+        return {"input": {**context["input"], "n": 2}}
+
+    desk.create("t", lambda given, context: given)
+    desk.hook("before_tool_execution", change)
+    assert desk.run("t", f=test, n=1)["result"] == {"n": 2}
+    assert (seen, desk.placed) == ([{"n": 1}], [Place((0, "f"), test)])

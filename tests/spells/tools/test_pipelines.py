@@ -73,6 +73,13 @@ def test_a_failing_step(desk: ToolDesk, on_error: Any, result: Any) -> None:
         execute(desk, made(desk, {"tool": "bad"}))
 
 
+def test_a_step_that_only_has_a_name_is_known_by_it(desk: ToolDesk) -> None:
+    desk.create("echo", lambda g, c: g)
+    steps = ({"tool": "echo", "name": "first"}, {"tool": "echo", "input": {"b": "{{first.a}}"}})
+    found = execute(desk, made(desk, *steps), {"a": 1})
+    assert found["outputs"] == {"first": {"a": 1}, "step_2": {"b": 1}}
+
+
 def test_conditions_and_the_default_input(desk: ToolDesk) -> None:
     never = desk.function(lambda context: False)
     identity = made(desk, {"tool": "bad", "condition": never}, {"tool": "search"}, "search")

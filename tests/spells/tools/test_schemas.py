@@ -172,3 +172,30 @@ def test_any_schema_and_value_end_in_a_value_or_a_typed_error(schema: Any, value
         check(schema, value)
     except InvalidInput as error:
         assert error.code in (2002, 2010)
+
+
+DEAR = {
+    "enum": ({"enum": [1] * 20_000}, 0),
+    "required": ({"required": ["a"] * 10_000}, {"a": 1}),
+    "properties": ({"properties": {f"p{n}": {} for n in range(4_000)}}, {"a": 1}),
+}
+
+
+@pytest.mark.parametrize("name", DEAR)
+def test_long_lists_of_a_schema_count_as_work(name: str) -> None:
+    schema, item = DEAR[name]
+    check = compile_schema({"type": "array", "items": {"anyOf": [schema, {}]}}, "s")
+    assert check([item], "v") == [item]
+    began = time.process_time()
+    with pytest.raises(InvalidInput, match="too much to check"):
+        check([item] * 40_000, "v")
+    assert time.process_time() - began < 3
+
+
+def test_true_is_not_1_among_many() -> None:
+    check = compile_schema({"enum": [1, "a", False, {"x": 1}]}, "s")
+    for good in (1, 1.0, "a", False, {"x": 1}):
+        assert check(good, "v") == good
+    for bad in (True, 0, {"x": 2}, None):
+        with pytest.raises(InvalidInput):
+            check(bad, "v")

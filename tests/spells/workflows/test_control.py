@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from llmspell.errors import LlmspellError
+from llmspell.errors import LlmspellError, OperationFailed
 from llmspell.spells.ports import HookOutcome
 from tests.spells.workflows.kit import Kit, State, failing, play
 
@@ -200,6 +200,37 @@ def test_hooks_see_change_skip_redirect_and_cancel() -> None:
     assert len(kit.tools.calls) == 4
     with_output = HookOutcome("continue", {"output": "changed"})
     assert play(with_hooks(after_workflow_execution=with_output))["output"] == "changed"
+
+
+def test_HOOK_025_hooks_after_run_for_what_failed_too_and_change_nothing() -> None:
+    kit = Kit()
+    seen: list[tuple[str, Any]] = []
+
+    class Told(Hooks):
+        async def run(self, point: str, context: Any) -> HookOutcome:
+            seen.append((point, context.get("success")))
+            if point.startswith("after"):
+                raise OperationFailed("a hook's own failure", code=5002, kind="hook_failed")
+            return await super().run(point, context)
+
+    kit.host.hooks = Told(none=None)
+    steps = [{"name": "s", "run": kit.host.function(failing(1))}]
+    error = error_of(kit.run("sequential", {"name": "w", "steps": steps}))
+    assert error.code == 3004 and "hook" not in error.message
+    assert seen[-3:] == [
+        ("after_workflow_step", False),
+        ("workflow_error", False),
+        ("after_workflow_execution", False),
+    ]
+
+
+def test_a_hook_after_that_refuses_is_not_asked_again() -> None:
+    kit = Kit()
+    refused = HookOutcome("cancel", None, None, "not today")
+    for point in ("after_workflow_step", "after_workflow_execution"):
+        kit.host.hooks = Hooks(**{point: refused})
+        error_of(kit.run("sequential", {"steps": [{"run": kit.fn(lambda c: 1)}]}))
+        assert kit.host.hooks.asked.count(point) == 1
 
 
 # -- checkpoints -------------------------------------------------------------------------------

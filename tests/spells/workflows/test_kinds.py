@@ -99,6 +99,14 @@ def test_an_agent_step_says_action_input_and_tools() -> None:
     assert args["tools"] == ["calculator"] and args["id"] == "writer"
 
 
+@pytest.mark.parametrize("empty", [{}, []])
+def test_an_empty_input_adds_nothing_to_a_task(empty: Any) -> None:
+    kit = Kit()
+    kit.agents.acts["writer"] = lambda text: text
+    steps = [{"agent": "writer", "task": "gather_data"}]
+    assert play(kit.run("sequential", steps, empty))["output"] == "Task: gather data"
+
+
 def test_WF_002_parallel_steps_run_at_once_and_no_more_than_allowed() -> None:
     kit = Kit()
     running, most = 0, 0
@@ -423,3 +431,13 @@ def test_unknown_options_are_metadata_and_said_once() -> None:
 
     assert play(spell())["metadata"] == {"colour": "blue"}
     assert [level for level, message in kit.host.notes if "colour" in message] == ["warn"]
+
+
+def test_the_same_agent_twice_makes_two_steps() -> None:
+    kit = Kit()
+    kit.tools.acts["t"] = lambda given: given["n"]
+    steps = [{"tool": "t", "input": {"n": 1}}, {"tool": "t", "input": {"n": 2}}]
+    result = play(kit.run("parallel", {"steps": steps}))
+    assert result["output"] == {"t": 1, "t_2": 2}
+    with pytest.raises(LlmspellError, match="two steps are named a"):
+        play(kit.run("parallel", {"steps": [{"name": "a", **step} for step in steps]}))

@@ -32,8 +32,8 @@ class Served:
         self.ctx = Context()
         self.played = Played()
         self.service._providers["process:openai"] = self.played
-        self.service._limiter_of = lambda target: None  # type: ignore[method-assign]
-        self.service._asking._limiter_of = lambda target: None
+        self.service._rates_of = lambda target: None  # type: ignore[method-assign]
+        self.service._asking._rates_of = lambda target: None
         for wire, act in self.service.table.items():
             self.host.answers[wire] = lambda args, act=act: act(self.ctx, args)
 

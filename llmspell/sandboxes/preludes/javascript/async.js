@@ -137,6 +137,9 @@ Async.race = (works) => new NativePromise((resolve, reject) => {
 });
 
 Async.timeout = (work, milliseconds) => {
+  if (typeof milliseconds !== "number" || !(milliseconds >= 0)) {
+    P.fail(2002, "validation", "Async.timeout: ms must be a number of milliseconds, 0 or more");
+  }
   const promise = typeof work === "function" ? work() : work;
   return new NativePromise((resolve, reject) => {
     const timer = startTimer(delayOf(milliseconds), () => {
@@ -154,7 +157,11 @@ Async.timeout = (work, milliseconds) => {
 Async.with_timeout = Async.timeout;
 
 Async.retry = async (operation, options) => {
+  if (typeof operation !== "function") P.fail(2002, "validation", "Async.retry takes a function");
   const { attempts = 3, delay = 100, backoff = 2, max_delay, maxDelay } = options ?? {};
+  if (!isInteger(attempts) || attempts < 1) {
+    P.fail(2002, "validation", "Async.retry: attempts must be an integer, 1 or more");
+  }
   let pause = delay;
   for (let attempt = 1; ; attempt++) {
     try {

@@ -180,8 +180,21 @@ const sendReturned = (id, text, error) => {
     : ',"ok":false,"error":' + P.encode(P.describe(error), "value") + "}"));
 };
 
+// Functions of the spell's among the arguments, by their places: they come beside them.
+const place = (args, functions) => {
+  for (let index = 0; index < functions.length; index++) {
+    const [path, number] = functions[index];
+    let holder = args;
+    for (let at = 0; at < path.length && typeof holder === "object" && holder !== null; at++) {
+      if (at < path.length - 1) holder = hasOwn(holder, path[at]) ? holder[path[at]] : undefined;
+      else if (!hasOwn(holder, path[at])) holder[path[at]] = mapGet(callbacks, number);
+    }
+  }
+};
+
 const onInvoke = (message) => {
   const id = message.id, args = message.args ?? [];
+  if (message.functions !== undefined) place(args, message.functions);
   const action = mapGet(callbacks, message.callback);
   mapSet(invokes, id, true);
   const run = async () => {

@@ -13,7 +13,7 @@ const schemaOf = async (name) => {
   return tool?.schema ?? tool?.parameters ?? create(null);
 };
 
-const execute = (name, input) => P.call("tools.execute", { __proto__: null, name, input });
+const execute = (name, input) => P.call("tools.execute", { __proto__: null, name, input }, P.after.output);
 
 // By position come the required parameters in their order, then an object of further ones.
 const callTool = async (name, given) => {
@@ -147,6 +147,7 @@ P.addClassTools = (setGlobal, source) => {
     const label = found[1];
     if (label === "BaseTool" || label in globalThis) continue;
     const Made = function () { return P.toolOf(create(Tool), lookUp(label)); };
+    Made.new = () => Made();
     weakSet(functions, Made, snake(slice(label, 0, -4)));
     setGlobal(label, Made);
   }

@@ -20,7 +20,7 @@ const classOf = (module, spec) => {
 
 const actionOf = (module, spec) => {
   if (spec.wire === "") return undefined;
-  return spec.after === "handle" ? P.maker(spec, classOf(module, spec), false) : P.stub(spec);
+  return spec.after === "handle" && !spec.sync ? P.maker(spec, classOf(module, spec), false) : P.stub(spec);
 };
 
 const addFunctions = (content, module) => {

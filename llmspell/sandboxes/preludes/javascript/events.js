@@ -181,7 +181,7 @@ const dispatch = async (batch, collect) => {
         value = run(handlers[to[place][1]], event, at);
         if (value instanceof NativePromise) value = await value;
         if (value === undefined) continue;
-        if (value === "stop" || (P.isOptions(value) && value.stop === true)) {
+        if (value === "stop" || value === "StopPropagation" || (P.isOptions(value) && value.stop === true)) {
           outcome.stopped++;
           outcome.action ??= "stop";
           break;

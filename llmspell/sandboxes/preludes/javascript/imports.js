@@ -1,5 +1,6 @@
-// Imports. A spell is a function's body, where they have no place: each is rewritten, line
-// for line, to a `const` of what `require` gives. What is no import statement stays untouched.
+// Imports. A spell is a function's body, where static ones have no place: each is rewritten, line
+// for line, to a `const` of what `require` gives; `import(…)` calls the same function. What is no
+// import stays untouched.
 const WORD = /[A-Za-z_$\u0080-\uffff][\w$\u0080-\uffff]*/y, NUMBER = /\.?\d(?:[eE][+-]|[\w.])*/y;
 const SPACE = /(?:\s|\/\/[^\n\r\u2028\u2029]*|\/\*[^]*?\*\/)*/y;
 const REGEX = /\/(?:[^\\\/[\n\r]|\\.|\[(?:[^\\\]\n\r]|\\.)*\])+\/\w*/y;
@@ -35,6 +36,8 @@ const importedNames = (text, bind) => {
 
 // One statement, from `import` on: what stands for it and where it ends; null where it is none.
 const STATEMENT = /import(?:\s*(?:([A-Za-z_$\u0080-\uffff][\w$\u0080-\uffff]*)\s*(,)?\s*)?(?:\*\s*as\s+([A-Za-z_$\u0080-\uffff][\w$\u0080-\uffff]*)|\{([^}]*)\})?\s*\bfrom|)\s*("[^"\n]*"|'[^'\n]*')[ \t]*(?:(?:with|assert)\s*\{[^}]*\})?/y;
+// `import(name)` may stand anywhere; a method of that name is not one.
+const CALL = /import\s*\(/y, METHOD = /import\s*\([^()]*\)\s*\{/y;
 const WITHOUT_COMMENTS = /\/\/[^\n]*|\/\*[^]*?\*\//g;
 const newlines = (text) => {
   const lines = split(text, "\n").length - 1;
@@ -69,13 +72,6 @@ const statementAt = (source, at) => {
   return { __proto__: null, text, end: at + whole.length };
 };
 
-// An import() is the same call anywhere. Only where an expression must stand: a method may have the
-// name import, too.
-const BEFORE_IMPORT = setOf("( [ = > : ? & | + ! await return yield typeof void ,");
-const isDynamic = (source, at, last, open) => (open.length === 0 ? last !== "." : setHas(BEFORE_IMPORT, last))
-  && !(last === "," && open[open.length - 1] === "{")
-  && source[at + 6 + matchAt(SPACE, source, at + 6).length] === "(";
-
 // Where the imports are: statements at the outermost level, where a statement begins.
 const findImports = (source) => {
   const found = [], open = [];
@@ -98,8 +94,8 @@ const findImports = (source) => {
           continue;
         }
       }
-      if (token === "import" && isDynamic(source, at, last, open)) {
-        push(found, { __proto__: null, start: at, end: at + 6, text: P.importName });
+      if (token === "import" && last !== "." && matchAt(CALL, source, at) !== "" && matchAt(METHOD, source, at) === "") {
+        push(found, { __proto__: null, start: at, end: at + token.length, text: P.importName });
       }
       isRegex = last !== "." && setHas(BEFORE_REGEX, token);
       head = last !== "." && setHas(HEADS, token);

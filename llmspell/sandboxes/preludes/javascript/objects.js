@@ -64,7 +64,7 @@ const methodOf = (className, spec) => {
     if (typeof this?.id !== "string") P.fail(2002, "validation", spec.label + " is a method: call it on its object");
     const args = P.collect(spec, given);
     args.id = this.id;
-    if (spec.whole) args[spec.whole] = this;
+    if (spec.whole) args.object = this;
     if (spec.sync) return P.callNow(spec.wire, args, finish && ((value) => finish(value, args)));
     return promiseObjects(P.call(spec.wire, args, finish && ((value) => finish(value, args))), spec);
   } }[spec.camel];
@@ -193,6 +193,7 @@ P.maker = (spec, className, always) => {
   const make = function (...given) {
     if (new.target === undefined && !always) {
       const args = P.collect(spec, given);
+      if (spec.sync) return P.callNow(spec.wire, args, (value) => finish(value, args));
       return promiseObjects(P.call(spec.wire, args, (value) => finish(value, args)), spec);
     }
     const chosen = new.target?.prototype;
@@ -203,11 +204,23 @@ P.maker = (spec, className, always) => {
   return make;
 };
 
+// What a tool's result holds is found in its answer as well: answer.results (S27). Hidden, so that
+// the answer is printed, copied and sent as it came.
+P.after.output = (answer) => {
+  if (!P.isOptions(answer) || !P.isOptions(answer.result)) return answer;
+  const { result } = answer, names = keys(result);
+  for (let index = 0; index < names.length; index++) {
+    const name = names[index];
+    if (!hasOwn(answer, name) && name !== "then" && name !== "__proto__") hide(answer, name, result[name]);
+  }
+  return answer;
+};
+
 // Tools as the registry shows them.
 const Tool = P.prototypeOf("tool");
 const runTool = { execute(input) {
   if (weakMapHas(creations, this)) return later(weakGet(creations, this), "execute", [input]);
-  return P.call("tools.execute", { __proto__: null, name: this.name, input: input ?? create(null) });
+  return P.call("tools.execute", { __proto__: null, name: this.name, input: input ?? create(null) }, P.after.output);
 } }.execute;
 const toolMethods = {
   execute: runTool, call: runTool,
@@ -222,7 +235,7 @@ for (const name of keys(toolMethods)) {
   addMethod(Tool, P.camel(name), toolMethods[name]);
 }
 // A described tool without an id is told by its name.
-P.after.tool = (tool) => {
+const asTool = (tool) => {
   if (!P.isOptions(tool)) return tool;
   if (tool.handle === undefined) {
     tool.handle = "tool";
@@ -230,8 +243,24 @@ P.after.tool = (tool) => {
   }
   return setPrototypeOf(tool, known(tool.handle) ?? Tool);
 };
+// Tools.get gives one object for a name, so an `execute` that a spell put in its place stays there
+// (S41). One that is made anew is another.
+const keptTools = new NativeMap();
+P.after.tool = (reply, args) => {
+  const tool = asTool(reply);
+  if (!P.isOptions(tool) || typeof tool.name !== "string") return tool;
+  const isNew = args?.config !== undefined || args?.tool !== undefined;
+  const first = isNew ? undefined : mapGet(keptTools, tool.name);
+  if (first === undefined) {
+    mapSet(keptTools, tool.name, tool);
+    return tool;
+  }
+  const names = keys(tool);
+  for (let index = 0; index < names.length; index++) first[names[index]] = tool[names[index]];
+  return first;
+};
 P.after.tools = (tools) => {
-  if (isArray(tools)) for (let index = 0; index < tools.length; index++) tools[index] = P.after.tool(tools[index]);
+  if (isArray(tools)) for (let index = 0; index < tools.length; index++) tools[index] = asTool(tools[index]);
   return tools;
 };
 

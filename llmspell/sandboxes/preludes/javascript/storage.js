@@ -24,10 +24,10 @@ Storage.query = (predicate, options, named) => queryIn(predicate, typeof options
 // The functions of a scope and what they take, in order.
 const CALLS = {
   __proto__: null, get: ["key"], set: ["key", "value", "ttl"], delete: ["key"], exists: ["key"], list: ["prefix"],
-  get_batch: ["keys"], set_batch: ["data", "ttl"], delete_batch: ["keys"], scan: ["prefix", "after", "limit"],
-  transaction: ["operations"], clear: [], compact: [], stats: [], backup: [], backups: [], restore: ["name"],
+  get_batch: ["keys"], set_batch: ["data", "ttl"], delete_batch: ["keys"], scan: ["prefix", "after", "limit", "start", "before"],
+  transaction: ["operations"], version: [], migrate: ["version", "migration"], clear: [], compact: [], stats: [], backup: [], backups: [], restore: ["name"],
 };
-const isNamed = (name) => name === undefined || name === "ttl" || name === "prefix" || name === "after" || name === "limit";
+const isNamed = (name) => name === undefined || name === "ttl" || name === "prefix" || name === "after" || name === "limit" || name === "start" || name === "before";
 
 const inScope = (scope, call, params) => (...given) => {
   const args = { __proto__: null, scope };

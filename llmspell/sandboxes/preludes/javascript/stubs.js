@@ -133,11 +133,17 @@ P.stub = (spec) => {
   } }[spec.camel];
 };
 
+// A response travels as its plain fields: what the prelude adds is hidden.
 P.after.response = (response) => {
-  const { body } = response;
-  response.ok = response.status >= 200 && response.status < 300;
-  response.text = () => body;
-  response.json = () => parse(body);
+  const { body, status } = response;
+  const added = { __proto__: null, ok: status >= 200 && status < 300, text: () => body,
+    json: () => parse(body) };
+  const names = keys(added);
+  for (let index = 0; index < names.length; index++) {
+    defineProperty(response, names[index], {
+      __proto__: null, value: added[names[index]], writable: true, configurable: true,
+    });
+  }
   return response;
 };
 P.after.json = (response, args) => {

@@ -140,8 +140,12 @@ function Async.timeout(work, milliseconds)
 end
 
 function Async.retry(operation, options)
+  if type(operation) ~= "function" then P.fail(2002, "validation", "Async.retry takes a function") end
   options = options or {}
   local attempts, delay = options.attempts or 3, number_of(options.delay or 100, "Async.retry: delay")
+  if math_type(attempts) ~= "integer" or attempts < 1 then
+    P.fail(2002, "validation", "Async.retry: attempts must be an integer, 1 or more")
+  end
   for attempt = 1, attempts do
     local done, value = pcall(P.finished, operation, attempt)
     if done then return value end

@@ -67,9 +67,26 @@ local function send_returned(id, task)
   end
 end
 
+-- Functions of the spell's among the arguments, by their places: they come beside them.
+local function place(args, functions)
+  for _, item in ipairs(functions) do
+    local holder, path = args, item[1]
+    for at = 1, #path do
+      local key = type(path[at]) == "number" and path[at] + 1 or path[at]
+      if type(holder) ~= "table" then break end
+      if at < #path then
+        holder = rawget(holder, key)
+      elseif rawget(holder, key) == nil then
+        holder[key] = callbacks[item[2]]
+      end
+    end
+  end
+end
+
 local function on_invoke(message)
   local id, args = message.id, message.args or {}
   local count = #args
+  if message.functions then place(args, message.functions) end
   for index = 1, count do
     local value = args[index]
     if value == P.null then args[index] = nil else args[index] = P.objects_in(value) end
@@ -172,16 +189,18 @@ function P.method_stub(spec)
   return function(self, ...)
     local args = collect(spec, ...)
     args.id = rawget(self, "id")
-    if spec.whole then args[spec.whole] = self end
+    if spec.whole then args.object = self end
     return finish(P.await(P.call(spec.wire, args)), args)
   end
 end
 
+-- A response travels as its plain fields: what the prelude adds is behind them.
 function P.after.response(value)
-  value.ok = value.status >= 200 and value.status < 300
-  function value.text() return value.body end
-  function value.json() return P.decode(value.body) end
-  return value
+  return setmetatable(value, { __metatable = false, __name = "response", __index = {
+    ok = value.status >= 200 and value.status < 300,
+    text = function() return value.body end,
+    json = function() return P.decode(value.body) end,
+  } })
 end
 
 function P.after.json(value, args)

@@ -2,8 +2,21 @@
 local Tool = {}
 P.classes.tool = Tool
 
+-- What a tool's result holds is found in its answer as well: answer.results (S27).
+local answers = {
+  __metatable = false,
+  __index = function(answer, key)
+    local result = rawget(answer, "result")
+    if type(result) == "table" and result ~= P.null then return result[key] end
+  end,
+}
+function P.after.output(answer)
+  if type(answer) ~= "table" or answer == P.null then return answer end
+  return setmetatable(answer, answers)
+end
+
 local function execute(tool, input)
-  return P.await(P.call("tools.execute", { name = rawget(tool, "name"), input = input }))
+  return P.after.output(P.await(P.call("tools.execute", { name = rawget(tool, "name"), input = input })))
 end
 Tool.execute, Tool.call = execute, execute
 
@@ -22,7 +35,22 @@ local function tool_object(tool)
   if rawget(tool, "handle") == nil then tool.handle, tool.id = "tool", tool.name end
   return P.object(tool)
 end
-P.after.tool = tool_object
+
+-- Tools.get gives one object for a name, so an `execute` that a spell put in its place stays there
+-- (S41). One that is made anew is another.
+local kept = {}
+function P.after.tool(tool, args)
+  local object = tool_object(tool)
+  if type(object) ~= "table" then return object end
+  local name = rawget(object, "name")
+  if name == nil then return object end
+  local first = args.config == nil and args.tool == nil and kept[name] or object
+  if first ~= object then
+    for key, value in next, object do rawset(first, key, value) end
+  end
+  kept[name] = first
+  return first
+end
 
 function P.after.tools(list)
   for index, tool in ipairs(list or {}) do list[index] = tool_object(tool) end
@@ -30,7 +58,8 @@ function P.after.tools(list)
 end
 
 local function described(name)
-  return tool_object(P.await(P.call("tools.get", { name = name })))
+  local args = { name = name }
+  return P.after.tool(P.await(P.call("tools.get", args)), args)
 end
 
 -- tool(path, content): the required parameters in their order, then a table of further ones; or

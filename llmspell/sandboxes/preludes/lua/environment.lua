@@ -125,6 +125,8 @@ local function restricted(env)
     env[library] = copy
   end
   env.string.dump = nil
+  -- Lua 5.4 has it no longer; the older text uses it (X43).
+  env.math.pow = env.math.pow or function(base, exponent) return base ^ exponent end
   env.rawset = guarded_rawset
   env.load = P.text_load(env)
   setmetatable(env, { __index = tool_class })

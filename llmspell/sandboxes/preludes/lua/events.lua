@@ -167,7 +167,7 @@ local function ask(predicate, event)
 end
 
 local function is_stop(value)
-  return value == "stop" or (type(value) == "table" and value.stop == true)
+  return value == "stop" or value == "StopPropagation" or (type(value) == "table" and value.stop == true)
 end
 
 local function dispatch(batch, collect)

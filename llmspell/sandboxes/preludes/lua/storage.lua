@@ -26,16 +26,18 @@ end
 local CALLS = {
   get = { "key" }, set = { "key", "value", "ttl" }, delete = { "key" }, exists = { "key" }, list = { "prefix" },
   get_batch = { "keys" }, set_batch = { "data", "ttl" }, delete_batch = { "keys" },
-  scan = { "prefix", "after", "limit" }, transaction = { "operations" },
-  clear = {}, compact = {}, stats = {}, backup = {}, backups = {}, restore = { "name" },
+  scan = { "prefix", "after", "limit", "start", "before" }, transaction = { "operations" },
+  version = {}, migrate = { "version", "migration" }, clear = {}, compact = {}, stats = {}, backup = {}, backups = {}, restore = { "name" },
 }
-local NAMED = { ttl = true, prefix = true, after = true, limit = true }
+local NAMED = { ttl = true, prefix = true, after = true, limit = true, start = true, before = true }
 
-local function in_scope(name, call, params)
+-- `view:get(key)` and `view.get(key)` are one, as with every object of the API.
+local function in_scope(view, name, call, params)
   return function(...)
     local args = { scope = name }
-    for index = 1, select("#", ...) do
-      local value = select(index, ...)
+    local own = rawequal((...), view) and 1 or 0
+    for index = 1, select("#", ...) - own do
+      local value = select(index + own, ...)
       if type(value) == "table" and (not params[index] or NAMED[params[index]]) then
         for key, item in next, value do args[key] = item end
       elseif params[index] then
@@ -52,10 +54,11 @@ function Storage.scope(name)
   if type(name) == "table" then name = name.name end
   local view = {}
   for call, params in pairs(CALLS) do
-    view[call] = in_scope(name, call, params)
+    view[call] = in_scope(view, name, call, params)
     view[P.camel(call)] = view[call]
   end
-  function view.query(predicate, options)
+  function view.query(predicate, options, last)
+    if rawequal(predicate, view) then predicate, options = options, last end
     local args = type(options) == "string" and { prefix = options } or {}
     for key, value in next, type(options) == "table" and options or {} do args[key] = value end
     args.scope = name

@@ -95,6 +95,19 @@ def takes(action: Callable[..., Any], given: int) -> int:
     return min(given, code.co_argcount - (function is not action))
 
 
+def place(args: list[Any], functions: list[Any]) -> None:
+    """Puts functions of the spell's at their places in the arguments: they come beside them."""
+    for path, number in functions:
+        holder: Any = args
+        try:
+            for key in path[:-1]:
+                holder = holder[key]
+        except (KeyError, IndexError, TypeError):
+            continue
+        if isinstance(holder, dict):
+            holder.setdefault(path[-1], CALLS.callbacks.get(number))
+
+
 async def run_callback(number: int, args: list[Any]) -> Any:
     action = CALLS.callbacks.get(number)
     if action is None:
@@ -129,7 +142,10 @@ def dispatch(message: Any) -> None:
             call._reply(message)
     elif kind == "invoke":
         number = message["id"]
-        task = Task(run_callback(message["callback"], message.get("args") or []))
+        args = message.get("args") or []
+        if "functions" in message:
+            place(args, message["functions"])
+        task = Task(run_callback(message["callback"], args))
         CALLS.invokes[number] = task
         task._when_done(lambda done: send_returned(number, done))
     elif kind == "cancel" and message["id"] in CALLS.invokes:

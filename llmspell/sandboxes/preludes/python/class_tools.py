@@ -67,7 +67,7 @@ class MappedTool(Tool):
         if name not in self._fetched:
             self._fetched[name] = described_tool(name)
         prepared = self._input(schema_of(self._fetched[name]) or {}, given)
-        return Call("tools.execute", {"name": name, "input": prepared}, None)
+        return Call("tools.execute", {"name": name, "input": prepared}, as_output)
 
     call = execute
     __call__ = execute
@@ -114,6 +114,10 @@ class ToolClass:
         if self._label in CLASS_TOOLS:
             return mapped_tool(self._label, {**(options or {}), **named})
         return tool_of_class(self._label)
+
+    def new(self, options: Mapping[str, Any] | None = None, **named: Any) -> Any:
+        """The same, as the other languages spell it."""
+        return self(options, **named)
 
     def _name(self) -> str:
         known = CLASS_TOOLS.get(self._label)

@@ -16,7 +16,14 @@ def future_of(work: Any) -> Future:
     return Task(_run(work))
 
 
+def called(operation: Any, what: str) -> None:
+    if not callable(operation):
+        raise invalid(f"{what} takes a function")
+
+
 def futures_of(works: Iterable[Any]) -> list[Future]:
+    if not hasattr(type(works), "__iter__") or isinstance(works, (str, bytes, dict)):
+        raise invalid("a list of functions or awaitables is needed")
     futures = [future_of(work) for work in works]
     for future in futures:
         future._observed = True
@@ -155,6 +162,10 @@ class Async:
         chosen = {"attempts": 3, "delay": 100, "backoff": 2, "max_delay": 30_000}
         chosen.update(options or {})
         chosen.update(named)
+        called(operation, "Async.retry")
+        attempts = chosen["attempts"]
+        if isinstance(attempts, bool) or not isinstance(attempts, int) or attempts < 1:
+            raise invalid("Async.retry: attempts must be an integer, 1 or more")
 
         async def again() -> Any:
             pause = milliseconds_of(chosen["delay"], "Async.retry: delay")
@@ -164,7 +175,7 @@ class Async:
                 try:
                     return await _run(operation)
                 except Exception:
-                    if attempt >= chosen["attempts"]:
+                    if attempt >= attempts:
                         raise
                 await Timer(pause)
                 pause = min(pause * chosen["backoff"], chosen["max_delay"])
@@ -183,6 +194,8 @@ class Async:
 
     @staticmethod
     def with_resource(resource: Any, operation: Callable[..., Any]) -> Future:
+        called(operation, "Async.with_resource")
+
         async def use() -> Any:
             held = resource
             if callable(resource) or is_awaitable(resource):
@@ -244,6 +257,7 @@ class Async:
 
     @staticmethod
     def yield_until(operation: Callable[..., Any], timeout: float | None = None) -> Future:
+        called(operation, "Async.yield_until")
         end = None if timeout is None else now_ms() + milliseconds_of(timeout, "timeout")
 
         async def wait() -> None:

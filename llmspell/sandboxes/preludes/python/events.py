@@ -186,7 +186,9 @@ async def _run_handler(action: Any, event: Any, depth: int) -> Any:
 
 
 def _is_stop(value: Any) -> bool:
-    return value == "stop" or (isinstance(value, dict) and value.get("stop") is True)
+    if isinstance(value, str):
+        return value in ("stop", "StopPropagation")
+    return isinstance(value, dict) and value.get("stop") is True
 
 
 async def dispatch_events(batch: Any, collect: bool) -> dict[str, Any]:

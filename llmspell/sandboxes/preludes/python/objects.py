@@ -66,15 +66,36 @@ def end_object(value: Any) -> None:
             return
 
 
+class Output(Record):
+    """A tool's answer: what its result holds is found in it as well, `answer.results` (S27)."""
+
+    __slots__ = ()
+
+    def __missing__(self, name: str) -> Any:
+        result = dict.get(self, "result")
+        if isinstance(result, dict) and name in result:
+            return result[name]
+        raise KeyError(name)
+
+
+def as_output(value: Any) -> Any:
+    return Output(value) if type(value) is Record else value
+
+
 class Tool(Handle):
     """A tool: name, description, category, schema and `execute(input)`."""
 
-    __slots__ = ()
+    __slots__ = ("__dict__",)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        # A function in the place of a method is one (S41); whatever else is a field.
+        own = callable(value) and name in ("execute", "call")
+        (object.__setattr__ if own else dict.__setitem__)(self, name, value)
 
     def execute(self, input: Mapping[str, Any] | None = None, **named: Any) -> Call:
         """Runs the tool."""
         args = {"name": self["name"], "input": {**(input or {}), **named}}
-        return Call("tools.execute", args, None)
+        return Call("tools.execute", args, as_output)
 
     call = execute
 
@@ -176,7 +197,7 @@ def make_method(spec: Spec) -> Callable[..., Call]:
         args = spec.collect(given, named)
         args["id"] = dict.__getitem__(handle, "id")
         if spec.whole:
-            args[spec.whole] = handle
+            args["object"] = handle
         return send_call(spec, args)
 
     method.__name__ = method.__qualname__ = spec.name
@@ -220,6 +241,26 @@ def as_tool(value: Any) -> Any:
     if "handle" not in value:
         value.update(handle="tool", id=value.get("name"))
     return object_of(handle_class(value["handle"]) or Tool, value)
+
+
+_kept_tools: dict[str, Any] = {}
+
+
+def kept_tool(value: Any, args: Mapping[str, Any]) -> Any:
+    """One object for a name, so that an `execute` put in its place stays there (S41).
+
+    One that is made anew is another.
+    """
+    tool = as_tool(value)
+    if not isinstance(tool, Handle) or not isinstance(tool.get("name"), str):
+        return tool
+    name = tool["name"]
+    kept = None if "config" in args or "tool" in args else _kept_tools.get(name)
+    if kept is None:
+        _kept_tools[name] = tool
+        return tool
+    kept.update(tool)
+    return kept
 
 
 def revived(value: Any) -> Any:

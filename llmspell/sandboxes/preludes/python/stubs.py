@@ -33,7 +33,7 @@ class Spec:
         self.wire: str = get("wire", "")
         self.after: str = get("after", "")
         self.spread: str = get("spread", "")
-        self.whole: str = get("whole", "")
+        self.whole: bool = get("whole", False)
         self.positional: int = get("positional", 0)
         self.object_first: bool = get("object_first", False)
         self.params: list[str] = get("params") or []
@@ -99,10 +99,10 @@ def _finish_json(value: Any) -> Any:
 
 FINISH: dict[str, Callable[[Any], Any] | None] = {
     "": None,
-    "tool": lambda value: as_tool(value),
     "tools": lambda value: [as_tool(tool) for tool in value],
     "handle": lambda value: as_object(value),
     "handles": lambda value: as_objects(value),
+    "output": lambda value: as_output(value),
     "response": Response,
     "json": _finish_json,
 }
@@ -111,6 +111,8 @@ FINISH: dict[str, Callable[[Any], Any] | None] = {
 def send_call(spec: Spec, args: dict[str, Any]) -> Call:
     """The call of a description; one that gives an object can be used like that object."""
     kind = ObjectCall if spec.after in ("handle", "tool") else Call
+    if spec.after == "tool":
+        return kind(spec.wire, args, lambda value: kept_tool(value, args))
     return kind(spec.wire, args, FINISH[spec.after])
 
 

@@ -69,7 +69,8 @@ def render() -> str:
         made = _class_name("tool")
         parts += [
             _doc(f"Tools as a class; by default {described.tool}."),
-            f"declare const {name}: {{ new (options?: Record<string, any>): {made} }};",
+            f"declare const {name}: {{ new (options?: Record<string, any>): {made}; "
+            f"new: (options?: Record<string, any>) => {made} }};",
         ]
     parts.append("")
     for root in ROOTS:
@@ -130,7 +131,7 @@ def _method(name: str, function: Function, waits: bool) -> list[str]:
     gives = _WORDS.get(function.returns)
     if gives is None:
         gives = _value(function)
-        gives = f"Promise<{gives}>" if waits else gives
+        gives = f"Promise<{gives}>" if waits and not function.sync else gives
     lines = [f"  {_doc(function.doc)}", f"  {name}({_parameters(function)}): {gives};"]
     if shapes.takes_names(function):
         lines.append(f"  {name}(named: {_named(function)}): {gives};")
