@@ -63,7 +63,6 @@ def described(
     prefix: str = "agent",
     wire: str = "",
     fixed: tuple[tuple[str, str], ...] = (),
-    whole: str = "",
 ) -> Function:
     """All of these are unjudged: an agent acts by calls of its own, each judged by itself."""
     return Function(
@@ -77,7 +76,6 @@ def described(
         aliases=aliases,
         spread=spread,
         fixed=fixed,
-        whole=whole,
         unjudged=True,
     )
 

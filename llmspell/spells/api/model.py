@@ -110,7 +110,8 @@ class Module(NamedTuple):
 
 
 IDENTITY: Final = Param("id", ("string",), "the object", required=True, minimum=1, maximum=128)
-"""What a method sends beside its parameters."""
+WHOLE: Final = Param("object", ("object",), "the object as the spell has it")
+"""What a method sends beside its parameters; the second where its description says `whole`."""
 
 
 def getter(field: str, doc: str) -> Function:
