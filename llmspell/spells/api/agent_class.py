@@ -63,6 +63,7 @@ def described(
     prefix: str = "agent",
     wire: str = "",
     fixed: tuple[tuple[str, str], ...] = (),
+    whole: str = "",
 ) -> Function:
     """All of these are unjudged: an agent acts by calls of its own, each judged by itself."""
     return Function(
@@ -76,6 +77,7 @@ def described(
         aliases=aliases,
         spread=spread,
         fixed=fixed,
+        whole=whole,
         unjudged=True,
     )
 

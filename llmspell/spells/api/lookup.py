@@ -55,7 +55,7 @@ def function_of(wire: str) -> Function | None:
 
 def calls_of(modules: Iterable[Module]) -> dict[str, Function]:
     """Every function of some modules that crosses the channel, by wire name."""
-    from llmspell.spells.api.model import IDENTITY, WHOLE
+    from llmspell.spells.api.model import IDENTITY, Param
 
     found: dict[str, Function] = {}
     for module in modules:

@@ -110,8 +110,7 @@ class Module(NamedTuple):
 
 
 IDENTITY: Final = Param("id", ("string",), "the object", required=True, minimum=1, maximum=128)
-WHOLE: Final = Param("object", ("object",), "the object as the spell has it")
-"""What a method sends beside its parameters; the second where its description says `whole`."""
+"""What a method sends beside its parameters."""
 
 
 def getter(field: str, doc: str) -> Function:

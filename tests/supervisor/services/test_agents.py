@@ -203,13 +203,13 @@ def test_S48_methods_of_a_template_see_what_the_spell_changed() -> None:
         made = await call("agent.template", name="T", settings={"system_prompt": "P", "n": 1})
         made["system_prompt"] = "Q"
         made["config"]["temperature"] = 0.5
-        agent = await call("template.create_one", id="T", object=made, settings={"name": "of T"})
+        agent = await call("template.create_one", id="T", template=made, settings={"name": "of T"})
         config = await call("agent.get_config", id=agent["id"])
         assert (config["system_prompt"], config["temperature"]) == ("Q", 0.5)
         forged = {**made, "id": "another"}
-        agent = await call("template.create_one", id="T", object=forged, settings={})
+        agent = await call("template.create_one", id="T", template=forged, settings={})
         assert (await call("agent.get_config", id=agent["id"]))["system_prompt"] == "P"
-        child = await call("template.extend_one", id="T", object=made, name="U", settings={})
+        child = await call("template.extend_one", id="T", template=made, name="U", settings={})
         assert child["system_prompt"] == "Q" and child["base"] == "T"
         for given in ({"template": "T", "name": "n"}, {"name": "T"}):
             agent = await call("template.create", template=given, settings={})
