@@ -111,7 +111,11 @@ class NameRules(NamedTuple):
             refused = self._refuse_env(name)
             if refused is not None:
                 return refused
-        if _listed(name, self.denied):
+        if _listed(name, self.denied) or (
+            # Some servers take a model's name in any case, so a denial holds in any.
+            self.what == "models"
+            and _listed(name.lower(), tuple(pattern.lower() for pattern in self.denied))
+        ):
             return deny(f"{rule}.denied", f"a rule denies {name}")
         if _listed(name, self.names):
             return allow(f"grant.{self.what}", f"{name} was granted")

@@ -43,7 +43,7 @@ class ToolRules(NamedTuple):
         rule = f"{self.profile}.tools"
         if not needs <= NEEDS:
             return deny(f"{rule}.needs", f"{name} declares a need that nobody knows")
-        if any(matches(compile_glob(pattern), name) for pattern in self.denied):
+        if any(_denies(pattern, name) for pattern in self.denied):
             return deny(f"{rule}.denied", f"a rule denies the tool {name}")
         if category in self.denied_categories:
             return deny(f"{rule}.category", f"a rule denies the tools of {category}")
@@ -72,3 +72,19 @@ class ToolRules(NamedTuple):
             return deny(f"{self.profile}.tools.{need}", f"{name} needs {words}", hint)
         reason = f"{name} needs {words}, and none of that is granted"
         return deny(f"{self.profile}.tools.{name}", reason, hint)
+
+
+def _denies(pattern: str, name: str) -> bool:
+    """Whether a denial is about a tool, in any spelling in which the tool may be called.
+
+    `fileWriter` runs the tool `file_writer`, so a rule that says `fileWriter` means it, too.
+    """
+    if matches(compile_glob(pattern), name):
+        return True
+    if "[" in pattern or "\\" in pattern:
+        return False
+    return matches(compile_glob(_bare(pattern)), _bare(name))
+
+
+def _bare(name: str) -> str:
+    return name.strip().lower().replace("_", "").replace("-", "")

@@ -237,7 +237,6 @@ class Session:
         self, number: int, callback: Callback, args: list[Any], done: OnReturn, *functions: Place
     ) -> int:
         """Calls a function of a worker's own; `done` gets its value or its error. Its number.
-
         `functions` are further ones of that worker's, by their places in `args`.
         """
         peer = self._peers[number]
@@ -320,9 +319,7 @@ class Session:
     # -- messages ------------------------------------------------------------------------------
 
     def _handle(self, peer: Peer, message: messages.Message) -> None:
-        kind = type(message)
-        if kind is messages.Call:
-            assert isinstance(message, messages.Call)
+        if isinstance(message, messages.Call):
             self._call(peer, message)
         elif isinstance(message, messages.Output):
             self._show(self.printed.print(message))

@@ -359,3 +359,37 @@ def run_asked(program: Program, asked: list[tuple[str, Any]]) -> Any:
     lines = [json.dumps({"tool_calls": calls}), json.dumps({"text": "done"})]
     turns = program.write("turns.jsonl", "\n".join(lines))
     return run(program, ASKED, env={"LLMSPELL_FAKE_SCRIPT": str(turns)})
+
+
+FUNCTION = """
+local secret = false
+local reveal = Tools.create("reveal", {execute = function() secret = true return 1 end})
+local kinds = {}
+local own = Tools.create("own", {execute = function(given)
+  for _, item in pairs(given.x or {}) do kinds[#kinds + 1] = type(item) end
+  return 1
+end})
+local text = '{"y": {"$callback": ' .. params.number .. '}, "z": 1}'
+local codes = {}
+local function attempt(act)
+  local done, value = pcall(act)
+  codes[#codes + 1] = done and "done" or value.code
+end
+attempt(function()
+  local steps = {{tool = "json_processor", input = {operation = "parse", json = text},
+    output = "p"}, {tool = "own", input = {x = "{{p}}"}}}
+  Tools.create_pipeline({steps = steps}):execute({})
+end)
+attempt(function()
+  local steps = {{name = "p", tool = "json_processor", input = {operation = "parse", json = text},
+    output = "p"}, {name = "o", tool = "own", input = {x = "{{p.result}}"}}}
+  Workflow.sequential({name = "w", steps = steps}):execute({})
+end)
+return {codes, kinds, secret}
+"""
+
+
+def test_text_from_outside_never_becomes_a_function_of_the_spells(program: Program) -> None:
+    for number in (1, 2):
+        codes, kinds, secret = run(program, FUNCTION, "--param", f"number={number}")["value"]
+        assert codes == [2009, 3004] and not kinds and secret is False

@@ -284,7 +284,7 @@ return {result.success, result.output, result.execution_strategy, #result.step_r
 const a = new Agent({name: "ann", provider: "fake", model: "echo"});
 const b = new Agent({name: "bob", provider: "fake", model: "test-model"});
 const session = await Orchestrator.startCollaboration([a, b], "sequential", {topic: "moons"});
-const result = await session.execute({steps: [
+const result = await Orchestrator.executeCollaborativeWorkflow(session, {steps: [
   {stepId: "find", agentId: "ann", action: "look at {{topic}}", expectedOutput: "facts"},
   {stepId: "write", agent: b, action: "write {{facts}}"}]});
 let known = true;
@@ -296,7 +296,7 @@ return [result.success, result.output, result.executionStrategy, result.stepResu
 a = Agent(name="ann", provider="fake", model="echo")
 b = Agent(name="bob", provider="fake", model="test-model")
 session = await Orchestrator.start_collaboration([a, "bob"], "sequential", {"topic": "moons"})
-result = await session.execute({"steps": [
+result = await Orchestrator.execute_collaborative_workflow(session, {"steps": [
     {"step_id": "find", "agent_id": "ann", "action": "look at {{topic}}",
      "expected_output": "facts"},
     {"step_id": "write", "agent": b, "action": "write {{facts}}"}]})

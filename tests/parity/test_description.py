@@ -134,9 +134,10 @@ def spell_of_methods(language: str) -> tuple[str, list[tuple[str, dict[str, Any]
             for spelling in (method.name, *method.aliases):
                 line = call(language, name, spelling, positional, rest)
                 lines.append(f"_ = {line}" if language == "lua" else line)
-                kept = described_class.name
-                whole = {"object": {"handle": kept, "id": kept}} if method.whole else {}
-                wanted = {"id": kept, **whole, **expected(method, named)}
+                itself = {"handle": described_class.name, "id": described_class.name}
+                wanted = {"id": described_class.name, **expected(method, named)}
+                if method.whole:
+                    wanted[method.whole] = itself
                 calls.append((method.wire, wanted))
     return "\n".join(lines), calls
 

@@ -6,42 +6,23 @@ from typing import Any, Final
 
 from tests.parity.literals import Source
 from tests.parity.walk import Step
-
-HEARS: Final = Source("hears", "hears", "hears")
-TWICE: Final = Source(
-    "function(input) return { result = input.n * 2 } end",
-    "(input) => ({ result: input.n * 2 })",
-    "lambda given: {'result': given['n'] * 2}",
+from tests.parity.walk_values import (
+    ANSWERED,
+    ASIS,
+    BALLOT,
+    CALCULATE,
+    FAKE,
+    FIRST,
+    HEARS,
+    MIGRATE,
+    NAP,
+    NUMBERS,
+    RAISES,
+    SAME,
+    SEVEN,
+    TWICE,
+    YES,
 )
-SEVEN: Final = Source("function() return 7 end", "() => 7", "lambda *given: 7")
-YES: Final = Source("function() return true end", "() => true", "lambda *given: True")
-NAP: Final = Source(
-    "function() Async.sleep(30) return 7 end",
-    "async () => { await Async.sleep(30); return 7; }",
-    "lambda *given: nap()",
-)
-ASIS: Final = Source(
-    "function(one) return { result = one } end",
-    "(one) => ({ result: one })",
-    "lambda one: {'result': one}",
-)
-SAME: Final = Source("function(one) return one end", "(one) => one", "lambda one, *more: one")
-FIRST: Final = Source(
-    "function(one) return one.v end", "(one) => one.v", "lambda one, *more: one['v']"
-)
-_BALLOT: Final = '{"can_do": true, "confidence": 0.5, "cost": 1, "terms": "none", "vote": 2}'
-BALLOT: Final = Source(
-    f"function() return {{ action = 'skip', value = {{ content = '{_BALLOT}' }} }} end",
-    f"() => ({{ action: 'skip', value: {{ content: '{_BALLOT}' }} }})",
-    f"lambda *given: {{'action': 'skip', 'value': {{'content': '{_BALLOT}'}}}}",
-)
-RAISES: Final = Source("raises", "raises", "raises")
-ANSWERED: Final = Source(
-    'function(resolve) resolve("kept") end', '(resolve) => resolve("kept")', "None"
-)
-NUMBERS: Final = {"type": "object", "properties": {"n": {"type": "number"}}, "required": ["n"]}
-CALCULATE: Final = {"expression": "6 * 7"}
-FAKE: Final = {"provider": "fake", "model": "echo"}
 
 
 def kept(name: str) -> Source:
@@ -289,6 +270,10 @@ STORAGE: Final = (
     step("storage.transaction", [{"op": "get", "key": "x1"},
                                  {"op": "set", "key": "x3", "value": 3}]),
     step("storage.transaction", [{"op": "check", "key": "x1", "value": 9}], fails=6002),
+    step("storage.version"),
+    step("storage.migrate", 2, MIGRATE),
+    step("storage.migrate", 2, MIGRATE),
+    step("storage.get", "moved"),
     step("storage.delete", "k"),
     step("storage.delete_batch", ["x1", "none"]),
     step("storage.stats"),

@@ -8,6 +8,7 @@ from llmspell.errors import LimitExceeded, LlmspellError, OperationFailed
 from llmspell.policies.breaker import BreakerState, CircuitBreaker
 from llmspell.policies.rate import RateLimiter
 from llmspell.spells.agents import values
+from llmspell.spells.agents.learning import Lessons
 from llmspell.spells.agents.memory import Conversation, Facts
 from llmspell.spells.agents.recovery import kind_of
 from llmspell.spells.agents.toolbox import Toolbox
@@ -45,6 +46,7 @@ class Agent:
         self.error_handlers: list[Callback] = []
         self.memory = Conversation(settings.memory)
         self.facts = Facts()
+        self.lessons = Lessons(settings.learning)
         self.state: dict[str, Any] = dict(settings.state)
         self.iteration_count = 0
         self.requests = 0
@@ -198,16 +200,19 @@ class Agent:
             "iteration_count": self.iteration_count,
             "memory": self.memory.snapshot(),
             "facts": self.facts.snapshot(),
+            "lessons": self.lessons.snapshot(),
         }
 
     def restore(self, snapshot: Any) -> None:
         """The agent as it was saved. Raises 1007 and changes nothing when that can't be read."""
         fresh, facts = Conversation(self.settings.memory), Facts()
+        lessons = Lessons(self.settings.learning)
         try:
             if not isinstance(snapshot, dict) or snapshot.get("version") != 1:
                 raise OperationFailed("the saved state has no version that is known")
             fresh.restore(snapshot.get("memory"))
             facts.restore(snapshot.get("facts"))
+            lessons.restore(snapshot.get("lessons"))
             state = values.table(snapshot.get("state"), "state")
             values.plain(state, "an agent's state", STATE_CHARACTERS_MAX)
         except LlmspellError as error:
@@ -217,7 +222,8 @@ class Agent:
                 kind="corrupted",
             ) from None
         count = snapshot.get("iteration_count")
-        self.memory, self.facts, self.state = fresh, facts, dict(state)
+        self.memory, self.facts, self.lessons = fresh, facts, lessons
+        self.state = dict(state)
         self.iteration_count = count if type(count) is int and count >= 0 else 0
 
     # -- as others see it ----------------------------------------------------------------------

@@ -163,6 +163,7 @@ class AgentBook:
             self.set_hooks(agent, read.hooks)
         agent.settings = read
         agent.memory.configure(read.memory)
+        agent.lessons.configure(read.learning)
         if read.limits != before.limits or read.strategy.breaker != before.strategy.breaker:
             agent.limit(self.host.now())
 

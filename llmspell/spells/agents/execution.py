@@ -49,6 +49,7 @@ class Way:
     schema: dict[str, Any] | None = None
     toolbox: Toolbox | None = None
     stream: Stream | None = None
+    functions: list[dict[str, Any]] | None = None
 
 
 PLAIN: Final = Way()
@@ -197,7 +198,8 @@ class _Request:
     async def _tried(self, asked: Asked) -> tuple[dict[str, Any], Told]:
         """The answer, by as many tries as the error strategy makes."""
         agent, strategy = self._agent, self._agent.settings.strategy
-        wanted = Wanted(self._way.schema, self._way.toolbox, self._way.stream)
+        way = self._way
+        wanted = Wanted(way.schema, way.toolbox, way.stream, functions=way.functions)
         told, failures = Told(), 0
         turn = Turn(self._host, self._book, agent, asked, wanted, told)
         await self._summarise()

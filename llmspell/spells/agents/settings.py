@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from llmspell.channel.jsontext import Callback
 from llmspell.errors import Denied, InvalidInput
 from llmspell.spells.agents import values
+from llmspell.spells.agents.learning import LearningSettings, read_learning
 from llmspell.spells.agents.recovery import Strategy, read_strategy
 from llmspell.spells.api.options import normalise, seconds, snake
 
@@ -52,6 +53,7 @@ ALIASES: Final = {
     "agent_type": "type",
     "retries": "retry_count",
     "max_retries": "retry_count",
+    "learning_config": "learning",
 }
 """Further spellings of options (X17, X46, S26)."""
 
@@ -76,7 +78,7 @@ KNOWN: Final = frozenset(
         "circuit_breaker", "max_total_tokens", "max_cost", "memory", "tools", "hooks",
         "error_strategy", "retry_count", "retry_delay", "handoffs", "handoff_filter",
         "capabilities", "fallback", "output_schema", "metadata", "state",
-        "tool_overrides",
+        "tool_overrides", "learning",
     }
 )  # fmt: skip
 """Options that do something. Any other is kept, shown by get_config, and warned of once."""
@@ -130,6 +132,7 @@ class Settings:
     output_schema: dict[str, Any] | None = None
     limits: AgentLimits = field(default_factory=AgentLimits)
     memory: MemorySettings = field(default_factory=MemorySettings)
+    learning: LearningSettings = field(default_factory=LearningSettings)
     strategy: Strategy = field(default_factory=Strategy)
     tools: list[Any] = field(default_factory=list)
     hooks: dict[str, list[Any]] = field(default_factory=dict)
@@ -199,6 +202,7 @@ def read(raw: dict[str, Any], name: str, engine: str, *, free: bool = False) -> 
         settings.output_schema = values.plain(schema, "output_schema", 65_536)
     settings.limits = _limits(raw, engine)
     settings.memory = _memory(raw.get("memory"))
+    settings.learning = read_learning(raw.get("learning"))
     settings.strategy = read_strategy(raw, engine)
     settings.tools = values.items(raw.get("tools"), "tools", TOOLS_MAX)
     settings.hooks = _hooks(raw.get("hooks"))

@@ -99,8 +99,7 @@ class TemplateBook:
                 hint=f"there are {', '.join(self.names()[:30])}",
             )
         if identity is not None:
-            fields = {key: value for key, value in given.items() if key not in _NOT_FIELDS}
-            changes = settings.merged(_changed(found.to_wire(), fields))
+            changes = _changed(found, given)
             if changes:
                 found = Template(found.name, found.base, _laid(found.config, changes))
         return found
@@ -210,6 +209,15 @@ class TemplateBook:
         return result
 
 
+def _changed(template: Template, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of a template's handle that the spell changed, in its fields or in `config`."""
+    shown = template.to_wire()
+    inside = given.get("config")
+    changed = _differing(shown["config"], inside) if isinstance(inside, dict) else {}
+    fields = {key: value for key, value in given.items() if key not in _NOT_FIELDS}
+    return settings.merged(changed | _differing(shown, fields))
+
+
 def _laid(
     base: Mapping[str, Any], over: Mapping[str, Any], depth: int = DEPTH_MAX
 ) -> dict[str, Any]:
@@ -245,13 +253,13 @@ def _deep(base: Mapping[str, Any], over: Mapping[str, Any], depth: int) -> dict[
     return result
 
 
-def _changed(shown: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+def _differing(shown: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
     """What a spell changed in a table it was given: the functions in the rest stay as they are."""
     changes: dict[str, Any] = {}
     for key, value in given.items():
         known = shown.get(key)
         if isinstance(known, dict) and isinstance(value, dict):
-            value = _changed(known, value)
+            value = _differing(known, value)
             if value:
                 changes[key] = value
         # An empty table is a list in Lua and an object elsewhere.

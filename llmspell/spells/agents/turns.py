@@ -50,6 +50,8 @@ class Wanted:
     provider: str | None = None
     shorter: bool = False
     without: set[str] = field(default_factory=set)
+    functions: list[dict[str, Any]] | None = None
+    """Definitions to choose from: what the model calls is told, and not done."""
 
 
 @dataclass(slots=True)
@@ -115,6 +117,9 @@ class Turn:
                 )
             reply = await self._ask()
             content, calls = _content(reply), _calls(reply)
+            if calls and self._wanted.functions is not None:
+                self._chosen(content, calls)
+                break
             if not calls:
                 told.content = content
                 told.structured = reply.get("structured")
@@ -147,6 +152,7 @@ class Turn:
         parts = [agent.settings.system_prompt]
         if agent.specialists:
             parts.append(handoff.prompt(agent.specialists))
+        parts.append(agent.lessons.prompt())
         if agent.memory.summary:
             parts.append(f"Summary of the earlier conversation:\n{agent.memory.summary}")
         text = "\n\n".join(part for part in parts if part)
@@ -200,6 +206,8 @@ class Turn:
 
     async def _tools(self) -> list[dict[str, Any]]:
         """What the model is offered; hooks before may take tools away, never add any."""
+        if self._wanted.functions is not None:
+            return self._wanted.functions
         offered = [
             tool.definition() for tool in self._toolbox if tool.name not in self._wanted.without
         ]
@@ -220,6 +228,16 @@ class Turn:
         if outcome.modified and isinstance(left, list):
             offered = [one for one in offered if one["name"] in left]
         return offered
+
+    def _chosen(self, content: str, calls: list[dict[str, Any]]) -> None:
+        """The model's choice of functions that nobody runs here."""
+        keys = ("id", "name", "arguments")
+        offered = {one["name"] for one in self._offers()}
+        chosen = [{key: call[key] for key in keys} for call in calls if call["name"] in offered]
+        self._told.content = content
+        self._told.calls = chosen[:CALLS_A_TURN_MAX]
+        said = content or f"(calls {values.as_json(self._told.calls)})"
+        self._messages.append({"role": "assistant", "content": said[:RESULT_MAX]})
 
     async def _use(self, calls: list[dict[str, Any]]) -> None:
         gate = asyncio.Semaphore(self._agent.settings.limits.max_concurrent_tools)

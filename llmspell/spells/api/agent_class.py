@@ -6,7 +6,7 @@ Sources: API-036 … API-044, TRT-001 … TRT-008, TRT-026, TRT-027.
 from __future__ import annotations
 
 from llmspell.records import TYPE_CHECKING
-from llmspell.spells.api.model import Class, Function, Param
+from llmspell.spells.api.model import Class, Function, Param, getter
 
 if TYPE_CHECKING:
     from typing import Final
@@ -18,7 +18,8 @@ SETTINGS: Final = Param(
     ("object",),
     "name, description, provider, model, system_prompt, temperature, max_tokens, stop, "
     "output_schema; tools; capabilities; state; memory {max_entries, summarize_after, "
-    "persistence}; hooks {before_execution, after_execution, on_error}; handoffs and "
+    "persistence}; learning {enabled, max_lessons, "
+    "reflect}; hooks {before_execution, after_execution, on_error}; handoffs and "
     "handoff_filter; error_strategy, fallback, circuit_breaker; timeout, max_iterations, "
     "max_concurrent_tools, max_total_tokens, max_cost, rate_limit {requests_per_minute, "
     "burst_allowance}; tool_overrides; template. All of them also inside config",
@@ -62,6 +63,7 @@ def described(
     prefix: str = "agent",
     wire: str = "",
     fixed: tuple[tuple[str, str], ...] = (),
+    whole: str = "",
 ) -> Function:
     """All of these are unjudged: an agent acts by calls of its own, each judged by itself."""
     return Function(
@@ -75,6 +77,7 @@ def described(
         aliases=aliases,
         spread=spread,
         fixed=fixed,
+        whole=whole,
         unjudged=True,
     )
 
@@ -93,7 +96,7 @@ _TALK: Final = (
         "Asks the agent with a context for this request; gives all of its output.",
         (_MESSAGE, Param("context", ("object",), "what it should know", default={})),
         OUTPUT,
-        aliases=("llm_call_with_context",),
+        aliases=("llm_call_with_context", "run_with_context"),
     ),
     described(
         "execute",
@@ -127,6 +130,22 @@ _TALK: Final = (
         OUTPUT,
     ),
     described(
+        "function_calling",
+        "Which of the functions the model would call, and with what; none of them is run.",
+        (
+            Param(
+                "functions",
+                ("array",),
+                "definitions {name, description, parameters}, tools or their names",
+                required=True,
+                maximum=64,
+            ),
+            INPUT,
+        ),
+        "{function_calls = {{name, arguments}, …}, content}",
+        aliases=("call_functions",),
+    ),
+    described(
         "plan",
         "A plan for a goal.",
         (Param("goal", ("string",), "the goal", required=True, minimum=1),),
@@ -141,6 +160,44 @@ _TALK: Final = (
         ),
         "{conclusion, reasoning, confidence}",
     ),
+    described(
+        "solve_problem",
+        "A solution for a problem, with its steps.",
+        (
+            Param(
+                "problem",
+                ("string", "object"),
+                "the problem; or {description, constraints, …}",
+                required=True,
+                minimum=1,
+            ),
+        ),
+        "{solution, steps, confidence}",
+        aliases=("solve",),
+    ),
+    described(
+        "learn_from_feedback",
+        "Draws a lesson from feedback; it stands in the agent's prompt from now on.",
+        (
+            Param(
+                "feedback",
+                ("string", "object"),
+                "text; or {feedback, rating, …}",
+                required=True,
+                minimum=1,
+            ),
+        ),
+        "{learned, lessons}",
+        aliases=("learn",),
+    ),
+    described(
+        "learning_config",
+        "How the agent learns, and its lessons.",
+        (),
+        "{enabled, max_lessons, reflect, lessons}",
+        aliases=("get_learning_config",),
+    ),
+    described("clear_lessons", "Forgets what feedback taught the agent."),
 )
 
 _MEMORY: Final = (
@@ -216,12 +273,15 @@ _SETUP: Final = (
         (NAME, Param("input", ("object",), "the tool's parameters", default={})),
         "any",
     ),
-    described("get_config", "The agent's settings.", (), "object", aliases=("config",)),
+    described(
+        "get_config", "The agent's settings.", (), "object", aliases=("config", "get_model_config")
+    ),
     described(
         "update_config",
         "Changes settings; limits can only become tighter.",
         (CHANGES,),
         "object",
+        aliases=("set_model_config",),
         spread="settings",
     ),
     described(
@@ -314,7 +374,12 @@ def field(name: str, doc: str, kind: Type = "string") -> Param:
 AGENT: Final = Class(
     "agent",
     "An agent of this run.",
-    (*_TALK, *_MEMORY, *_SETUP, *_LIFE),
+    (
+        *(*_TALK, *_MEMORY, *_SETUP, *_LIFE),
+        getter("id", "Its id within the run."),
+        getter("name", "Its name."),
+        getter("description", "What it is for."),
+    ),
     (
         field("id", "its id within the run"),
         field("name", "its name"),

@@ -43,7 +43,8 @@ TEMPLATE: Final = Class(
             spread="settings",
             prefix="template",
             wire="create_one",
-        )._replace(whole=True),
+            whole="template",
+        ),
         described(
             "extend",
             "A template with more capabilities than this one.",
@@ -52,7 +53,9 @@ TEMPLATE: Final = Class(
             after="handle",
             prefix="template",
             wire="extend_one",
-        )._replace(whole=True),
+            whole="template",
+            spread="settings",
+        ),
     ),
     (
         field("id", "its name"),
@@ -117,6 +120,7 @@ MODULE: Final = Module(
             (NAME, Param("settings", ("object",), "the template's settings")),
             "template",
             after="handle",
+            spread="settings",
         ),
         described(
             "get_template",
@@ -133,6 +137,7 @@ MODULE: Final = Module(
             (_TEMPLATE, CHANGES),
             "template",
             after="handle",
+            spread="settings",
         ),
         described(
             "create_from_config",
@@ -168,6 +173,7 @@ TEMPLATES: Final = Module(
             "template",
             after="handle",
             prefix="template",
+            spread="settings",
         ),
         described(
             "get",

@@ -82,6 +82,7 @@ PARTS: Final[dict[str, tuple[str, ...]]] = {
         "calls",
         "stubs",
         "objects",
+        "tool_functions",
         "coordination",
         "output",
         "log",

@@ -44,7 +44,7 @@ def _verb(name: str) -> Function:
 
 MODULE: Final = Module(
     "http",
-    ("http",),
+    ("http", "network"),
     "HTTP requests to the hosts that were granted.",
     (
         Function(

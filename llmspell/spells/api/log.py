@@ -59,7 +59,6 @@ CONSOLE: Final = Module(
         )
         for name in ("log", "info", "debug", "warn", "error")
     ),
-    languages=("lua", "javascript"),
 )
 
 UTIL: Final = Module(

@@ -55,10 +55,8 @@ def function_of(wire: str) -> Function | None:
 
 def calls_of(modules: Iterable[Module]) -> dict[str, Function]:
     """Every function of some modules that crosses the channel, by wire name."""
-    from llmspell.spells.api.model import Param
+    from llmspell.spells.api.model import IDENTITY, Param
 
-    identity = Param("id", ("string",), "the object", required=True, minimum=1, maximum=128)
-    whole = Param("object", ("object",), "the object as the spell has it")
     found: dict[str, Function] = {}
     for module in modules:
         for function in module.functions:
@@ -67,6 +65,8 @@ def calls_of(modules: Iterable[Module]) -> dict[str, Function]:
         for described in module.classes:
             for method in described.methods:
                 if method.kind == "call":
-                    own = (identity, whole) if method.whole else (identity,)
+                    own: tuple[Param, ...] = (IDENTITY,)
+                    if method.whole:
+                        own += (Param(method.whole, ("object",), "the object as it is now"),)
                     found[method.wire] = method._replace(params=(*own, *method.params))
     return found

@@ -55,8 +55,8 @@ class Function(NamedTuple):
     further names of the same function. `unjudged`: it has no effect outside the run, so no
     verdict of its own is asked for; whatever it leads to is a brokered call, judged by itself.
     `sync`: JavaScript gets the value itself, not a promise; only for what answers at once and
-    invokes nothing of the spell's. `whole`: a method's call gets, beside the id, the whole object
-    as `object`, with what the spell changed in it.
+    invokes nothing of the spell's. `whole` names the argument in which a method sends its object,
+    with what the spell changed in it.
     """
 
     name: str
@@ -74,7 +74,7 @@ class Function(NamedTuple):
     aliases: tuple[str, ...] = ()
     unjudged: bool = False
     sync: bool = False
-    whole: bool = False
+    whole: str = ""
 
 
 class Class(NamedTuple):
@@ -107,6 +107,15 @@ class Module(NamedTuple):
     since: str = "0.1"
     classes: tuple[Class, ...] = ()
     construct: str = ""
+
+
+IDENTITY: Final = Param("id", ("string",), "the object", required=True, minimum=1, maximum=128)
+"""What a method sends beside its parameters."""
+
+
+def getter(field: str, doc: str) -> Function:
+    """`object.get_name()`: the field `name`, as the seeds' quick reference spells it (TRT-004)."""
+    return Function(f"get_{field}", doc, (), "string", kind="local")
 
 
 def camel(name: str) -> str:

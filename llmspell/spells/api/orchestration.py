@@ -204,6 +204,25 @@ MODULE: Final = Module(
             unjudged=True,
         ),
         Function(
+            "execute_collaborative_workflow",
+            "Runs a task or a workflow of steps in a session.",
+            (
+                Param(
+                    "session",
+                    ("object", "string"),
+                    "the session, or its id",
+                    required=True,
+                    minimum=1,
+                    maximum=128,
+                ),
+                _WORKFLOW,
+            ),
+            _RESULT,
+            wire="orchestrator.execute_in",
+            positional=2,
+            unjudged=True,
+        ),
+        Function(
             "register_agent",
             "Another name for an agent in collaborations.",
             (

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 
 from llmspell.errors import InvalidInput
 from llmspell.records import TYPE_CHECKING
-from llmspell.spells.api.model import Function, Param, Type
+from llmspell.spells.api.model import IDENTITY, Function, Param, Type
 
 if TYPE_CHECKING:
     from typing import Any, Final
@@ -241,8 +241,9 @@ def _unknown(label: str, function: Function, args: Mapping[str, Any]) -> Invalid
 
 
 def _usage(label: str, function: Function) -> str:
-    names = (p.name if p.required else f"{p.name}?" for p in function.params)
-    return f"it takes {{{', '.join(names)}}}" if function.params else "it takes no parameters"
+    own = [p for p in function.params if p != IDENTITY and p.name != function.whole]
+    names = (p.name if p.required else f"{p.name}?" for p in own)
+    return f"it takes {{{', '.join(names)}}}" if own else "it takes no parameters"
 
 
 def _schema_of(kind: Type, param: Param) -> dict[str, Any]:

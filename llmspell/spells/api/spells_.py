@@ -53,6 +53,7 @@ def _strategy(name: str, doc: str) -> Function:
         positional=1,
         spread="config",
         unjudged=True,
+        sync=True,
     )
 
 

@@ -44,6 +44,7 @@ TOOL_CLASS: Final = Class(
             "The JSON Schema of its input, where the object has it (from get, create, register).",
             returns="object",
             kind="local",
+            aliases=("get_schema",),
         ),
         Function(
             "get_output_schema",
@@ -103,6 +104,7 @@ TOOL_CLASS: Final = Class(
             "object",
             wire="tools.parse_call",
             positional=1,
+            aliases=("parse_llm_call",),
             unjudged=True,
             sync=True,
         ),
@@ -144,7 +146,8 @@ PIPELINE_CLASS: Final = Class(
 _CREATE: Final = Function(
     "create",
     "Makes a tool of a function of the spell's. It is used by its name at once: by the spell, its"
-    " agents, workflows and pipelines.",
+    " agents, workflows and pipelines. In Python also a decorator; the function's parameters are"
+    " the input's then.",
     (_NAME._replace(required=False, maximum=64), _CONFIG),
     "tool",
     wire="tools.create",

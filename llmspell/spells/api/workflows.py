@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from llmspell.records import TYPE_CHECKING
-from llmspell.spells.api.model import Class, Function, Module, Param
+from llmspell.spells.api.model import Class, Function, Module, Param, getter
 
 if TYPE_CHECKING:
     from typing import Final
 
-_STEP: Final = "a step: {name, component | agent, tool, workflow, run, input, output, condition, …}"
+_STEP: Final = (
+    "a step: {name, component | agent, tool, workflow, run, input, output, condition, "
+    "compensate, …}"
+)
 _DEFINITION: Final = Param(
     "definition",
     ("object", "array"),
@@ -90,7 +93,7 @@ WORKFLOW: Final = Class(
             "Runs it to its result. Raises when a step fails and its strategy does not go on.",
             (_INPUT, _RUN_OPTIONS),
             "{success, status, output, outputs, steps, errors, metadata} and each named output",
-            ("run",),
+            ("run", "execute_workflow"),
         ),
         _method(
             "run_with_progress",
@@ -106,26 +109,35 @@ WORKFLOW: Final = Class(
                 _INPUT,
             ),
             "the step's output",
+            ("step",),
         ),
-        _method("pause", "Waits before the next step; what runs goes on.", (), "the status"),
+        _method(
+            "pause",
+            "Waits before the next step; what runs goes on.",
+            (),
+            "the status",
+            ("pause_execution",),
+        ),
         _method(
             "resume",
             "Goes on: a paused run, or a run from its checkpoint or its failure.",
             (Param("checkpoint", ("object",), "go on from there"),),
             "the status of a run that goes on, else the result",
+            ("resume_execution",),
         ),
         _method(
             "cancel",
             "Ends what runs: its execute raises an error of kind cancelled.",
             (Param("reason", ("string",), "why", maximum=1_000),),
             "the status",
+            ("cancel_execution",),
         ),
         _method(
             "get_status",
             "Where it stands.",
             (),
             "{status, current_step, completed_steps, remaining_steps, progress, errors}",
-            ("status", "execution_status"),
+            ("status", "execution_status", "get_execution_state"),
         ),
         _method("get_result", "The last run's result so far.", (), "as execute, or nothing"),
         _method(
@@ -158,6 +170,10 @@ WORKFLOW: Final = Class(
         _method("get_steps", "The steps.", (), "array of {name, id, kind, component, depends_on}"),
         _method("validate", "What is wrong with it.", (), "{valid, errors, warnings}"),
         _method("get_config", "How it is set up.", (), "object"),
+        getter("id", "Its id within the run."),
+        getter("name", "Its name."),
+        getter("type", "Which kind of workflow it is."),
+        getter("description", "What it is for."),
     ),
     (
         Param("name", ("string",), "its name"),

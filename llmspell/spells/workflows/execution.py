@@ -37,6 +37,10 @@ async def execute(run: Run) -> dict[str, Any]:
     except LlmspellError as error:
         is_cancelled = error.kind == "cancelled" and run.is_cancelled
         run.status = "cancelled" if is_cancelled else "failed"
+        if run.undoable:
+            from llmspell.spells.workflows.compensation import compensate
+
+            await compensate(run)
         await _tell_failed(run, error)
         raise
     except BaseException:

@@ -97,6 +97,7 @@ class Step(NamedTuple):
 
     `input` counts only with `has_input`; `output` is a name, a mapping or a function. The checks
     are of its input_schema and output_schema (TRT-038); `schema` is what an agent must answer in.
+    `compensate` undoes it where the workflow fails after it (WF-019).
     """
 
     name: str
@@ -117,6 +118,7 @@ class Step(NamedTuple):
     input_check: Check | None = None
     output_check: Check | None = None
     schema: Mapping[str, Any] | None = None
+    compensate: Step | None = None
     metadata: Mapping[str, Any] = {}
 
 

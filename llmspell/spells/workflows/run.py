@@ -69,6 +69,8 @@ class Run:
         self.errors: list[dict[str, Any]] = []
         self.warnings: list[str] = []
         self.retries = 0
+        self.undoable: list[tuple[Step, Record, Values]] = []
+        self.compensated: list[str] = []
         self.output: Any = None
         self.counts = {"completed": 0, "failed": 0, "skipped": 0}
         self.began = host.now()
@@ -214,6 +216,11 @@ class Run:
         self.decisions[path] = found
         return found
 
+    def may_undo(self, step: Step, record: Record, values: Values) -> None:
+        """Remembers a completed step that says how it is undone."""
+        if step.compensate is not None and record.status == "completed":
+            self.undoable.append((step.compensate, record, values))
+
     # -- what others are told --------------------------------------------------------------------
 
     def emit(self, event: str, **data: Any) -> None:
@@ -268,6 +275,7 @@ class Run:
             **self.standing(),
             "completed_steps": list(dict.fromkeys(completed))[:SHOWN_MAX],
             "remaining_steps": [s.name for s in self.flow.steps if s.name not in ended],
+            "compensated": self.compensated[:SHOWN_MAX],
             "errors": self.errors[:SHOWN_MAX],
         }
 

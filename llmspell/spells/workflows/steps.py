@@ -33,6 +33,7 @@ async def run_step(run: Run, flow: Flow, step: Step, values: Values, path: str) 
     before = run.finished_before(path)
     if before is not None:
         values.keep(before)
+        run.may_undo(step, before, values)
         return before
     await run.gate()
     run.current = step.name
@@ -57,6 +58,7 @@ async def run_step(run: Run, flow: Flow, step: Step, values: Values, path: str) 
         return await _failed(run, step, values, path, strategy, error, 0, began)
     record = record._replace(duration_ms=round((run.host.now() - began) * 1000))
     await run.keep(path, record, values)
+    run.may_undo(step, record, values)
     await _tell_completed(run, step, record)
     return record
 

@@ -54,8 +54,20 @@ def read_step(value: Any, number: int, where: str, engine: str, depth: int) -> S
         options.schema("input_schema")[1],
     )
     schema, check = options.schema("output_schema", "schema", "response_schema")
-    step = step._replace(schema=schema, output_check=check)
+    undo = _compensate(options, name, depth)
+    step = step._replace(schema=schema, output_check=check, compensate=undo)
     return step._replace(metadata=options.rest())
+
+
+def _compensate(options: Options, name: str, depth: int) -> Step | None:
+    given = options.take("compensate", "compensation", "undo")
+    if given is None:
+        return None
+    where = f"{options.where}, compensate"
+    step = read_step(given, 1, where, options.engine, depth + 1)
+    if step.component.kind == "inline":
+        raise wrong(where, "it must be an agent, a tool, a workflow, a function or a spell file")
+    return step._replace(name=f"compensate {name}"[:NAME_MAX])
 
 
 def _name_of(options: Options) -> str:
@@ -112,7 +124,8 @@ def _inline(options: Options, kind: str, value: dict[str, Any], name: str, depth
 
 _OUTER: Final = frozenset(
     {"name", "id", "input", "inputs", "output", "outputs", "condition", "when", "retry", "fallback",
-     "retry_policy", "depends_on", "dependencies", "after", "on_error"}
+     "retry_policy", "depends_on", "dependencies", "after", "on_error", "compensate",
+     "compensation", "undo"}
 )  # fmt: skip
 """Options of the step around an inner definition; a conditional's or loop's condition is inner."""
 

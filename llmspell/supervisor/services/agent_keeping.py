@@ -32,6 +32,8 @@ class AgentKeeping:
             "agent.history": self._history,
             "agent.add_to_history": self._add_to_history,
             "agent.clear_history": self._clear_history,
+            "agent.learning_config": self._learning_config,
+            "agent.clear_lessons": self._clear_lessons,
             "agent.get_state": self._get_state,
             "agent.set_state": self._set_state,
             "agent.clear_state": self._clear_state,
@@ -75,6 +77,12 @@ class AgentKeeping:
 
     def _clear_history(self, ctx: CallContext, args: Args) -> None:
         self.book.get(args["id"]).memory.clear()
+
+    def _learning_config(self, ctx: CallContext, args: Args) -> dict[str, Any]:
+        return self.book.get(args["id"]).lessons.to_wire()
+
+    def _clear_lessons(self, ctx: CallContext, args: Args) -> None:
+        self.book.get(args["id"]).lessons.clear()
 
     def _get_state(self, ctx: CallContext, args: Args) -> dict[str, Any]:
         return self.book.get(args["id"]).get_state()

@@ -12,7 +12,16 @@ from llmspell.spells.agents import handoff, inputs, values
 from llmspell.spells.agents.book import AgentBook
 from llmspell.spells.agents.builtin_templates import BUILTIN, canonical
 from llmspell.spells.agents.execution import Runner, Way, failure, passed_on
-from llmspell.spells.agents.requests import PLAN_SCHEMA, REASON_SCHEMA, plan_prompt, reason_prompt
+from llmspell.spells.agents.learning import feedback_text, lesson_prompt
+from llmspell.spells.agents.requests import (
+    PLAN_SCHEMA,
+    REASON_SCHEMA,
+    SOLUTION_SCHEMA,
+    definitions,
+    plan_prompt,
+    reason_prompt,
+    solution_prompt,
+)
 from llmspell.spells.agents.streaming import Stream
 from llmspell.spells.agents.templates import TemplateBook
 from llmspell.spells.agents.turns import found_agents, use
@@ -30,6 +39,9 @@ if TYPE_CHECKING:
     from llmspell.supervisor.services.context import CallContext
 
     Args = dict[str, Any]
+
+_BASE_KEYS = ("template", "base_template", "baseTemplate", "base", "name")
+"""Where a table of settings alone names its template; the first that is there counts."""
 
 CHUNK_SECONDS = 30.0
 """Time a spell's function has for one piece of a streamed answer."""
@@ -64,8 +76,11 @@ class AgentService:
             "agent.stream": self._stream,
             "agent.structured_output": self._structured_output,
             "agent.generate_with_tools": self._generate_with_tools,
+            "agent.function_calling": self._function_calling,
             "agent.plan": self._plan,
             "agent.reason": self._reason,
+            "agent.solve_problem": self._solve_problem,
+            "agent.learn_from_feedback": self._learn_from_feedback,
             "agent.execute_tool": self._execute_tool,
             "agent.as_tool": self._as_tool,
             "agent.delegate_to": self._delegate_to,
@@ -169,12 +184,21 @@ class AgentService:
         given: dict[str, Any] = args["settings"]
         if isinstance(name, dict):
             name, given = None, {**name, **given}
-        base = _template_of(args)
-        return self.templates.extend(base, name, given).to_wire()
+        return self.templates.extend(_base(args), name, given).to_wire()
 
     async def _create_of_template(self, ctx: CallContext, args: Args) -> dict[str, Any]:
-        base = _template_of(args)
-        return (await self.templates.create(base, args["settings"])).to_wire()
+        base, changes = _base(args), args["settings"]
+        if isinstance(base, dict) and handle_id(base, "template") is None:
+            # Template.create({template = …, …}); where nothing else says so, the name is the
+            # template's (000:5628-5646).
+            changes = {**base, **changes}
+            key = next((one for one in _BASE_KEYS if one in changes), None)
+            base = None if key is None else changes.pop(key)
+            if base is None:
+                raise InvalidInput(
+                    "Template.create needs a template", hint="say which: {template = NAME, …}"
+                )
+        return (await self.templates.create(base, changes)).to_wire()
 
     async def _create_from_config(self, ctx: CallContext, args: Args) -> dict[str, Any]:
         return (await self.templates.create_from_config(args["settings"])).to_wire()
@@ -245,12 +269,31 @@ class AgentService:
             await self.book.add_tool(agent, toolbox, item)
         return await self._run(args, args["prompt"], {}, Way(toolbox=toolbox))
 
+    async def _function_calling(self, ctx: CallContext, args: Args) -> dict[str, Any]:
+        way = Way(functions=definitions(self._host, args["functions"]))
+        output = await self._run(args, args["input"], {}, way)
+        calls = [
+            {"name": one["name"], "arguments": one["arguments"]} for one in output["tool_calls"]
+        ]
+        return {"function_calls": calls, "content": output["content"]}
+
     async def _plan(self, ctx: CallContext, args: Args) -> Any:
         return await self._structured(args, plan_prompt(args["goal"]), PLAN_SCHEMA)
 
     async def _reason(self, ctx: CallContext, args: Args) -> Any:
         prompt = reason_prompt(args["question"], args.get("evidence"))
         return await self._structured(args, prompt, REASON_SCHEMA)
+
+    async def _solve_problem(self, ctx: CallContext, args: Args) -> Any:
+        return await self._structured(args, solution_prompt(args["problem"]), SOLUTION_SCHEMA)
+
+    async def _learn_from_feedback(self, ctx: CallContext, args: Args) -> dict[str, Any]:
+        agent = self.book.get(args["id"])
+        agent.lessons.check()
+        lesson = feedback_text(args["feedback"])
+        if agent.settings.learning.reflect:
+            lesson = str((await self._run(args, lesson_prompt(lesson), {}))["content"])
+        return {"learned": agent.lessons.add(lesson), "lessons": agent.lessons.snapshot()}
 
     # -- agents for agents ---------------------------------------------------------------------
 
@@ -323,9 +366,9 @@ class AgentService:
         return output
 
 
-def _template_of(args: Args) -> Any:
-    """The template that a call means: named, given, or the object whose method it is."""
-    whole = args.get("object")
-    if handle_id(whole, "template") == args.get("id") is not None:
-        return whole
-    return args.get("template", args.get("id"))
+def _base(args: Args) -> Any:
+    """The template that a call means; a method's object with what the spell changed in it."""
+    given, identity = args.get("template"), args.get("id")
+    if identity is not None and handle_id(given, "template") != identity:
+        return identity
+    return given

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from llmspell.errors import from_wire
+from llmspell.errors import InvalidInput, from_wire
 from llmspell.records import TYPE_CHECKING
+from llmspell.spells.api.options import handle_id
 
 if TYPE_CHECKING:
     from typing import Any
@@ -27,6 +28,7 @@ class OrchestrationService:
             "orchestrator.execute": self.execute,
             "orchestrator.run": self.run,
             "orchestrator.status": self.status,
+            "orchestrator.execute_in": self.execute_in,
             "orchestrator.messages": self.messages,
             "orchestrator.share": self.share,
             "orchestrator.delegate": self.delegate,
@@ -55,6 +57,13 @@ class OrchestrationService:
     async def execute(self, ctx: CallContext, args: Args) -> dict[str, Any]:
         """Runs a workflow of agents in a session."""
         return await self._orchestra.execute(self._session(args), args["workflow"])
+
+    async def execute_in(self, ctx: CallContext, args: Args) -> dict[str, Any]:
+        """The same for a session given as an object, or by its id (ORC-002)."""
+        given = handle_id(args["session"], "collaboration") or args["session"]
+        if not isinstance(given, str):
+            raise InvalidInput("execute_collaborative_workflow needs a collaboration")
+        return await self._orchestra.execute(self._orchestra.session(given), args["workflow"])
 
     async def run(self, ctx: CallContext, args: Args) -> dict[str, Any]:
         """A session for one workflow."""

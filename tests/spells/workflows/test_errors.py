@@ -43,6 +43,46 @@ def test_WF_016_sequential_stops_at_the_first_failure() -> None:
     assert status["errors"][0]["step"] == "b" and status["remaining_steps"] == ["c"]
 
 
+def test_WF_019_a_saga_undoes_completed_steps_last_first() -> None:
+    kit = Kit()
+    undone: list[Any] = []
+
+    def step(name: str, undo: Any) -> dict[str, Any]:
+        act = kit.host.function(lambda *args: name.upper())
+        return {"name": name, "run": act, "compensate": undo}
+
+    def undo(output: Any, context: Any = None) -> None:
+        undone.append(output)
+
+    kit.tools.acts["refund"] = lambda given: undone.append(given)
+    failing_undo = kit.host.function(failing(9))
+    steps = [
+        step("book", kit.host.function(undo)),
+        step("pay", {"tool": "refund", "input": {"what": "{{pay.output}}"}}),
+        step("odd", failing_undo),
+        step("mail", {"tool": "denied"}),
+        {"name": "b", "run": kit.host.function(failing(9)), "compensate": failing_undo},
+    ]
+    error = code_of(kit.run("sequential", {"name": "w", "steps": steps}))
+    assert (error.code, error.message) == (3004, "workflow w, step b: it broke")
+    assert undone == [{"what": "PAY"}, "BOOK"]
+    status = play(kit.call("workflow.get_status", id="workflow-1"))
+    assert status["compensated"] == ["pay", "book"]
+    assert kit.tools.calls[0][0] == "denied" and kit.tools.calls[0][2] == "workflow:w"
+    steps.pop()
+    assert play(kit.run("sequential", {"name": "fine", "steps": steps}))["success"]
+    assert len(undone) == 2
+
+
+def test_WF_019_a_definition_of_undoing_is_checked() -> None:
+    kit = Kit()
+    act = kit.host.function(lambda *args: 1)
+    for undo in ({"steps": [act]}, {"name": "nothing"}):
+        steps = [{"name": "a", "run": act, "compensate": undo}]
+        error = code_of(kit.run("sequential", {"name": "w", "steps": steps}))
+        assert error.code == 3002
+
+
 def test_WF_016_parallel_goes_on() -> None:
     kit = Kit()
     result = play(kit.run("parallel", {"steps": steps_of(kit)}))

@@ -143,6 +143,83 @@ def test_TRT_005_plan_and_reason_ask_for_their_form() -> None:
     asyncio.run(go())
 
 
+def test_TRT_005_solve_problem_and_lessons_from_feedback() -> None:
+    async def go() -> None:
+        solved = {"solution": "s", "steps": ["a"], "confidence": 0.5}
+        call = Service({"content": "", "structured": solved}, "Be brief.", "ok")
+        one = (await call("agent.create", settings={"name": "a"}))["id"]
+        assert await call("agent.solve_problem", id=one, problem={"description": "d"}) == solved
+        learned = await call(
+            "agent.learn_from_feedback", id=one, feedback={"comment": "too long", "rating": 2}
+        )
+        assert learned == {"learned": "Be brief.", "lessons": ["Be brief."]}
+        assert "too long\nrating: 2" in call.models.last_texts()[-1]
+        await call("agent.chat", id=one, message="hi", options={})
+        assert call.models.last_texts()[0] == "Learned from feedback:\n- Be brief."
+        saved = await call("agent.save_state", id=one)
+        await call("agent.clear_lessons", id=one)
+        assert (await call("agent.learning_config", id=one))["lessons"] == []
+        await call("agent.restore_state", id=one, snapshot=saved)
+        assert (await call("agent.learning_config", id=one))["lessons"] == ["Be brief."]
+
+    asyncio.run(go())
+
+
+def test_TRT_005_learning_is_bounded_and_can_be_off() -> None:
+    async def go() -> None:
+        call = Service()
+        settings = {"name": "a", "learning": {"reflect": False, "max_lessons": 2}}
+        one = (await call("agent.create", settings=settings))["id"]
+        for feedback in ("x", "y", "z" * 5000, "y"):
+            found = await call("agent.learn_from_feedback", id=one, feedback=feedback)
+        assert found["lessons"] == ["z" * 2000, "y"] and not call.models.requests
+        off = (await call("agent.create", settings={"name": "b", "learning_config": False}))["id"]
+        with pytest.raises(InvalidInput, match="not to learn"):
+            await call("agent.learn_from_feedback", id=off, feedback="x")
+
+    asyncio.run(go())
+
+
+def test_TRT_005_function_calling_chooses_and_runs_nothing() -> None:
+    async def go() -> None:
+        chosen = [{"id": "1", "name": "add", "arguments": {"a": 1}}]
+        call = Service({"content": "", "tool_calls": chosen}, "none fits")
+        one = (await call("agent.create", settings={"name": "a"}))["id"]
+        add = {"name": "add", "parameters": {"type": "object"}}
+        found = await call("agent.function_calling", id=one, functions=[add], input="1")
+        assert found["function_calls"] == [{"name": "add", "arguments": {"a": 1}}]
+        found = await call("agent.function_calling", id=one, functions=[add], input="?")
+        assert found == {"function_calls": [], "content": "none fits"}
+        assert [tool["name"] for tool in call.models.requests[0]["tools"]] == ["add"]
+        with pytest.raises(InvalidInput):
+            await call("agent.function_calling", id=one, functions=[], input="?")
+
+    asyncio.run(go())
+
+
+def test_S48_methods_of_a_template_see_what_the_spell_changed() -> None:
+    async def go() -> None:
+        call = Service()
+        made = await call("agent.template", name="T", settings={"system_prompt": "P", "n": 1})
+        made["system_prompt"] = "Q"
+        made["config"]["temperature"] = 0.5
+        agent = await call("template.create_one", id="T", template=made, settings={"name": "of T"})
+        config = await call("agent.get_config", id=agent["id"])
+        assert (config["system_prompt"], config["temperature"]) == ("Q", 0.5)
+        forged = {**made, "id": "another"}
+        agent = await call("template.create_one", id="T", template=forged, settings={})
+        assert (await call("agent.get_config", id=agent["id"]))["system_prompt"] == "P"
+        child = await call("template.extend_one", id="T", template=made, name="U", settings={})
+        assert child["system_prompt"] == "Q" and child["base"] == "T"
+        for given in ({"template": "T", "name": "n"}, {"name": "T"}):
+            agent = await call("template.create", template=given, settings={})
+            assert agent["name"] == given["name"] or agent["name"] == "T"
+        with pytest.raises(InvalidInput):
+            await call("template.create", template={"x": 1}, settings={})
+
+    asyncio.run(go())
+
+
 def test_history_is_what_was_said_and_added() -> None:
     async def go() -> None:
         call = Service("hello")

@@ -64,7 +64,7 @@ const methodOf = (className, spec) => {
     if (typeof this?.id !== "string") P.fail(2002, "validation", spec.label + " is a method: call it on its object");
     const args = P.collect(spec, given);
     args.id = this.id;
-    if (spec.whole) args.object = this;
+    if (spec.whole) args[spec.whole] = this;
     if (spec.sync) return P.callNow(spec.wire, args, finish && ((value) => finish(value, args)));
     return promiseObjects(P.call(spec.wire, args, finish && ((value) => finish(value, args))), spec);
   } }[spec.camel];
@@ -228,6 +228,7 @@ const toolMethods = {
   get_description() { return this.description; },
   get_category() { return this.category; },
   get_input_schema() { return this.schema ?? this.parameters; },
+  get_schema() { return this.schema ?? this.parameters; },
 };
 for (const name of keys(toolMethods)) {
   addMethod(Tool, name, toolMethods[name]);

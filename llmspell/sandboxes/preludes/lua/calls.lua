@@ -189,7 +189,7 @@ function P.method_stub(spec)
   return function(self, ...)
     local args = collect(spec, ...)
     args.id = rawget(self, "id")
-    if spec.whole then args.object = self end
+    if spec.whole then args[spec.whole] = self end
     return finish(P.await(P.call(spec.wire, args)), args)
   end
 end

@@ -67,6 +67,12 @@ local function define(class)
   return methods
 end
 
+-- agent:get_name() is agent.name.
+local function getter(name)
+  local field = string.match(name, "^get_(.+)$")
+  return field and function(object) return rawget(object, field) end
+end
+
 -- The classes of a module, from its description and the prelude's own methods.
 function P.define_class(described)
   local class = described.name
@@ -74,7 +80,7 @@ function P.define_class(described)
   for name, action in next, own do methods[name], methods[P.camel(name)] = action, action end
   for _, spec in ipairs(described.methods or EMPTY) do
     spec.label = class .. ":" .. spec.name
-    local action = spec.wire ~= "" and P.method_stub(spec) or own[spec.name]
+    local action = spec.wire ~= "" and P.method_stub(spec) or own[spec.name] or getter(spec.name)
     methods[spec.name], methods[spec.camel] = action, action
     for _, alias in ipairs(spec.aliases or EMPTY) do methods[alias], methods[P.camel(alias)] = action, action end
   end

@@ -29,7 +29,7 @@ class LateModule:
             spec = Spec(item, self.name)
             action = own.get(spec.name)
             if action is None and spec.wire:
-                action = make_stub(spec)
+                action = (make_tool_stub if spec.wire == "tools.create" else make_stub)(spec)
             self.functions.update(dict.fromkeys(spec.spellings, action))
             if spec.after == "handle":
                 # Workflow.Sequential(…): the object at once.
@@ -114,11 +114,22 @@ SPELL_BUILTINS: dict[str, Any] = dict(vars(builtins))
 for _name in ("breakpoint", "help", "copyright", "credits", "license"):
     SPELL_BUILTINS.pop(_name, None)
 
+
+
+def print_error(*values: Any) -> None:
+    """`console.error`."""
+    print(*values, file=cast(Any, STDERR))
+
+
 LOCAL_FUNCTIONS: dict[str, dict[str, Any]] = {
     "async": {name: getattr(Async, name) for name in dir(Async) if name[0] != "_"},
     "log": {**LOG_FUNCTIONS, "set_level": set_level, "level": least_level},
     "events": EVENT_FUNCTIONS,
     "storage": STORAGE_FUNCTIONS,
+    "console": {
+        **dict.fromkeys(("log", "info", "debug"), print),
+        **dict.fromkeys(("warn", "error"), print_error),
+    },
     "json": {
         "encode": json_encode,
         "decode": json_decode,
@@ -149,6 +160,8 @@ def api_globals() -> dict[str, Any]:
     result.update(LOG_FUNCTIONS)
     for error in (LLMSpellError, RateLimitError, ValidationError):
         result[error.__name__] = error
+    # The seeds' older spelling (API-014); `import json` takes its place.
+    result["json"] = result["JSON"]
     result["sleep"] = Async.sleep
     result["cooperative_yield"] = Async.yield_now
     return result

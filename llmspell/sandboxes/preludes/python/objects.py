@@ -125,6 +125,7 @@ class Tool(Handle):
 
     getName, getDescription = get_name, get_description
     getCategory, getInputSchema = get_category, get_input_schema
+    get_schema = getSchema = get_input_schema
 
 
 def schema_of(tool: Mapping[str, Any]) -> Any:
@@ -196,7 +197,7 @@ def make_method(spec: Spec) -> Callable[..., Call]:
         args = spec.collect(given, named)
         args["id"] = dict.__getitem__(handle, "id")
         if spec.whole:
-            args["object"] = handle
+            args[spec.whole] = handle
         return send_call(spec, args)
 
     method.__name__ = method.__qualname__ = spec.name

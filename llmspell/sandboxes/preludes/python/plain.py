@@ -94,8 +94,9 @@ class Plainer:
             return {"$bytes": binascii.b2a_base64(value, newline=False).decode("ascii")}
         if isinstance(value, (dict, list, tuple)):
             return self._container(value, depth)
-        if self._calls and isinstance(value, ObjectCall):
-            return self._container(value.result(), depth)
+        if self._calls and isinstance(value, Call):
+            # What the call gives is what is handed on.
+            return self.plain(value.result(), depth)
         if isinstance(value, BaseException):
             # What a spell caught and hands on: ErrorHandler.parse_error(error).
             fields = {**describe(value), **vars(value), "name": type(value).__name__}

@@ -33,7 +33,7 @@ class Spec:
         self.wire: str = get("wire", "")
         self.after: str = get("after", "")
         self.spread: str = get("spread", "")
-        self.whole: bool = get("whole", False)
+        self.whole: str = get("whole", "")
         self.positional: int = get("positional", 0)
         self.object_first: bool = get("object_first", False)
         self.params: list[str] = get("params") or []
