@@ -31,7 +31,8 @@ local function register(kind)
 end
 agent:chat("hi")
 for round = 1, params.rounds do
-  for _, kind in ipairs(params.kinds) do
+  for turn = 1, #params.kinds do
+    local kind = params.kinds[(round + turn) % #params.kinds + 1]
     local mine = spent[kind] or {}
     spent[kind] = mine
     local ids = register(kind)
@@ -61,7 +62,8 @@ async function register(kind) {
 }
 await agent.chat("hi");
 for (let round = 0; round < params.rounds; round++) {
-  for (const kind of params.kinds) {
+  for (let turn = 0; turn < params.kinds.length; turn++) {
+    const kind = params.kinds[(round + turn) % params.kinds.length];
     const mine = (spent[kind] ??= []);
     const ids = await register(kind);
     for (let n = 0; n < params.times; n++) {
@@ -89,8 +91,11 @@ async def register(kind):
         ids.append(await Hooks.register("before_agent_execution", hook))
     return ids
 await agent.chat("hi")
-for _ in range(params["rounds"]):
-    for kind, mine in spent.items():
+kinds = params["kinds"]
+for round in range(params["rounds"]):
+    for turn in range(len(kinds)):
+        kind = kinds[(round + turn) % len(kinds)]
+        mine = spent[kind]
         ids = await register(kind)
         for _ in range(params["times"]):
             begun = time.perf_counter()
@@ -101,7 +106,7 @@ for _ in range(params["rounds"]):
 spent
 """,
 }
-"""An agent's calls, in turns without and with each kind of hook."""
+"""An agent's calls, in turns without and with each kind of hook; each round begins with another."""
 
 ACTS: Final[Mapping[str, str]] = {
     "lua": """
