@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.e2e.program import LANGUAGES, Program
-from tests.e2e.test_workflows import value_of
+from tests.e2e.script_api.test_workflows import value_of
 
 RESEARCH = {
     "lua": """

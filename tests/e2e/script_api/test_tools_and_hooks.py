@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from tests.e2e import tool_spells
 from tests.e2e.program import LANGUAGES, SUFFIXES, Program
+from tests.e2e.script_api import tool_spells
 
 
 @pytest.mark.parametrize("profile", ["medium", "high"])

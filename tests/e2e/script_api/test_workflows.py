@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.e2e import workflow_spells as spells
 from tests.e2e.program import LANGUAGES, SUFFIXES, Program
+from tests.e2e.script_api import workflow_spells as spells
 
 PROFILES = ("medium", "high")
 
