@@ -90,7 +90,7 @@ LANGUAGE: Final = (
     step("log.set_level", "warn"),
     step("log.level"),
     *(
-        step(f"console.{name}", "words", languages=("lua", "javascript"))
+        step(f"console.{name}", "words")
         for name in ("log", "info", "debug", "warn", "error")
     ),
     step("util.sleep", 1, languages=("lua", "javascript")),
@@ -365,6 +365,12 @@ AGENTS: Final = (
     step("it:agent.as_tool", {"name": "ask ann"}, keep="agent_tool"),
     step("it:agent_tool.execute", {"message": "hello"}),
     step("it:agent.delegate_to", kept("agent_2"), "a task", {}),
+    step("it:agent.function_calling", ["calculator"], "call"),
+    step("it:agent.solve_problem", "a problem"),
+    step("it:agent.learn_from_feedback", "be brief"),
+    step("it:agent.learning_config"),
+    step("it:agent.clear_lessons"),
+    *(step(f"it:agent.get_{name}") for name in ("id", "name", "description")),
     step("it:agent.handoff", "bob", "take over", {"reason": "knows"}),
     step("it:agent_2.shutdown"),
     step("it:agent_2.chat", "hello", fails=1003),
@@ -410,6 +416,7 @@ WORKFLOWS: Final = (
     step("it:workflow.resume", fails=3008),
     step("it:workflow.cancel", "enough", fails=3008),
     step("it:workflow.get_config"),
+    *(step(f"it:workflow.get_{name}") for name in ("id", "name", "type", "description")),
 )  # fmt: skip
 
 SPELLS: Final = (
@@ -452,6 +459,7 @@ TOGETHER: Final = (
     step("hooks.unregister", "before_llm_call", "ballot"),
     step("it:collaboration.handle_agent_failure", "fay", "it broke"),
     step("it:collaboration.execute", "count"),
+    step("orchestrator.execute_collaborative_workflow", kept("collaboration"), "count"),
     step("it:collaboration.get_messages", 2),
     step("it:collaboration.get_status"),
 )  # fmt: skip
