@@ -66,6 +66,10 @@ ROOM: Final = 16_777_216
 """Characters and values that there is room for unless somebody says less: a message's size."""
 
 
+_SMALL: Final = frozenset({int, float, bool, type(None)})
+"""Values that count as one and need no further look."""
+
+
 class Room:
     """Room for data of a spell's choosing: what the places (`{{x}}`) of one input bring in, or
     what a service keeps of a run. A place costs six characters and may name a megabyte, and a
@@ -80,16 +84,17 @@ class Room:
     def take(self, value: Any) -> Any:
         """The value, when there is room for it. Raises `InvalidInput`; looks no further then."""
         left: list[Any] = [value]
+        self._left -= 1
         while left:
             item = left.pop()
-            self._left -= 1
             if isinstance(item, (str, bytes)):
                 self._left -= len(item)
             elif isinstance(item, dict):
-                self._left -= sum(map(len, item))
-                left.extend(item.values())
+                self._left -= len(item) + sum(map(len, item))
+                left.extend([one for one in item.values() if type(one) not in _SMALL])
             elif isinstance(item, list):
-                left.extend(item)
+                self._left -= len(item)
+                left.extend([one for one in item if type(one) not in _SMALL])
             if self._left < 0:
                 raise InvalidInput(f"{self._what} over {self._most} characters and values")
         return value

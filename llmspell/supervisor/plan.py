@@ -205,6 +205,10 @@ def _is_custom(policy: Policy) -> bool:
     return any(piece.startswith(("custom profile", "policy ")) for piece in policy.origin)
 
 
+_PROVIDERS: Final = ("LLMSPELL_PROVIDERS__", "LLMSPELL_DEVELOPMENT__", "LLMSPELL_CONFIG_PATH")
+"""How the names of variables begin that say something of providers (`config.providers`)."""
+
+
 def _providers(working: str) -> tuple[list[str], str | None]:
     """AVAILABLE_PROVIDERS and DEFAULT_PROVIDER (API-027).
 
@@ -215,7 +219,7 @@ def _providers(working: str) -> tuple[list[str], str | None]:
 
     files = (f"{paths.config_folder()}/llmspell.toml", f"{working}/llmspell.toml")
     if not any(os.path.lexists(file) for file in files) and not any(
-        name.startswith("LLMSPELL_") or name.endswith(("_API_KEY", "_API_TOKEN"))
+        name.startswith(_PROVIDERS) or name.endswith(("_API_KEY", "_API_TOKEN"))
         for name in os.environ
     ):
         return ["fake"], None

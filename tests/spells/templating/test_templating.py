@@ -185,6 +185,7 @@ DEAR: dict[str, Callable[[], Any]] = {
 }
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("name", DEAR)
 def test_what_small_templates_bring_in_is_bounded(name: str) -> None:
     # A place costs six characters: what it names is charged before anything is made of it.
