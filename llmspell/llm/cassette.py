@@ -160,7 +160,8 @@ def _append(path: str, request: dict[str, Any], reply: Mapping[str, Any]) -> Non
         try:
             if os.fstat(handle).st_size + len(line) > SIZE_MAX:
                 raise ConfigurationError(f"{path}: it would be over {SIZE_MAX} bytes")
-            os.write(handle, line)
+            if os.write(handle, line) != len(line):
+                raise ConfigurationError(f"{path}: the disk took only a part of an answer")
         finally:
             os.close(handle)
     except OSError as error:

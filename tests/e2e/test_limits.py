@@ -112,11 +112,15 @@ def test_RS_01_growth_ends_at_the_memory_limit(
 def test_RS_13_cpu_is_limited(program: Program, language: str, profile: str) -> None:
     # Slower than others: the kernel counts processor time in whole seconds.
     flags = ("--profile", profile, "--limit", "cpu=1s", "--limit", "wall=20s")
-    result = program.result(spells.LOOPS[language, "busy"], SUFFIXES[language], *flags)
-    assert (result["exit"], result["status"], result["reason"]) == (4, "limit", "cpu"), result
-    # The kernel holds this limit by counted ticks, `usage` is by exact time: on a loaded machine a
-    # process was ended at 0.85 s of exact time. 0.3 s is what the program itself allows for.
-    assert 0.7 <= result["usage"]["cpu"] <= 1.5
+    used: list[float] = []
+    # The kernel holds this limit by counted ticks, `usage` is by exact time: beside other work a
+    # process was ended at 0.88 s of it, now and then. A limit that bites early does so every time.
+    while len(used) < 3 and max(used, default=0) < 0.9:
+        result = program.result(spells.LOOPS[language, "busy"], SUFFIXES[language], *flags)
+        assert (result["exit"], result["status"], result["reason"]) == (4, "limit", "cpu"), result
+        assert result["usage"]["cpu"] <= 1.5
+        used.append(result["usage"]["cpu"])
+    assert max(used) >= 0.9, used
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

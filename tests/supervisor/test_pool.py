@@ -259,13 +259,13 @@ def test_old_spares_are_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     within(main())
 
 
+@pytest.mark.alone
 def test_RS_the_kernels_cpu_limit_holds_in_a_forked_worker() -> None:
     async def main() -> None:
         async with llmspell.Supervisor(spares=1) as supervisor:
             await supervisor.warm(BUSY, profile="high", limits={"cpu": 1, "wall": 20})
             result = await supervisor.run(BUSY, profile="high", limits={"cpu": 1, "wall": 20})
-        # Counted in ticks by the kernel: see test_RS_13_cpu_is_limited.
-        assert result.reason == "cpu" and result.usage.cpu >= 0.7
+        assert result.reason == "cpu" and result.usage.cpu >= 0.9
 
     within(main())
 
