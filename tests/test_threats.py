@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.adversarial.claims import AREAS, PROFILES, all_claims, area, claim, pairs
-from tests.adversarial.page import PAGE, page, files_of_cases
+from tests.adversarial.page import PAGE, files_of_cases, page
 from tests.adversarial.proof import Row, contradictions, merged
 
 ROOT = Path(__file__).parents[1]
