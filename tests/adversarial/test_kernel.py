@@ -126,9 +126,7 @@ def test_a_door_into_the_kernel_is_shut(
 
 @pytest.mark.profile("low")
 @pytest.mark.parametrize("case", sorted(HELD_AT_LOW))
-def test_the_deny_list_of_low_has_it(
-    free: dict[str, int], case: str, control: Control
-) -> None:
+def test_the_deny_list_of_low_has_it(free: dict[str, int], case: str, control: Control) -> None:
     control(any(not free[call] for call in CALLS[case]) or case == "KX_19")
     acts = inside("low", "exec", "as it is").acts
     assert {acts[call] for call in CALLS[case]} == {errno.EPERM}
@@ -218,7 +216,9 @@ def test_KX_60_of_all_numbers_only_the_documented_reach_the_kernel(
     """Each system call with arguments that are no use to any: refused, or listed in the tables."""
     free = {int(name): error for name, error in outside("kernel", ["scan"]).items()}
     control(sum(error not in (errno.EPERM, errno.ENOSYS) for error in free.values()) > 250)
-    found = {int(name): error for name, error in attack("kernel", ["scan"], profile, start).acts.items()}
+    found = {
+        int(name): error for name, error in attack("kernel", ["scan"], profile, start).acts.items()
+    }
     kind = "wasm" if profile == "high" else "native"
     program = seccomp.program(profile, kind)
     useless = (-1,) * 6
