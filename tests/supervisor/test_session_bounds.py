@@ -19,7 +19,7 @@ from llmspell.supervisor.drivers.poller import READ
 from llmspell.supervisor.effects import End
 from llmspell.supervisor.result import Status
 
-from .test_session import Run, sent
+from .test_session import HELD, Run, perform, sent
 
 CALL = {"type": "call", "id": 1, "method": "m", "args": {}}
 DONE = {"type": "done", "value": 1}
@@ -157,3 +157,125 @@ def test_an_invoke_reaches_the_worker_by_number_alone() -> None:
     run.session.invoke(0, Callback(9), [1], lambda value, error: None)
     (message,) = sent(run.session.take_effects())
     assert message == decode(encode({"type": "invoke", "id": 1, "callback": 9, "args": [1]}))
+
+
+def test_IP_11_a_callback_is_answered_once() -> None:
+    run = Run()
+    run.hello()
+    heard: list[Any] = []
+    run.session.invoke(0, Callback(1), [], lambda value, error: heard.append(value))
+    answer = {"type": "returned", "id": 1, "ok": True, "value": "once"}
+    run.say(answer)
+    run.say(answer)
+    assert heard == ["once"]
+    assert run.exit().status is Status.VIOLATION
+
+
+def test_IP_29_the_window_moves_on() -> None:
+    run = Run()
+    run.hello()
+    for _ in range(200):
+        (reply,) = perform(run, run.call("test.pure"))
+        assert reply["ok"] is True
+
+
+def test_the_first_end_counts() -> None:
+    run = Run()
+    run.hello()
+    run.say(DONE)
+    run.session.interrupt("user")
+    assert run.exit().status is Status.DONE
+
+
+def test_an_act_that_ends_after_the_run_is_recorded_by_nobody() -> None:
+    """Its answer was given up; the record of its verdict stands from before."""
+    run = Run()
+    run.hello()
+    (effect,) = run.call("test.pure")
+    # A driver that did not hear the end in time still tells of the act.
+    pending = dict(run.session._performing)
+    run.say(DONE)
+    run.session._performing.update(pending)
+    before = run.audit.events()
+    run.session.performed(effect.token, "late", 1.5)
+    assert sent(run.session.take_effects()) == []
+    assert run.audit.events() == before
+
+
+def test_IP_02_a_message_that_never_ends_ends_the_run() -> None:
+    run = Run(wall=100)
+    run.hello()
+    run.session.receive(0, wire(OUTPUT)[:-1], 2.0)
+    assert run.session.next_deadline() == 12.0
+    run.session.tick(11.9)
+    assert run.session.take_effects() == []
+    run.session.tick(12.0)
+    assert run.session.take_effects() == [End(0)]
+    assert run.exit().status is Status.VIOLATION
+
+
+def test_IP_26_an_answer_that_can_not_be_carried_is_a_typed_error() -> None:
+    run = Run()
+    run.hello()
+    for value in ("x" * 16_777_216, float("nan"), {1, 2}, "\ud800"):
+        (effect,) = run.call("test.pure")
+        run.session.performed(effect.token, value, 1.0)
+        (reply,) = sent(run.session.take_effects())
+        assert (reply["ok"], reply["error"]["rule"]) == (False, "limit.message")
+    (reply,) = perform(run, run.call("test.pure", a=1))
+    assert reply["value"] == {"a": 1}, "the run goes on"
+
+
+def test_IP_12_a_worker_of_another_engine_is_refused() -> None:
+    run = Run()
+    assert sent(run.hello(engine="python")) == []
+    assert run.exit().status is Status.VIOLATION
+    good = Run()
+    assert [message["type"] for message in sent(good.hello(engine="lua"))] == ["run"]
+
+
+@pytest.mark.parametrize("profile", ["low", "medium", "high"])
+def test_EN_06_a_worker_without_its_limits_is_refused(profile: str) -> None:
+    achieved = {"layers": ["seccomp"], "effects": HELD}
+    hello = {"type": "hello", "version": 1, "engine": "lua", "achieved": achieved}
+    run = Run(profile=profile)
+    assert sent(run.say(hello)) == []
+    result = run.exit()
+    assert (result.status, result.isolation.missing) == (Status.ISOLATION_REFUSED, ("limits",))
+    good = Run(profile=profile)
+    achieved["layers"] = ["seccomp", "rlimits"]
+    assert [message["type"] for message in sent(good.say(hello))] == ["run"]
+
+
+def test_EN_01_high_is_never_degraded() -> None:
+    for profile, sent_on in (("high", []), ("medium", ["run"])):
+        run = Run(profile=profile)
+        policy = run.session.policy
+        confinement = policy.confinement._replace(allow_degraded=True)
+        run.session.plan = run.session.plan._replace(
+            policy=policy._replace(confinement=confinement)
+        )
+        messages_sent = sent(run.hello({**HELD, "network": False}))
+        assert [message["type"] for message in messages_sent] == sent_on
+
+
+@pytest.mark.parametrize("ended_by", ["interrupt", "wall"])
+def test_bytes_that_come_after_the_end_do_nothing(ended_by: str) -> None:
+    run = Run(wall=5)
+    run.hello()
+    if ended_by == "wall":
+        run.session.tick(5.0)
+    else:
+        run.session.interrupt("user")
+    assert run.session.take_effects() == [End(0)]
+    assert run.call("test.pure") == []
+    assert run.session.broker.calls == 0
+
+
+def test_calls_behind_the_output_that_ended_the_run_do_nothing() -> None:
+    run = Run(output=10)
+    run.hello()
+    long = {"type": "output", "stream": "stdout", "text": "x" * 20}
+    effects = run.say(long, {**CALL, "method": "test.pure"})
+    assert [type(effect).__name__ for effect in effects] == ["Show", "End"]
+    assert run.session.broker.calls == 0
