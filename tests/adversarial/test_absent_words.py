@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import pty
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ import pytest
 
 import llmspell
 from llmspell.platform.linux import seccomp
-from llmspell.policies.paths import PathRules
+from llmspell.policies.paths import FileRules
 from tests.adversarial.claims import PROFILES, claim
 from tests.adversarial.proof import Control, Row, contradictions
 from tests.e2e.program import Program
@@ -86,13 +85,13 @@ def test_EN_08_a_verdict_that_is_merely_truthy_denies(
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     control(run().value == "found")
 
-    judge = PathRules.judge
+    judge = FileRules.judge
 
-    def judged(rules: PathRules, *given: Any) -> Any:
-        made = judge(rules, *given)
+    def judged(rules: FileRules, *given: Any, **named: Any) -> Any:
+        made = judge(rules, *given, **named)
         return made._replace(allowed=answer) if made.allowed is True else made
 
-    monkeypatch.setattr(PathRules, "judge", judged)
+    monkeypatch.setattr(FileRules, "judge", judged)
     refused = run()
     assert refused.value is None and refused.status.value == "denied", refused
 
