@@ -52,7 +52,14 @@ def confinement(profile: str, **changes: Any) -> Confinement:
 
 @contextmanager
 def placed(
-    attacker: str, words: list[str], profile: str, start: str = "exec", **changes: Any
+    attacker: str,
+    words: list[str],
+    profile: str,
+    start: str = "exec",
+    *,
+    pass_fds: Mapping[int, int] | None = None,
+    measured: bool = True,
+    **changes: Any,
 ) -> Iterator[tuple[Process | Forked, socket.socket, Mapping[str, Any]]]:
     """The attacker confined and at its hello, its channel, and what it says it achieved."""
     wanted = confinement(profile, **changes)
@@ -77,7 +84,7 @@ def placed(
             kind = "native" if native else "wasm"
             ours.sendall(b"".join(map(frame, filter(None, make_plan(wanted)))))
             argv = [*prefix, build.program(attacker), kind, LIBRARY, "x", *words]
-            process = spawn(argv, channel=theirs.fileno(), measured=True)
+            process = spawn(argv, channel=theirs.fileno(), pass_fds=pass_fds, measured=measured)
         stack.callback(process.close)
         theirs.close()
         hello = receive(ours)
