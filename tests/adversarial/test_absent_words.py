@@ -135,6 +135,11 @@ def test_EN_09_nobody_is_asked_so_no_silence_is_consent(
     control(granted.code == 0 and (program.folder / "made.txt").exists())
 
 
+def make_fifo(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
 BROKEN: dict[str, Callable[[Path], object]] = {
     "empty": lambda path: path.write_text(""),
     "half-written": lambda path: path.write_text('extends = "high"\n[files\n'),
@@ -142,7 +147,7 @@ BROKEN: dict[str, Callable[[Path], object]] = {
     "wrong type": lambda path: path.write_text('extends = "high"\n[files]\nread = 3\n'),
     "no text": lambda path: path.write_bytes(b"\xff\xfe\0"),
     "world-writable": lambda path: path.chmod(0o666),
-    "a fifo": lambda path: (path.unlink(), os.mkfifo(path)),
+    "a fifo": make_fifo,
     "absent": lambda path: path.unlink(),
 }
 

@@ -40,11 +40,11 @@ class Alone(NamedTuple):
     """The answers without the mechanism."""
 
 
-def _right(name: str, bit: int, act: str, what: str, **more: str) -> Alone:
+def _right(name: str, bit: int, act: str, what: str, users: str = "both") -> Alone:
     mask = ~(1 << bit) & (1 << 64) - 1
     return Alone(
         f"landlock-{name}", "Landlock: file rights", what, "landlock", act, EACCES,
-        f"handled={mask:x},ffff,ffff", **more,
+        f"handled={mask:x},ffff,ffff", users=users,
     )  # fmt: skip
 
 
