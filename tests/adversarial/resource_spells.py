@@ -110,6 +110,34 @@ return Tools.execute('text_manipulator', {{text = ('a'):rep({0}) .. '!',
   operations = {{{{matches = {{pattern = '(a+)+$', regex = true}}}}}}}})
 """
 
+_SAYS = {LUA: "print('on') ", JAVASCRIPT: "console.log('on'); ", PYTHON: "print('on')\n"}
+_CALLED: Final = {
+    "event": "Events.subscribe('x', function() {0} end) Events.emit('x', {{}}) Events.flush()",
+    "hook": (
+        "Hooks.register('before_tool_execution', function() {0} end) "
+        "Tools.execute('calculator', {{expression = '1'}})"
+    ),
+    "tool": "Tools.create('t', {{execute = function() {0} return 1 end}}):execute({{}})",
+    "task": "Async.spawn(function() {0} end) Async.sleep(50)",
+}
+"""A function of the spell's that something else calls."""
+
+
+def _called(profile: str) -> list[Greed]:
+    """Their calls are counted everywhere; their time, which takes time, of each at one profile."""
+    found = []
+    calls = _CALLS[LUA].removesuffix(" return true")
+    for name, form in _CALLED.items():
+        many, few = form.format(calls.format(30)), form.format(calls.format(3))
+        found.append(Greed("RS_60", LUA, many, few, OVER_CALLS, {**LONG, "calls": 20}))
+        if profile == "medium" or name == "event":
+            source = form.format(_SAYS[LUA] + _FOREVER[LUA])
+            found.append(
+                Greed("RS_60", LUA, source, form.format(""), OVER_WALL, SOON, reach="on\n")
+            )
+    return found
+
+
 _TRIED_ONCE: Final[tuple[Greed, ...]] = (
     Greed("RS_05", LUA, _PATTERN.format(40), _PATTERN.format(3), OVER_WALL, {"wall": 0.9}),
     Greed("RS_09", LUA, _DEVICE.format("'/dev/zero'"), _DEVICE.format("'spell:child.lua'"), TYPED,
@@ -121,9 +149,6 @@ _TRIED_ONCE: Final[tuple[Greed, ...]] = (
 
 def _greed(case: str, language: str, form: str, much: Any, little: Any, *rest: Any) -> Greed:
     return Greed(case, language, form.format(much), form.format(little), *rest)
-
-
-_SAYS = {LUA: "print('on') ", JAVASCRIPT: "console.log('on'); ", PYTHON: "print('on')\n"}
 
 
 def _endless(case: str, language: str, source: str, twin: str) -> Greed:
@@ -171,4 +196,8 @@ LANGUAGE_AT: Final = {
 
 def greeds(profile: str) -> list[Greed]:
     """What is tried at a profile."""
-    return [*_TRIED_ONCE, *(one for language in LANGUAGE_AT[profile] for one in _in(language))]
+    return [
+        *_TRIED_ONCE,
+        *_called(profile),
+        *(one for language in LANGUAGE_AT[profile] for one in _in(language)),
+    ]

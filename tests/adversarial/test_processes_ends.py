@@ -243,9 +243,7 @@ while True:
 
 @pytest.mark.alone
 @pytest.mark.profile("none")
-def test_PR_04_children_that_fled_end_with_the_run(
-    program: Program, control: Control
-) -> None:
+def test_PR_04_children_that_fled_end_with_the_run(program: Program, control: Control) -> None:
     """At `none` children may be made; within 50 ms of the end (Program looks) they are gone."""
     flags = ("--profile", "none", "--limit", "wall=1s")
     result = program.result(FLEES, ".py", *flags)

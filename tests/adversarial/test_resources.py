@@ -79,7 +79,8 @@ def test_RS_03_no_child_and_no_file_holds_memory_instead(
 ) -> None:
     for result in attacks(profile):
         assert result["value"]["RS_03_child"] == EPERM
-        assert result["value"]["RS_03_file_map"] in (EPERM, EACCES)
+        if profile != "low":  # there its interpreter's files can be: addresses, which are counted
+            assert result["value"]["RS_03_file_map"] == EPERM
     control(set(of_case(free, "RS-03").values()) == {0})
 
 
