@@ -198,6 +198,13 @@ CHANGES: Final = (
         JSON + "test_IP_07_brackets_in_strings_do_not_count",
     ),
     _json(
+        "json-depth-kinds",
+        "bare.translate(_ONE_KIND, delete=_NOT_BRACKETS)",
+        "bare.translate(None, delete=_NOT_BRACKETS).replace(b'{[', b'').replace(b']}', b'')",
+        "an object around a list counts as no level",
+        BOUNDS + "test_IP_07_48_levels",
+    ),
+    _json(
         "json-string-unended", '(?:"|\\\\?\\Z)', '"',
         "a string without an end is looked for from each of its quotes (quadratic time)",
         BOUNDS + "test_IP_07_a_string_that_nobody_ends_costs_linear_time",
