@@ -39,6 +39,7 @@ _ALL: Final[tuple[Target, ...]] = (
     target_documents.audit_edits,
     target_documents.audit_records,
     target_values.tool_arguments,
+    target_values.tool_runs,
     target_values.call_arguments,
     target_values.json_schemas,
     target_values.templates,
