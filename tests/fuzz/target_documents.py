@@ -140,7 +140,7 @@ def _trail() -> tuple[bytes, str]:
     """A whole trail, and its head."""
     lines: list[bytes] = []
     head = FIRST
-    events = (
+    events: tuple[tuple[str, dict[str, Any]], ...] = (
         ("session_start", {"profile": "high", "spell": "s.lua"}),
         ("decision", {"origin": "spell", "method": "fs.read", "action": "read",
                       "target": "a\u202e\n", "allowed": False, "rule": "high.files.read"}),

@@ -161,8 +161,8 @@ def headers(data: bytes) -> None:
     request = server.next_event()
     assert isinstance(request, h11.Request)
     arrived = decode_headers(list(request.headers))
-    for name, value in checked.items():
-        assert arrived[name] == value, (name, value, arrived[name])
+    for header, sent_text in checked.items():
+        assert arrived[header] == sent_text, (header, sent_text, arrived[header])
     assert len(request.headers) == len(encoded), "a header more, or less"
     left = without_credentials(checked)
     assert not any("auth" in name or "cookie" in name for name in left)

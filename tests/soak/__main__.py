@@ -10,7 +10,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.soak.conductor import soak
+from tests.soak.conductor import Sizes, soak
+
+CACHE = "LLMSPELL_TEST_CACHE"
+"""Names a folder of compiled guests, as for the tests."""
 
 
 def main() -> int:
@@ -21,7 +24,7 @@ def main() -> int:
     chosen = parser.parse_args()
     root = Path(tempfile.mkdtemp(prefix="llmspell-soak-"))
     try:
-        report = soak(root, chosen.runs, chosen.seed, os.environ.get("LLMSPELL_TEST_CACHE"))
+        report = soak(root, Sizes.of(chosen.runs), chosen.seed, os.environ.get(CACHE))
     finally:
         shutil.rmtree(root, ignore_errors=True)
     text = json.dumps(report, indent=1, ensure_ascii=False)

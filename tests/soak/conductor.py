@@ -28,13 +28,19 @@ from tests.soak.measures import kept_files, litter, reap_adopted, slope, take_au
 GONE_SECONDS: Final = 2.0
 """Time a killed supervisor's tree may take to be gone, on a machine with more work than cores."""
 
-KIB_PER_THOUSAND_RUNS: Final = 100.0
-"""Bound of the lasting supervisor's growth: 0.1 KiB a run, below what one kept string takes."""
+GROWTH_MAX: Final = {"objects": 100.0, "allocated_kib": 16.0, "resident_kib": 250.0}
+"""Bounds of the lasting supervisor's growth per thousand runs, after its warm-up.
 
-WARM_UP: Final = 3
+Of Python's objects a tenth of one a run, and of what is held from malloc 16 bytes, is noise;
+resident memory also grows by pages that the allocators' fragments touch, ever more slowly.
+"""
+
+WARM_UP: Final = 5
 """Rounds before growth counts: caches fill, the allocator's arenas find their size."""
 
 _EXITS: Final = {0, 1, 2, 3, 4, 6, 130, -signal.SIGKILL}
+_NO_ZYGOTE: Final = 99
+"""The test's own program for forked runs says so when its zygote was killed before the run."""
 
 
 class Sizes(NamedTuple):
@@ -47,9 +53,9 @@ class Sizes(NamedTuple):
 
     @classmethod
     def of(cls, runs: int) -> Sizes:
-        """Three quarters in one process, the rest in killed supervisors and on the command line."""
+        """Four fifths in one process, the rest in killed supervisors and on the command line."""
         rounds = 3 if runs < 1000 else 15
-        return cls(rounds, int(runs * 0.75) // rounds, max(2, runs // 200), max(4, runs // 20))
+        return cls(rounds, int(runs * 0.8) // rounds, max(2, runs // 200), max(4, runs // 20))
 
 
 class Soak:
@@ -86,7 +92,7 @@ class Soak:
                 killer.start()
             self._add_round(told)
             self.rounds.append(
-                {name: told[name] for name in ("begun", "seconds", "descriptors", "resident_kib")}
+                {name: told[name] for name in ("begun", "seconds", "descriptors", *GROWTH_MAX)}
             )
         if killer is not None:
             killer.stop()
@@ -168,7 +174,8 @@ class Soak:
         code = started.returncode
         self.ends[f"exit {code}"] += 1
         what = f"{kind.name} at {choice.profile}, {act}: exit {code}, {err[-300:]!r}"
-        self._expect(code in _EXITS, what)
+        early = act == "worker" and code == _NO_ZYGOTE
+        self._expect(code in _EXITS or early, what)
         self._expect(b"Traceback" not in err, what)
         if act == "nothing":
             ended = json.loads(out)["status"] if out else "nothing printed"
@@ -214,16 +221,20 @@ class Soak:
         found = {item["descriptors"] for item in self.rounds[1:]}
         self._expect(len(found) <= 1, f"descriptors after each round: {sorted(found)}")
         if len(self.rounds) > WARM_UP + 3:
-            grown = self.growth()
-            self._expect(grown < KIB_PER_THOUSAND_RUNS, f"{grown:.0f} KiB per 1000 runs")
+            for name, grown in self.growth().items():
+                most = GROWTH_MAX[name]
+                self._expect(grown < most, f"{name} grows by {grown:.0f} per 1000 runs")
 
-    def growth(self) -> float:
-        """KiB of resident memory per thousand runs of the lasting process, after its warm-up."""
-        points, runs = [], 0
-        for item in self.rounds:
-            runs += item["begun"]
-            points.append((runs / 1000, float(item["resident_kib"])))
-        return slope(points[WARM_UP:])
+    def growth(self) -> dict[str, float]:
+        """What the lasting process gains per thousand runs, after its warm-up."""
+        found: dict[str, float] = {}
+        for name in GROWTH_MAX:
+            points, runs = [], 0
+            for item in self.rounds:
+                runs += item["begun"]
+                points.append((runs / 1000, float(item[name])))
+            found[name] = round(slope(points[WARM_UP:]), 1)
+        return found
 
     def _look(self, part: str, incomplete: int) -> None:
         """What may be left after a part: finished records, and `incomplete` unfinished ones."""
@@ -235,17 +246,16 @@ class Soak:
         self._expect(unfinished <= incomplete, f"{part}: {unfinished} unfinished audits")
         # Every home and command of this part was waited for: what is below now was adopted.
         self.adopted += reap_adopted()
-        self._expect(not (left := descendants(os.getpid())), f"{part}: still there: {left}")
+        self._expect(not (alive := descendants(os.getpid())), f"{part}: alive: {alive}")
 
     def _expect(self, condition: bool, otherwise: str) -> None:
         if not condition:
             self.wrong.append(otherwise)
 
 
-def soak(root: Path, runs: int, seed: int, cache: str | None = None) -> dict[str, Any]:
+def soak(root: Path, sizes: Sizes, seed: int, cache: str | None = None) -> dict[str, Any]:
     """All three parts below `root`; the report. `wrong` is empty where everything held."""
     begun = time.monotonic()
-    sizes = Sizes.of(runs)
     place = Place.in_folder(root, cache)
     work = Soak(place, seed)
     with Orphanage() as orphans:
@@ -266,7 +276,8 @@ def soak(root: Path, runs: int, seed: int, cache: str | None = None) -> dict[str
         "workers started by": dict(work.starts),
         "audit records": dict(work.audits),
         "rounds": work.rounds,
-        "KiB per 1000 runs": round(work.growth(), 1),
+        "growth per 1000 runs": work.growth(),
+        "bounds of growth": GROWTH_MAX,
         "orphans": len(left),
         "dead processes adopted": work.adopted,
         "files kept": [before, kept_files(root)],

@@ -21,7 +21,14 @@ import llmspell
 from llmspell.supervisor.audit.verify import verify
 from tests.e2e.program import descendants
 from tests.soak.kinds import CHILD, KINDS, SUFFIXES, Choice, choose
-from tests.soak.measures import descriptors, resident_kib, within, zombies
+from tests.soak.measures import (
+    allocated_kib,
+    descriptors,
+    objects,
+    resident_kib,
+    within,
+    zombies,
+)
 
 IN_FLIGHT: Final = 6
 """Runs at a time."""
@@ -139,13 +146,19 @@ def main() -> None:
     tell(kind="up")
     for number in range(rounds):
         begun = time.monotonic()
-        tally = asyncio.run(one_round(chance, runs, shards))
+        try:
+            tally = asyncio.run(one_round(chance, runs, shards))
+        except llmspell.OperationFailed as error:
+            # A shard was killed before it was there: no supervisor, and a sentence why.
+            tell(kind="closed", why=error.message)
+            continue
         if not within(1.0, lambda: not descendants(os.getpid())):
             tally.wrong.append(f"left after closing: {descendants(os.getpid())}")
         tell(
             kind="round", number=number, begun=tally.begun, ends=tally.ends, odd=tally.odd,
             wrong=tally.wrong, starts=tally.starts, seconds=time.monotonic() - begun,
             descriptors=descriptors(os.getpid()), resident_kib=resident_kib(os.getpid()),
+            objects=objects(), allocated_kib=allocated_kib(),
         )  # fmt: skip
 
 
