@@ -26,12 +26,13 @@ pip install '.[fuzz,test]'
 python -m tests.fuzz hosts --seconds 300 --atheris
 ```
 
-Without `--atheris` the corpus is mutated blindly, which needs nothing installed.
+Without `--atheris` the corpus is mutated blindly, which needs nothing installed. All of them, with
+the figures below: `python -m tests.fuzz.long --seconds 185 --json docs/fuzzing.json`.
 """
 
 FOUND: Final = (
     ("manifest, policy_file, settings", "an integer of over 4300 digits in a TOML file was a bare "
-     "`ValueError`, a long hexadecimal one the same when it was shown, deep nesting in a manifest a "
+     "`ValueError`, a long hexadecimal one too when it was shown, deep nesting in a manifest a "
      "`RecursionError`: a spell's own text could end `llmspell run` with a traceback",
      "all are refused with a `ConfigurationError` (`spells/manifest`, `profiles/files`)"),
     ("hosts", "`ΒΟΛΟΣ` in capitals became another host than in every browser: `lower` of a whole "
@@ -42,8 +43,12 @@ FOUND: Final = (
      "a value, and a sentence with its column (`tools/util`)"),
     ("dates", "`Do` twice in a format ended the date tool with an untyped error",
      "refused like every other part named twice (`tools/util/date_tokens`)"),
-    ("json_schemas", "`multipleOf: 0.1` of `1e308` ended the JSON tool with an untyped error",
-     "such a number is no multiple (`tools/data/json_schema`)"),
+    ("json_schemas, spell_schemas", "`multipleOf: 0.1` of `1e308` ended the JSON tool, and in the "
+     "schema of a spell's own tool the run, with an untyped error",
+     "such a number is no multiple (`tools/data/json_schema`, `spells/tools/schemas`)"),
+    ("model_answers", "a model's JSON answer or tool arguments with half a surrogate pair, "
+     "escaped, was taken and could then not be sent on", "taken as text, or as wrong arguments, like any "
+     "other JSON that the channel can't carry (`spells/agents/values`)"),
 )  # fmt: skip
 """Targets, what broke, what was mended. Their inputs are in the corpus."""
 

@@ -8,6 +8,7 @@ from typing import Final
 
 from tests.fuzz import (
     target_channel,
+    target_declarations,
     target_documents,
     target_plan,
     target_rules,
@@ -46,6 +47,9 @@ _ALL: Final[tuple[Target, ...]] = (
     target_values.expressions,
     target_values.schedules,
     target_values.dates,
+    target_declarations.declarations,
+    target_declarations.spell_schemas,
+    target_declarations.model_answers,
     target_plan.plan_records,
 )
 
