@@ -26,6 +26,12 @@ KEY_MIN: Final = 15
 _ENCODED_MIN: Final = 8
 _PLAIN: Final = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~")
 
+_SHORT_ESCAPES: Final = {
+    '"': '\\"', "\\": "\\\\", "\b": "\\b", "\f": "\\f",
+    "\n": "\\n", "\r": "\\r", "\t": "\\t",
+}  # fmt: skip
+"""How JSON writes these characters; every other control character by its number."""
+
 _KEYS: Final = (
     r"\bsk-[A-Za-z0-9_-]{16,256}"
     r"|\bgh[pousr]_[A-Za-z0-9]{20,256}"
@@ -153,9 +159,8 @@ def _forms_of(secret: str) -> set[str]:
 
 def _escape(character: str, plain: bool) -> str:
     """The character in a JSON text; `plain`: beyond ASCII it stays as it is."""
-    special = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
-    if character in special:
-        return special[character]
+    if character in _SHORT_ESCAPES:
+        return _SHORT_ESCAPES[character]
     if " " <= character < "\x7f" or (plain and character >= "\x80"):
         return character
     number = ord(character)
