@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+import pytest
+
 from tests.attackers.dns_server import NameServer, Record
 from tests.attackers.web_server import Request, WebServer
 from tests.attackers.wire import PUBLIC, Wire
@@ -81,7 +83,7 @@ class Acted(NamedTuple):
             for record in self.records
             if record["event"] == "decision"
             and not record["allowed"]
-            and record["trace_id"] == trace
+            and record["details"]["trace_id"] == trace
         ]
 
     def failed(self, tag: str) -> list[dict[str, Any]]:
@@ -90,7 +92,7 @@ class Acted(NamedTuple):
         return [
             record
             for record in self.records
-            if record["event"] == "failed_call" and record["trace_id"] == trace
+            if record["event"] == "failed_call" and record["details"]["trace_id"] == trace
         ]
 
 
@@ -117,7 +119,7 @@ class Net:
         before = len(self.web.requests)
         audit = self.program.folder / "audit.jsonl"
         audit.unlink(missing_ok=True)
-        given = [[tag, request] for tag, request in acts.items()]
+        given = [[tag, {"timeout": 5, **request}] for tag, request in acts.items()]
         words = [word for grant in grants for word in ("--allow-net", grant)]
         result = self.program.result(
             SPELL,
@@ -148,3 +150,10 @@ def net_in(place: Place, folder: Path) -> Iterator[Net]:
             yield net
         finally:
             net.close()
+
+
+@pytest.fixture(scope="module")
+def net(place: Place, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Net]:
+    """One network for a module."""
+    with net_in(place, tmp_path_factory.mktemp("net")) as made:
+        yield made

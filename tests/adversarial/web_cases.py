@@ -8,6 +8,7 @@ seen. `DENIED` end as a denial by the rule named, `INVALID` as wrong input; each
 from __future__ import annotations
 
 from typing import Any, Final
+from urllib.parse import quote
 
 Act = dict[str, Any]
 
@@ -17,9 +18,9 @@ GRANTS: Final = ("http://exact.test", "http://*.wild.test", "http://other.test",
                      "local", "metadata", "zero", "loopback", "many", "nowhere")))  # fmt: skip
 """What every session may reach: names, and so no private address that they lead to."""
 
-ADDRESSES: Final = ("127.0.0.1", "[::1]", "localhost", "foo.localhost", "0.0.0.0", "[::]", "10.0.0.1",
-                    "192.168.1.1", "172.16.0.1", "100.64.0.1", "169.254.169.254", "[fd00::1]",
-                    "[64:ff9b::7f00:1]", "[2002:7f00:1::1]")  # fmt: skip
+ADDRESSES: Final = ("127.0.0.1", "[::1]", "localhost", "foo.localhost", "0.0.0.0", "[::]",
+                    "10.0.0.1", "192.168.1.1", "172.16.0.1", "100.64.0.1", "169.254.169.254",
+                    "[fd00::1]", "[64:ff9b::7f00:1]", "[2002:7f00:1::1]")  # fmt: skip
 """Granted in the control: then the same requests arrive."""
 
 LOOPBACK: Final = {
@@ -35,10 +36,11 @@ PRIVATE: Final = ("10.0.0.1", "192.168.1.1", "172.16.0.1", "100.64.0.1", "169.25
                   "0xa9.0xfe.0xa9.0xfe", "2852039166")  # fmt: skip
 UNREADABLE: Final = {
     "NW-12": ("[fe80::1%25lo]", "[::1%lo]", "[::1", "::1", "[::1]x", "[::127.0.0.1.1]"),
-    "NW-13": ("127.0.0.1%00.exact.test", "%31%32%37.0.0.1", "user@127.0.0.1", "exact.test@127.0.0.1",
-              "exact.test:80@127.0.0.1", "exact.test\\@127.0.0.1", "exact%2etest", "exact.test%2f",
-              "exact..test", ".exact.test", "-exact.test", "exact.test:0", "exact.test:65536",
-              "exact.test:0x50", "exact.test:８０", "exact.test:", "256.256.256.256", "1.2.3.4.5",
+    "NW-13": ("127.0.0.1%00.exact.test", "%31%32%37.0.0.1", "user@127.0.0.1",
+              "exact.test@127.0.0.1", "exact.test:80@127.0.0.1", "exact.test\\@127.0.0.1",
+              "exact%2etest", "exact.test%2f", "exact..test", ".exact.test", "-exact.test",
+              "exact.test:0", "exact.test:65536",
+              "exact.test:0x50", "exact.test:８０", "256.256.256.256", "1.2.3.4.5",
               "0x", "09.0.0.1", "exact.test\t", "exact.te\nst", "exact.test ", "xn--", "℀.test",
               "exact．test＠evil.test", "a" * 64 + ".test", "☃.exact.test"),
     "NW-16": ("exact.test\0.evil.test", "exact.test\0", "\0exact.test"),
@@ -52,8 +54,8 @@ STRANGERS: Final = {
 }  # fmt: skip
 """Hosts that resemble a granted one; every one of them resolves and answers."""
 SAME: Final = {
-    "NW-13": ("exact.test", "EXACT.TEST", "exact.test.", "ＥＸＡＣＴ.test", "exact。test", "exact.test:80",
-              "exact.test:0080"),
+    "NW-13": ("exact.test", "EXACT.TEST", "exact.test.", "ＥＸＡＣＴ.test", "exact。test",
+              "exact.test:80", "exact.test:", "exact.test:0080"),
     "NW-14": ("a.wild.test", "a.b.wild.test", "A.WILD.TEST."),
 }  # fmt: skip
 """One host, as granted, in other spellings."""
@@ -69,9 +71,10 @@ HEADERS: Final[dict[str, list[Act]]] = {
         {"Content-Length": "3"}, {"Transfer_Encoding": "chunked"}, {"content_length": "3"},
         {"Proxy-Authorization": "x"}, {"PROXY_AUTHORIZATION": "x"}, {"Proxy-Connection": "x"},
         {"X-Forwarded-For": "127.0.0.1"}, {"X_Forwarded_For": "127.0.0.1"}, {"X-Forwarded": "x"},
-        {"Forwarded": "for=127.0.0.1"}, {"X-Real-IP": "127.0.0.1"}, {"Via": "x"}, {"TE": "trailers"},
-        {"Trailer": "x"}, {"Expect": "100-continue"}, {"Connection": "close"}, {"Keep-Alive": "1"},
-        {"X-A": "1", "x-a": "2"}, {f"X-{n}": "1" for n in range(101)}, {"X-A": "y" * 40_000},
+        {"Forwarded": "for=127.0.0.1"}, {"X-Real-IP": "127.0.0.1"}, {"Via": "x"},
+        {"TE": "trailers"}, {"Trailer": "x"}, {"Expect": "100-continue"}, {"Connection": "close"},
+        {"Keep-Alive": "1"}, {"X-A": "1", "x-a": "2"}, {f"X-{n}": "1" for n in range(101)},
+        {"X-A": "y" * 40_000},
         {"Content-Length": 3, "Transfer-Encoding": "chunked"}, {"X-A": ["1", "2"]},
     ],
     "NW-36": [
@@ -80,14 +83,35 @@ HEADERS: Final[dict[str, list[Act]]] = {
         {"sec-websocket-protocol": "x"},
     ],
 }  # fmt: skip
-METHODS: Final = ("GE T", "CONNECT", "TRACE", "get", "GET\r\nX-Evil: 1", "GET /evil HTTP/1.1\r\n\r\n",
-                  "PRI", "", "ＧET", "GET\0")  # fmt: skip
+METHODS: Final = ("GE T", "CONNECT", "TRACE", "get", "GET\r\nX-Evil: 1",
+                  "GET /evil HTTP/1.1\r\n\r\n", "PRI", "", "ＧET", "GET\0")  # fmt: skip
 SCHEMES: Final = ("file:///etc/passwd", "gopher://exact.test/", "ftp://exact.test/", "data:,x",
                   "//exact.test/", "http:exact.test", "http:/exact.test", "ws://exact.test/",
                   "wss://exact.test/", "unix:///run/docker.sock", "javascript:1", "HTTP+UNIX://x/",
                   "exact.test", "/", "jar:http://exact.test/!/")  # fmt: skip
 PORTS: Final = ("http://exact.test:8080", "https://exact.test", "https://exact.test:80",
                 "http://exact.test:443", "http://exact.test:81")  # fmt: skip
+
+
+TO: Final = {
+    "NW-21": ("http://127.0.0.1/{}", "http://localhost/{}", "http://[::1]/{}", "//127.0.0.1/{}",
+              "http://10.0.0.1/{}", "http://169.254.169.254/{}", "http://2130706433/{}",
+              "http://both.test/{}", "http://loopback.test/{}", "http://metadata.test/{}"),
+    "NW-21.listed": ("http://evil.test/{}", "//evil.test/{}", "http://exact.test:8080/{}",
+                     "https://exact.test/{}", "http://exact.test.evil.test/{}"),
+    "NW-21.none": ("file:///etc/passwd", "file://localhost/etc/passwd", "gopher://exact.test/{}",
+                   "ftp://exact.test/{}", "data:text/plain,{}", "javascript:1", "http:exact.test",
+                   "http://exact.test@evil.test/{}", "/\\evil.test/{}", "\\\\evil.test\\{}",
+                   "http://exact.test/o\tk/{}", "ws://exact.test/{}",
+                   "http://127.0.0.1%00.exact.test/{}", "http://exact.test:0x50/{}"),
+}  # fmt: skip
+"""Where servers send a request that was allowed: `{}` becomes `ok/TAG-next`."""
+NAMES: Final = {
+    "NW-18": ("rebind", "alias", "mapped", "translated", "six-to-four", "local", "metadata", "zero",
+              "loopback", "many"),
+    "NW-19": ("both", "both-6"),
+}  # fmt: skip
+"""Names that were granted and whose addresses were not."""
 
 
 def _urls(kinds: dict[str, tuple[str, ...]]) -> dict[str, Act]:
@@ -117,6 +141,24 @@ TO_STRANGERS: Final = {
         f"NW-26.{number}": {"url": f"{base}/ok/NW-26.{number}"} for number, base in enumerate(PORTS)
     },
 }
+HOPS: Final = {
+    f"{case}{number}": {
+        "url": f"http://exact.test/{act}/{case}{number}?"
+        + quote(where.format(f"ok/{case}{number}-next"), safe="")
+    }
+    for case, places in TO.items()
+    for number, where in enumerate(places)
+    for act in [("to", "to301", "to303", "to307", "to308")[number % 5]]
+}
+BY_NAME: Final = {
+    # The first of these asks finds a public address.
+    "NW-18.first": {"url": "http://rebind.test/ok/NW-18.first"},
+    **{
+        f"{case}.{name}": {"url": f"http://{name}.test/ok/{case}.{name}"}
+        for case, names in NAMES.items()
+        for name in names
+    },
+}
 INVALID: Final = {
     **{f"{tag}u": {"url": f"{act['url']}u"} for tag, act in _urls(UNREADABLE).items()},
     **{
@@ -140,8 +182,9 @@ ALLOWED: Final = {
         {"query": {"a\r\nX-Evil": "1\r\nX-Evil: 1"}},
         {"url": "http://exact.test/ok/NW-17.twin2?a=%0d%0aX-Evil:%201"},
     ]),
-    **_tagged("NW-21", "twin", [{}]),
-    **_tagged("NW-24", "twin", [{"headers": {"X-A": "y" * 1000, "Accept": "x", "User-Agent": "u"}}]),
+    "NW-21.twin0": {"url": "http://exact.test/to/NW-21.twin0?http://other.test/ok/NW-21.twin0-next"},
+    "NW-21.twin1": {"url": "http://exact.test/to308/NW-21.twin1?/ok/NW-21.twin1-next%23x"},
+    **_tagged("NW-24", "twin", [{"headers": {"X-A": "y" * 1000, "User-Agent": "u"}}]),
     **_tagged("NW-26", "twin", [{}]),
     **_tagged("NW-36", "twin", [{}]),
 }  # fmt: skip
