@@ -26,7 +26,7 @@ ADDRESSES: Final = ("127.0.0.1", "[::1]", "localhost", "foo.localhost", "0.0.0.0
 LOOPBACK: Final = {
     "NW-11": ("127.0.0.1", "127.1", "127.0.1", "2130706433", "0x7f.0.0.1", "0x7f000001",
               "017700000001", "0177.0.0.1", "0", "0.0.0.0", "localhost", "localhost.", "LOCALHOST",
-              "foo.localhost", "１２７.0.0.1", "127。0。0。1", "ⓛocalhost"),
+              "foo.localhost", "１２７.0.0.1", "127。0。0。1", "ⓛocalhost", "0x"),
     "NW-12": ("[::1]", "[::ffff:127.0.0.1]", "[::ffff:7f00:1]", "[0:0:0:0:0:0:0:1]", "[::]",
               "[64:ff9b::7f00:1]", "[2002:7f00:1::1]", "[fd00::1]"),
 }  # fmt: skip
@@ -41,7 +41,7 @@ UNREADABLE: Final = {
               "exact%2etest", "exact.test%2f", "exact..test", ".exact.test", "-exact.test",
               "exact.test:0", "exact.test:65536",
               "exact.test:0x50", "exact.test:８０", "256.256.256.256", "1.2.3.4.5",
-              "0x", "09.0.0.1", "exact.test\t", "exact.te\nst", "exact.test ", "xn--", "℀.test",
+              "09.0.0.1", "exact.test\t", "exact.te\nst", "exact.test ", "xn--", "℀.test",
               "exact．test＠evil.test", "a" * 64 + ".test", "☃.exact.test"),
     "NW-16": ("exact.test\0.evil.test", "exact.test\0", "\0exact.test"),
     "NW-17": ("exact.test\r\nhost: evil.test", "exact.test:80\r\n"),
