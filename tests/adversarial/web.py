@@ -23,6 +23,7 @@ SPELL: Final = """
 const told = {};
 const one = async ([tag, request]) => {
   const begun = Date.now();
+  if (params.large[tag]) request.body = "x".repeat(params.large[tag]);
   try {
     const r = await http.request(request);
     const body = typeof r.body === "string" ? r.body : "bytes:" + r.body.length;
@@ -34,8 +35,10 @@ const one = async ([tag, request]) => {
   }
   told[tag].ms = Date.now() - begun;
 };
-if (params.together) await Promise.all(params.acts.map(one));
-else for (const act of params.acts) await one(act);
+if (params.together) {
+  await one(params.acts.shift());
+  await Promise.all(params.acts.map(one));
+} else for (const act of params.acts) await one(act);
 return told;
 """
 
@@ -112,11 +115,15 @@ class Net:
         grants: Sequence[str] = (),
         *flags: str,
         together: bool = False,
+        large: Mapping[str, int] | None = None,
         env: Mapping[str, str] | None = None,
     ) -> Acted:
-        """Runs all acts in one spell."""
+        """Runs all acts in one spell; `large` says of which tags the body has how many bytes.
+
+        `together`: all at a time, after the first, with which the supervisor loads its parts.
+        """
         self.names.asked.clear()
-        before = len(self.web.requests)
+        self.web.requests = []
         audit = self.program.folder / "audit.jsonl"
         audit.unlink(missing_ok=True)
         given = [[tag, {"timeout": 5, **request}] for tag, request in acts.items()]
@@ -127,11 +134,12 @@ class Net:
             *("--profile", profile, "--audit", str(audit), *words, *flags),
             *("--param", f"acts={json.dumps(given)}"),
             *("--param", f"together={json.dumps(together)}"),
+            *("--param", f"large={json.dumps(large or {})}"),
             wrapper=self.wire.entering,
             env=env,
         )
         records = [json.loads(line) for line in audit.read_text().splitlines()]
-        requests = self.web.requests[before:]
+        requests = self.web.requests
         asked = dict(self.names.asked)
         return Acted(profile, result["value"] or {}, records, requests, asked, result)
 

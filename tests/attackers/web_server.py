@@ -29,6 +29,7 @@ class Request:
         self.number = number
         self.head = head
         self.body = b""
+        self.came = self.left = time.monotonic()
         self.address = connection.getsockname()[0].removeprefix("::ffff:")
         self.target = head.split(b" ")[1].decode("latin-1")
         path, _, query = self.target.partition("?")
@@ -61,8 +62,6 @@ class WebServer:
     def __init__(self, listening: Iterable[socket.socket]) -> None:
         self.requests: list[Request] = []
         self.connections = 0
-        self.at_once = 0
-        self.most_at_once = 0
         self._listening = list(listening)
         self._lock = threading.Lock()
         self._open = True
@@ -80,6 +79,11 @@ class WebServer:
         """The requests that carried a tag."""
         return [request for request in self.requests if request.tag == tag]
 
+    def most_at_once(self, act: str) -> int:
+        """How many requests of an act were under way at the same time."""
+        asked = [request for request in self.requests if request.act == act]
+        return max(sum(one.came <= each.came < one.left for one in asked) for each in asked)
+
     def _serve(self) -> None:
         while self._open:
             for ready in select.select(self._listening, [], [], 0.05)[0]:
@@ -91,18 +95,12 @@ class WebServer:
 
     def _talk(self, connection: socket.socket, number: int) -> None:
         connection.settimeout(PATIENCE)
-        with self._lock:
-            self.at_once += 1
-            self.most_at_once = max(self.most_at_once, self.at_once)
         try:
             with connection:
                 while self._one(connection, number):
                     continue
         except OSError:
             return  # The client left, as it should.
-        finally:
-            with self._lock:
-                self.at_once -= 1
 
     def _one(self, connection: socket.socket, number: int) -> bool:
         data = b""
@@ -205,6 +203,7 @@ _ZEROS: Final = b"\0" * 16 * 2**20
 
 def _late(request: Request) -> None:
     time.sleep(0.15)
+    request.left = time.monotonic()
     request.send(answer())
 
 
