@@ -7,7 +7,9 @@ answer: it is the client who must not use them again.
 
 from __future__ import annotations
 
+import base64
 import gzip
+import json
 import select
 import socket
 import threading
@@ -15,7 +17,7 @@ import time
 import zlib
 from collections.abc import Callable, Iterable
 from typing import Final
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 PATIENCE: Final = 20.0
 """Seconds after which a connection ends, whatever the act."""
@@ -32,9 +34,18 @@ class Request:
         self.came = self.left = time.monotonic()
         self.address = connection.getsockname()[0].removeprefix("::ffff:")
         self.target = head.split(b" ")[1].decode("latin-1")
+        if self.target.startswith("http://"):  # As a proxy is asked.
+            self.target = "/" + self.target.split("/", 3)[3]
         path, _, query = self.target.partition("?")
         self.act, _, self.tag = path.strip("/").partition("/")
         self.query = unquote(query)
+
+    @property
+    def proxy_credentials(self) -> tuple[str, str]:
+        """User and password that came for a proxy."""
+        given = self.headers.get("proxy-authorization", "Basic Og==").partition(" ")[2]
+        user, _, password = base64.b64decode(given).decode().partition(":")
+        return user, password
 
     @property
     def headers(self) -> dict[str, str]:
@@ -201,6 +212,57 @@ _ZEROS: Final = b"\0" * 16 * 2**20
 """A thousand times less when packed, and more than an answer may have."""
 
 
+def spellings(secret: str) -> dict[str, str]:
+    """The ways in which a server may write a secret back, that any client can read."""
+    data = secret.encode()
+    return {
+        "plain": secret,
+        "base64": base64.b64encode(data).decode(),
+        "base64-url": base64.urlsafe_b64encode(data).decode(),
+        "base64-1": base64.b64encode(b"u" + data + b"tail").decode(),
+        "base64-2": base64.b64encode(b"us" + data + b"t").decode(),
+        "hex": data.hex(),
+        "HEX": data.hex().upper(),
+        "url": quote(secret, safe=""),
+        "json": json.dumps(secret)[1:-1],
+        "json-slash": json.dumps(secret)[1:-1].replace("/", "\\/"),
+    }
+
+
+def _leak(request: Request) -> None:
+    """Writes the proxy's password back in the spelling that the query names, everywhere."""
+    user, password = request.proxy_credentials
+    secret = spellings(password or user)[request.query]
+    twice = secret.encode().decode("latin-1")
+    body = f"it is {secret}, yes".encode()
+    request.send(answer(body, content_type="text/plain", x_echo=secret, x_utf_8=twice))
+
+
+def _leak_as(content_type: str, encoding: str) -> Act:
+    def act(request: Request) -> None:
+        body = b"it is " + request.proxy_credentials[1].encode(encoding)
+        request.send(answer(body, content_type=content_type))
+
+    return act
+
+
+def _leak_in_pieces(request: Request) -> None:
+    user, password = request.proxy_credentials
+    pieces = [b"1\r\n%c\r\n" % byte for byte in (password or user).encode()]
+    request.send(head(CHUNKED, "content-type: text/plain"), *pieces, b"0\r\n\r\n", pause=0.001)
+
+
+def _leak_by_redirect(request: Request) -> None:
+    password = quote(request.proxy_credentials[1], safe="")
+    request.send(answer(b"", 302, location=f"/ok/{request.tag}-next?{password}"))
+
+
+def _leak_in_status(request: Request) -> None:
+    """As a proxy that refuses, in its reason."""
+    password = quote(request.proxy_credentials[1], safe="")
+    request.send(head("content-length: 0", first=f"HTTP/1.1 407 {password}".encode()))
+
+
 def _late(request: Request) -> None:
     time.sleep(0.15)
     request.left = time.monotonic()
@@ -217,6 +279,16 @@ ACTS: Final[dict[str, Act]] = {
     "none": answer(b"nothing here", 404),
     "echo": _echo,
     "late": _late,
+    "leak": _leak,
+    "leak-as-bytes": _leak_as("application/octet-stream", "utf-8"),
+    "leak-as-latin-bytes": _leak_as("application/octet-stream", "latin-1"),
+    "leak-as-other-text": _leak_as("text/plain; charset=latin-1", "utf-8"),
+    "leak-as-wrong-text": _leak_as("text/plain; charset=utf-8", "latin-1"),
+    "leak-as-utf-16": _leak_as("text/plain; charset=utf-16", "utf-16"),
+    "leak-in-pieces": _leak_in_pieces,
+    "leak-by-redirect": _leak_by_redirect,
+    "leak-in-status": _leak_in_status,
+    "exact.test:443": _leak_in_status,
     # -- redirects
     "to": _redirect,
     "to301": _redirect_as(301),
