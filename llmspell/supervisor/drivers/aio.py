@@ -91,10 +91,14 @@ class AsyncDriver:
         self._advance()
 
     def _writable(self, worker: Worker) -> None:
-        if not worker.flush():
+        waiting = worker.flush()
+        if not waiting:
             self._loop.remove_writer(worker.channel)
-        if len(worker.outbox) <= OUTBOX_PAUSE and worker.open:
+        if waiting <= OUTBOX_PAUSE and worker.open:
             self._loop.add_reader(worker.channel, self._readable, worker)
+        self._session.outbox(worker.number, waiting)
+        if self._session.backlog.held:
+            self._advance()
 
     def _ended(self, worker: Worker) -> None:
         # What the worker wrote before it ended still counts, so it is read before the exit is told.
@@ -132,7 +136,9 @@ class AsyncDriver:
 
     def _advance(self) -> None:
         session = self._session
-        while session.sends or session.effects:
+        while (
+            session.sends or session.effects or (session.backlog.held and session.backlog.resume())
+        ):
             if session.sends:
                 for number, data in session.take_sends():
                     self._send(self._crew.workers[number], data)
