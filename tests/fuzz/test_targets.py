@@ -16,7 +16,7 @@ def test_the_corpus_and_its_mutations_break_no_property(name: str) -> None:
     assert seeds, "a target without a corpus"
     for data in seeds:
         mutation.tried(TARGETS[name], data)
-    assert mutation.run(TARGETS[name], seeds, SEED, count=400, seconds=0.5) >= 10
+    assert mutation.run(TARGETS[name], seeds, SEED, count=300, seconds=0.6) > 0
 
 
 def test_every_byte_of_an_audit_trail_counts() -> None:
