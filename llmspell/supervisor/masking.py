@@ -70,9 +70,8 @@ class Masker:
             import re
 
             self._text = re.compile("|".join(map(re.escape, self._forms)))
-            self._binary = re.compile(
-                b"|".join(re.escape(form.encode("utf-8", "replace")) for form in self._forms)
-            )
+            spelled = dict.fromkeys(each for form in self._forms for each in _bytes_of(form))
+            self._binary = re.compile(b"|".join(map(re.escape, spelled)))
 
     def mask(self, value: Any) -> Any:
         """The value (JSON, also bytes) with every registered secret replaced, keys included."""
@@ -139,7 +138,11 @@ def _forms_of(secret: str) -> set[str]:
     import binascii
 
     data = secret.encode("utf-8", "replace")
-    forms = {secret}
+    # What is read in another encoding than it was written in, as the headers of answers are.
+    forms = {secret, data.decode("latin-1")}
+    misread = _bytes_of(secret)[-1].decode("utf-8", "replace")
+    if len(misread.replace("\ufffd", "")) >= SECRET_MIN:
+        forms.add(misread)
     for plain in (True, False):
         escaped = "".join(_escape(character, plain) for character in secret)
         # Some spell a slash with a backslash, and DEL as a number.
@@ -156,6 +159,15 @@ def _forms_of(secret: str) -> set[str]:
             core = text[start:end]
             forms |= {core, core.replace("+", "-").replace("/", "_")}
     return {form for form in forms if len(form) >= SECRET_MIN}
+
+
+def _bytes_of(text: str) -> list[bytes]:
+    """The text in UTF-8 and, where that can hold it, in Latin-1."""
+    found = [text.encode("utf-8", "replace")]
+    try:
+        return [*found, text.encode("latin-1")]
+    except UnicodeEncodeError:
+        return found
 
 
 def _escape(character: str, plain: bool) -> str:
