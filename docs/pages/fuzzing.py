@@ -46,6 +46,8 @@ FOUND: Final = (
     ("json_schemas, spell_schemas", "`multipleOf: 0.1` of `1e308` ended the JSON tool, and in the "
      "schema of a spell's own tool the run, with an untyped error",
      "such a number is no multiple (`tools/data/json_schema`, `spells/tools/schemas`)"),
+    ("json_schemas", "a `type` that is an object, `required` of objects or `dependentRequired` of "
+     "a number ended the JSON tool with an untyped error", "refused as a wrong schema"),
     ("model_answers", "a model's JSON answer or tool arguments with half a surrogate pair, "
      "escaped, was taken and could then not be sent on",
      "no JSON, like any other that the channel can't carry (`spells/agents/values`)"),
