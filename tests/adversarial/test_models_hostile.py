@@ -274,6 +274,9 @@ def test_NW_67_a_model_that_says_too_much_at_a_time(
     told = talks.talk(profile, language, [many] * 10, "--limit", "calls=60", iterations=100)
     assert (told.result["status"], told.result["reason"]) == ("limit", "calls"), told.result
     told = talks.talk(profile, language, [many, {"text": "x" * 500_000}])
+    assert told.value["error"]["rule"] == "limit.model_tokens", told.value
+    assert told.value["content"] == ""
+    told = talks.talk(profile, language, [many, {"text": "done"}])
     done = [call for call in told.value["calls"] if call["success"]]
     assert (len(done), len(told.value["calls"]), len(told.value["got"])) == (32, 40, 32)
-    control(told.value["success"] and told.value["clean"] == 500_000)
+    control(told.value["success"] and told.value["content"] == "done")

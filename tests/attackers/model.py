@@ -71,7 +71,6 @@ MALFORMED: Final = (
     Call("note", '{"a": 1, "a": 2}', MALFORMED_REPLY),
     Call("note", '{"a": NaN}', MALFORMED_REPLY),
     Call("note", '{"a": 1e999}', MALFORMED_REPLY),
-    Call("note", '{"a": 18446744073709551616}', MALFORMED_REPLY),
     Call("note", '{"a": ' + "1" * 5000 + "}", MALFORMED_REPLY),
     Call("note", '{"a": "\\ud800"}', MALFORMED_REPLY),
     Call("note", '{"\\udfff": 1}', MALFORMED_REPLY),
@@ -88,6 +87,7 @@ MALFORMED: Final = (
 """Each spoils the whole answer of a model."""
 
 PROTOTYPES: Final = (
+    Call("note", '{"a": 18446744073709551616}', None),
     Call("note", '{"__proto__": {"polluted": 1}, "a": 1}', None),
     Call("note", '{"constructor": {"prototype": {"polluted": 1}}}', None),
     Call("note", '{"toString": 1, "hasOwnProperty": 2, "then": 3, "length": 4}', None),
