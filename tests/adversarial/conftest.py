@@ -11,12 +11,13 @@ import pytest
 
 import tests.attackers
 from llmspell.supervisor.audit.verify import verify
+from tests.adversarial.batches import batches
 from tests.adversarial.proof import control
 from tests.adversarial.targets import Targets
 from tests.attackers import build
 from tests.e2e.program import LONGEST, Orphanage, Program
 
-__all__ = ["control"]
+__all__ = ["batches", "control"]
 ATTACKERS = Path(tests.attackers.__file__).parent
 
 
