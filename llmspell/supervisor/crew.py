@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from llmspell.channel.roles import Role
+from llmspell.errors import OperationFailed
 from llmspell.records import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -31,6 +32,21 @@ a worker that floods can't hold the loop (ASY-013). A large frame is one message
 
 READ_SIZE: Final = 262_144
 """Bytes taken at most when a frame under way lacks so many, and written at most at a time."""
+
+
+def not_started(error: OSError) -> OperationFailed:
+    """A worker that could not be started for what the machine lacks."""
+    reason = (error.strerror or "unknown reason").lower()
+    return OperationFailed(f"the worker could not be started: {reason}")
+
+
+def broken_off(error: OSError) -> OperationFailed:
+    """A run whose supervisor the machine failed in the middle: everything of it was ended.
+
+    Its audit has no end record, which says `incomplete`.
+    """
+    reason = (error.strerror or "unknown reason").lower()
+    return OperationFailed(f"the run was broken off: {reason}", recoverable=True)
 
 
 def no_spare(role: Role) -> None:
@@ -154,11 +170,19 @@ class Crew:
         """How each worker was started where there was a choice; the audit gets each."""
 
     def start(self, number: int, role: Role) -> Worker:
-        """Starts a worker. Raises what the launch raises; then nothing is left open."""
-        waiting = self._spare(role)
-        if waiting is not None:
-            worker = self.workers[number] = Worker(number, *waiting)
-            return worker
+        """Starts a worker. Raises `LlmspellError`; then nothing is left open."""
+        try:
+            waiting = self._spare(role)
+            if waiting is not None:
+                worker = self.workers[number] = Worker(number, *waiting)
+                return worker
+            return self._begin(number, role)
+        except OSError as error:
+            # No descriptor, no memory, no process: whatever the machine lacks, it is the start
+            # that failed, and the session ends typed and recorded.
+            raise not_started(error) from error
+
+    def _begin(self, number: int, role: Role) -> Worker:
         ours, theirs = socketpair()
         try:
             ours.setblocking(False)
@@ -180,7 +204,14 @@ class Crew:
 
     def abandon(self) -> None:
         """Kills and reaps everything: the way out when a driver itself fails."""
+        failed: OSError | None = None
         for worker in self.workers.values():
-            if worker.open:
-                worker.process.kill()
-                worker.reap()
+            if worker.open or worker.process.pidfd >= 0:
+                try:
+                    worker.process.kill()
+                    worker.reap()
+                except OSError as error:
+                    # One that can't be ended now is no reason to leave the others running.
+                    failed = error
+        if failed is not None:
+            raise broken_off(failed) from failed

@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,12 +41,15 @@ Impostor = Callable[..., dict[str, Any]]
 def impostor(program: Program) -> Impostor:
     """Runs a spell with another program in the worker's place; its result."""
 
-    def run(argv: list[str], refused: str = "", **order: Any) -> dict[str, Any]:
+    def run(
+        argv: list[str], refused: str = "", around: Sequence[str] = (), **order: Any
+    ) -> dict[str, Any]:
         wrapper = [sys.executable, str(ATTACKERS / "refusing.py"), refused, "--"]
         before = program.litter()
         with Orphanage() as orphans:
             done = subprocess.run(
                 [
+                    *around,
                     *(wrapper if refused else ()),
                     sys.executable,
                     str(ATTACKERS / "impostor.py"),

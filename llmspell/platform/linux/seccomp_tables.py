@@ -34,6 +34,8 @@ WHOLE: Final = (1 << 64) - 1
 PROT_EXEC: Final = 0x4
 MAP_TYPE: Final = 0x0F
 MAP_PRIVATE: Final = 0x02
+MAP_GROWSDOWN: Final = 0x100
+MAP_HUGETLB: Final = 0x4_0000
 CLONE_THREAD: Final = 0x0001_0000
 CLONE_NAMESPACES: Final = (
     0x0000_0080,  # time
@@ -54,6 +56,12 @@ SOCK_STREAM: Final = 1
 SOCK_TYPE: Final = 0x0F
 TIOCSTI: Final = 0x5412
 TIOCLINUX: Final = 0x541C
+SOL_SOCKET: Final = 1
+SO_TYPE: Final = 3
+SO_ERROR: Final = 4
+SO_PROTOCOL: Final = 38
+SO_DOMAIN: Final = 39
+"""What an event loop asks of a socket; SO_PEERPIDFD gives a handle on the supervisor (PR-11)."""
 FIONBIO: Final = 0x5421
 FIOASYNC: Final = 0x5452
 F_DUPFD: Final = 0
@@ -70,21 +78,36 @@ F_DUPFD_CLOEXEC: Final = 1030
 NO_ADDRESS: Final = (When(4, WHOLE, 0),)
 """sendto without an address: an unconnected datagram socket could name any receiver (NW-08)."""
 
-PRIVATE_DATA: Final = (When(2, PROT_EXEC, 0), When(3, MAP_TYPE, MAP_PRIVATE))
-"""mmap of memory that is neither executable nor shared: shared pages escape RLIMIT_DATA."""
+OWN_CLOCK: Final = (When(0, 0x8000_0000, 0),)
+"""A negative clock is another process's, by its number, and needs no right to be read (KX-16)."""
+
+FUTEX_COMMAND: Final = LOW_32 & ~0x180
+FUTEX_OF_MEMORY: Final = (0, 1, 3, 4, 5, 9, 10)
+"""Wait, wake and requeue. Those with priority inheritance look a process up by the number that they
+find in memory, and tell whether it is there (KX-16)."""
+
+PRIVATE_DATA: Final = (
+    When(2, PROT_EXEC, 0),
+    When(3, MAP_TYPE | MAP_GROWSDOWN | MAP_HUGETLB, MAP_PRIVATE),
+)
+"""mmap of memory that RLIMIT_DATA counts and that is not executable (RS-02). The kernel counts
+neither shared pages nor those that grow downwards (`is_data_mapping`, mm/vma.c); huge pages come
+out of the whole machine's pool."""
 
 COMMON: Final[tuple[Rule, ...]] = (
     *(
         Rule(call)
         for call in _named(
             "read write readv writev close poll ppoll recvfrom "
-            "munmap mremap madvise brk "
+            "munmap madvise brk "
             "rt_sigaction rt_sigprocmask rt_sigreturn sigaltstack "
-            "futex restart_syscall sched_yield "
-            "clock_gettime clock_getres clock_nanosleep nanosleep gettimeofday time "
+            "restart_syscall sched_yield "
+            "nanosleep gettimeofday time "
             "getrandom getpid gettid exit exit_group"
         )
     ),
+    *(Rule(call, OWN_CLOCK) for call in ("clock_gettime", "clock_getres", "clock_nanosleep")),
+    *(Rule("futex", (When(1, FUTEX_COMMAND, command),)) for command in FUTEX_OF_MEMORY),
     Rule("sendto", NO_ADDRESS),
     Rule("mmap", PRIVATE_DATA),
     Rule("mprotect", (When(2, PROT_EXEC, 0),)),
@@ -96,14 +119,22 @@ INTERPRETER: Final[tuple[Rule, ...]] = (
         Rule(call)
         for call in _named(
             "select pselect6 epoll_wait epoll_pwait epoll_pwait2 epoll_ctl epoll_create1 "
-            "eventfd2 pipe2 fstat lseek shutdown getsockopt getsockname getpeername "
-            "getuid geteuid getgid getegid getppid getrusage times sched_getaffinity "
-            "rt_sigpending rt_sigtimedwait rt_sigsuspend dup"
+            "eventfd2 pipe2 fstat lseek shutdown getsockname getpeername "
+            "getuid geteuid getgid getegid getppid getrusage times "
+            "rt_sigpending rt_sigtimedwait rt_sigsuspend dup "
+            # Lists grow by it. A guest's worker does without: the stack, made longer by it, is
+            # memory that RLIMIT_DATA does not count, and RLIMIT_AS is wide there (RS-02).
+            "mremap"
         )
     ),
     *(
         Rule("fcntl", (When(1, LOW_32, command),))
         for command in (F_DUPFD, F_GETFD, F_SETFD, F_GETFL, F_DUPFD_CLOEXEC)
+    ),
+    Rule("sched_getaffinity", (When(0, LOW_32, 0),)),
+    *(
+        Rule("getsockopt", (When(1, LOW_32, SOL_SOCKET), When(2, LOW_32, option)))
+        for option in (SO_TYPE, SO_ERROR, SO_PROTOCOL, SO_DOMAIN)
     ),
     # O_ASYNC (0x2000) would let the worker aim signals.
     Rule("fcntl", (When(1, LOW_32, F_SETFL), When(2, 0x2000, 0))),
@@ -158,6 +189,7 @@ DENIED_WHEN: Final[tuple[Rule, ...]] = (
         Rule("fcntl", (When(1, LOW_32, command),))
         for command in (F_SETOWN, F_SETSIG, F_SETOWN_EX, F_NOTIFY)
     ),
+    Rule("mmap", (When(3, MAP_GROWSDOWN, MAP_GROWSDOWN),)),
     *(Rule("socketpair", (When(1, SOCK_TYPE, kind),)) for kind in (0, 2, 3, 4, 5, 6, 10)),
     *(Rule("socketpair", (When(0, bit, bit),)) for bit in (2, 4, 8, 16, 32, 64)),
 )

@@ -184,8 +184,7 @@ class Validator:
         if step is not None:
             if step <= 0:
                 raise wrong_schema("multipleOf is positive")
-            ratio = value / step
-            if abs(ratio - round(ratio)) > 1e-9 * max(1.0, abs(ratio)):
+            if not _is_multiple(value, step):
                 found.append(Failure(path, "multipleOf", f"must be a multiple of {step}"))
 
     def _list(
@@ -276,6 +275,14 @@ def _mapping(schema: dict[str, Any], keyword: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise wrong_schema(f"{keyword} is an object")
     return value
+
+
+def _is_multiple(value: float, step: float) -> bool:
+    try:
+        ratio = value / step
+        return abs(ratio - round(ratio)) <= 1e-9 * max(1.0, abs(ratio))
+    except OverflowError:
+        return False  # so many times that no float holds the number: none can be told
 
 
 def _bound(schema: dict[str, Any], keyword: str) -> Any:
