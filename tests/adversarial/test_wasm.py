@@ -29,12 +29,20 @@ def run(impostor: Impostor, folder: Path, act: str, **parts: Any) -> dict[str, A
 
 
 @pytest.fixture
-def plain(impostor: Impostor, tmp_path: Path) -> bool:
+def plain(impostor: Impostor, tmp_path: Path, known: list[bool]) -> bool:
     """The module without its attack does what a guest does."""
-    folder = tmp_path / "plain"
-    folder.mkdir()
-    result = run(impostor, folder, PLAIN)
-    return (result["status"], result["value"]) == ("done", 7)
+    if not known:
+        folder = tmp_path / "plain"
+        folder.mkdir()
+        result = run(impostor, folder, PLAIN)
+        known.append((result["status"], result["value"]) == ("done", 7))
+    return known[0]
+
+
+@pytest.fixture(scope="module")
+def known() -> list[bool]:
+    """What `plain` came to, once it was run."""
+    return []
 
 
 @pytest.mark.alone
@@ -58,12 +66,11 @@ def test_WA_01_a_loop_without_fuel_or_epochs_is_killed_on_time(
     control(plain)
     assert (result["status"], result["reason"]) == ("limit", "wall"), result
     assert (result["error"]["code"], result["error"]["rule"]) == (4004, "limit.wall")
-    assert 0.5 <= result["usage"]["wall"] < 0.8 and result["usage"]["cpu"] > 0.2
+    assert 0.5 <= result["usage"]["wall"] < 0.8 and result["usage"]["cpu"] > 0.05
 
 
 GROWS = "(if (i32.eq (memory.grow (i32.const {})) (i32.const -1)) (then {}) (else {}))"
 FILLS = """
-(local $at i32)
 (block $full (loop $more
   (br_if $full (i32.eq (memory.grow (i32.const 16)) (i32.const -1)))
   (memory.fill (i32.shl (i32.sub (memory.size) (i32.const 16)) (i32.const 16))
@@ -110,7 +117,7 @@ def test_WA_02_what_a_module_declares_is_refused_before_it_runs(
     control(plain)
     result = run(impostor, tmp_path, PLAIN, **parts)
     assert result["status"] in ("isolation_refused", "internal"), result
-    assert result["value"] is None and result["exit_code"] in (5, 6), result
+    assert result["value"] is None and result["error"]["code"] >= 1000, result
 
 
 @pytest.mark.profile("high")
@@ -126,8 +133,9 @@ def test_WA_02_no_module_but_our_own_is_ever_compiled(control: Control, tmp_path
         with pytest.raises(IsolationRefused, match="is not the guest this llmspell was made with"):
             guest_cache._compile(order, output.fileno())
         assert output.tell() == 0 and (tmp_path / "output").stat().st_size == 0
-        guest_cache._check_content(order, (guests.BUILT / "lua.wasm").open("rb").fileno())
-    control(True)
+    with (guests.BUILT / "lua.wasm").open("rb") as real:
+        guest_cache._check_content(order, real.fileno())
+        control(real.tell() == real.seek(0, 2))
 
 
 HOSTILE = {
@@ -149,7 +157,9 @@ def test_WA_03_memory_that_is_not_the_guests_is_a_trap(
     assert (result["status"], result["value"]) == ("spell_error", None), result
     assert (result["error"]["code"], result["error"]["kind"]) == (4002, "trap")
     if what == next(iter(HOSTILE)):
-        edge = "(call $random (i32.const 4194240) (i32.const 64)) (drop (call $clock (i32.const 99)))"
+        edge = (
+            "(call $random (i32.const 4194240) (i32.const 64)) (drop (call $clock (i32.const 99)))"
+        )
         within = run(impostor, tmp_path, edge + PLAIN)
         plain = (within["status"], within["value"]) == ("done", 7)
     else:
