@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from llmspell.platform.linux import bpf, seccomp, seccomp_tables
-from tests.adversarial.native import REFUSED, STARTS, Told, attack, outside
+from tests.adversarial.placed import REFUSED, STARTS, Told, attack, outside
 from tests.adversarial.proof import Control
 
 pyseccomp = pytest.importorskip("pyseccomp")

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from llmspell.channel.framing import frame
-from tests.adversarial.native import REFUSED, STARTS, attack, outside, placed
+from tests.adversarial.placed import REFUSED, STARTS, attack, outside, placed
 from tests.adversarial.proof import Control
 from tests.adversarial.test_kernel import number, word
 from tests.e2e.program import SUFFIXES, Program, children

@@ -31,7 +31,9 @@ def program(name: str) -> str:
     # What a program defines itself comes before the libraries: kernel.c watches confine's calls.
     flags = ["-std=gnu11", "-O1", "-Wall", "-rdynamic"]
     command = [*compiler, *flags, "-o", str(target), str(HERE / f"{name}.c")]
-    done = subprocess.run([*command, "-ldl"], capture_output=True, text=True, timeout=120)
+    done = subprocess.run(
+        [*command, "-ldl", "-pthread"], capture_output=True, text=True, timeout=120
+    )
     if done.returncode and not found:
         pytest.skip("no C compiler")
     assert done.returncode == 0, done.stderr

@@ -77,6 +77,19 @@ static long clone_untraced(void) { return make(CLONE_UNTRACED); }
 static long clone_user(void) { return make(CLONE_NEWUSER); }
 static long clone_process_space(void) { return make(CLONE_NEWUSER | CLONE_NEWPID); }
 
+/* A grandchild in a session of its own, whose parent has left. */
+static long flee(void) {
+    long pid = syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
+    if (pid == 0) {
+        setsid();
+        _exit(syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0) < 0);
+    }
+    int status = 0;
+    if (pid > 0)
+        waitpid((pid_t)pid, &status, 0);
+    return status ? -1 : pid;
+}
+
 static long do_vfork(void) {
     pid_t pid = vfork();
     if (pid == 0)
@@ -245,7 +258,8 @@ static long clock_of_it(pid_t pid) {
 static long handle_of_the_other_end(void) {
     int handle = -1;
     socklen_t size = sizeof handle;
-    return getsockopt(some_socket(), SOL_SOCKET, 77 /* SO_PEERPIDFD */, &handle, &size);
+    long result = getsockopt(some_socket(), SOL_SOCKET, 77 /* SO_PEERPIDFD */, &handle, &size);
+    return result < 0 && is_free && errno == ENOPROTOOPT ? 0 : result; /* an older kernel */
 }
 static long name_of_the_other_end(void) {
     struct ucred other;
@@ -308,6 +322,7 @@ static const struct {
     long (*deed)(void);
 } DEEDS[] = {
     {"PR_01_fork", do_fork},
+    {"PR_04_flee", flee},
     {"PR_07_stop", stop_itself},
     {"PR_07_stop_by_thread", stop_itself_by_thread},
     {"PR_08_see_victim", see_victim},
@@ -326,11 +341,11 @@ static const struct {
     {"PR_09_poke", poke},
     {"PR_09_compare", compare},
     {"PR_09_limits", limits},
-    {"PR_09_affinity", affinity},
-    {"PR_09_clock", clock_of},
+    {"PR_63_affinity", affinity},
+    {"PR_63_clock", clock_of},
     {"PR_11_handle", handle},
-    {"PR_11_other_end", handle_of_the_other_end},
-    {"PR_11_other_name", name_of_the_other_end},
+    {"PR_64_other_end", handle_of_the_other_end},
+    {"PR_64_other_name", name_of_the_other_end},
     {"PR_11_steal", steal},
     {"PR_12_clone_user", clone_user},
     {"PR_12_clone_processes", clone_process_space},

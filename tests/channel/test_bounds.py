@@ -117,7 +117,16 @@ def test_a_second_message_in_parts_begins_with_nothing_of_the_first() -> None:
 def test_IP_07_48_levels() -> None:
     assert decode(b"[" * 48 + b"]" * 48) is not None
     assert decode(b'{"a":' * 47 + b"{}" + b"}" * 47) is not None
-    for data in (b"[" * 49 + b"]" * 49, b'{"a":' * 48 + b"{}" + b"}" * 48):
+    assert decode(b'{"a":[' * 24 + b"]}" * 24) is not None
+    assert decode(b'[{"a":' * 23 + b"[{}]" + b"}]" * 23) is not None
+    for data in (
+        b"[" * 49 + b"]" * 49,
+        b'{"a":' * 48 + b"{}" + b"}" * 48,
+        # Two kinds in turn once passed for half as many levels.
+        b'{"a":[' * 25 + b"]}" * 25,
+        b'{"a":' + b"[" * 48 + b"]" * 48 + b"}",
+        b'[{"a":' * 24 + b"[1]" + b"}]" * 24,
+    ):
         with pytest.raises(Malformed, match="nested deeper than 48"):
             decode(data)
 

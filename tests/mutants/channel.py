@@ -1,5 +1,6 @@
 """Mutants of the channel: each bound, each check of a frame, each rule of order and rate."""
 
+# ruff: noqa: E501 (source is quoted as it stands)
 from __future__ import annotations
 
 from typing import Final
@@ -196,6 +197,13 @@ CHANGES: Final = (
         "json-strings-apart", 'bare = _STRING.sub(b"", data)', "bare = data",
         "brackets within strings count as nesting",
         JSON + "test_IP_07_brackets_in_strings_do_not_count",
+    ),
+    _json(
+        "json-depth-kinds",
+        "bare.translate(_ONE_KIND, delete=_NOT_BRACKETS)",
+        "bare.translate(None, delete=_NOT_BRACKETS).replace(b'{[', b'').replace(b']}', b'')",
+        "an object around a list counts as no level",
+        BOUNDS + "test_IP_07_48_levels",
     ),
     _json(
         "json-string-unended", '(?:"|\\\\?\\Z)', '"',

@@ -17,7 +17,7 @@ import pytest
 
 from llmspell.channel.framing import frame
 from llmspell.platform.linux.plan import LAYERS
-from tests.adversarial.native import Told, outside, placed
+from tests.adversarial.placed import Told, outside, placed
 from tests.adversarial.test_kernel import word
 from tests.adversarial.test_kernel_neighbours import innermost
 from tests.attackers import build

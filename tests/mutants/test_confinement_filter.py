@@ -17,7 +17,7 @@ from llmspell.channel.framing import frame
 from llmspell.platform.linux import bpf, seccomp
 from llmspell.platform.linux import seccomp_tables as tables
 from llmspell.platform.linux.plan import LAYERS
-from tests.adversarial.native import placed
+from tests.adversarial.placed import placed
 from tests.adversarial.test_kernel import number, word
 from tests.mutants.confinement_filter import (
     FRAME,

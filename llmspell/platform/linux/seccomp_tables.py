@@ -56,16 +56,14 @@ SOCK_STREAM: Final = 1
 SOCK_TYPE: Final = 0x0F
 TIOCSTI: Final = 0x5412
 TIOCLINUX: Final = 0x541C
-FIONBIO: Final = 0x5421
-FIOASYNC: Final = 0x5452
-OTHERS_CLOCK: Final = 0x8000_0000
-"""The sign of a clock's number: a process, by its pid, or a descriptor (clock_getres(2))."""
 SOL_SOCKET: Final = 1
 SO_TYPE: Final = 3
 SO_ERROR: Final = 4
-SO_PEERPIDFD: Final = 77
 SO_PROTOCOL: Final = 38
 SO_DOMAIN: Final = 39
+"""What an event loop asks of a socket; SO_PEERPIDFD gives a handle on the supervisor (PR-11)."""
+FIONBIO: Final = 0x5421
+FIOASYNC: Final = 0x5452
 F_DUPFD: Final = 0
 F_GETFD: Final = 1
 F_SETFD: Final = 2
@@ -80,10 +78,13 @@ F_DUPFD_CLOEXEC: Final = 1030
 NO_ADDRESS: Final = (When(4, WHOLE, 0),)
 """sendto without an address: an unconnected datagram socket could name any receiver (NW-08)."""
 
+OWN_CLOCK: Final = (When(0, 0x8000_0000, 0),)
+"""A negative clock is another process's, by its number, and needs no right to be read (KX-16)."""
+
 FUTEX_COMMAND: Final = LOW_32 & ~0x180
 FUTEX_OF_MEMORY: Final = (0, 1, 3, 4, 5, 9, 10)
-"""Wait, wake and requeue. Those with priority inheritance look up the process whose number they
-find in memory, and tell whether there is one (KX-16)."""
+"""Wait, wake and requeue. Those with priority inheritance look a process up by the number that they
+find in memory, and tell whether it is there (KX-16)."""
 
 PRIVATE_DATA: Final = (
     When(2, PROT_EXEC, 0),
@@ -105,11 +106,7 @@ COMMON: Final[tuple[Rule, ...]] = (
             "getrandom getpid gettid exit exit_group"
         )
     ),
-    *(
-        # The clock of a foreign pid tells that it lives and how busy it is, to anybody (PR-09).
-        Rule(call, (When(0, OTHERS_CLOCK, 0),))
-        for call in _named("clock_gettime clock_getres clock_nanosleep")
-    ),
+    *(Rule(call, OWN_CLOCK) for call in ("clock_gettime", "clock_getres", "clock_nanosleep")),
     *(Rule("futex", (When(1, FUTEX_COMMAND, command),)) for command in FUTEX_OF_MEMORY),
     Rule("sendto", NO_ADDRESS),
     Rule("mmap", PRIVATE_DATA),
@@ -125,8 +122,8 @@ INTERPRETER: Final[tuple[Rule, ...]] = (
             "eventfd2 pipe2 fstat lseek shutdown getsockname getpeername "
             "getuid geteuid getgid getegid getppid getrusage times "
             "rt_sigpending rt_sigtimedwait rt_sigsuspend dup "
-            # Lists grow by it. A guest's worker does without: grown, the stack is a mapping that
-            # RLIMIT_DATA does not count, and only here RLIMIT_AS bounds it closely (RS-02).
+            # Lists grow by it. A guest's worker does without: the stack, made longer by it, is
+            # memory that RLIMIT_DATA does not count, and RLIMIT_AS is wide there (RS-02).
             "mremap"
         )
     ),
@@ -134,16 +131,14 @@ INTERPRETER: Final[tuple[Rule, ...]] = (
         Rule("fcntl", (When(1, LOW_32, command),))
         for command in (F_DUPFD, F_GETFD, F_SETFD, F_GETFL, F_DUPFD_CLOEXEC)
     ),
-    # O_ASYNC (0x2000) would let the worker aim signals.
-    Rule("fcntl", (When(1, LOW_32, F_SETFL), When(2, 0x2000, 0))),
-    Rule("ioctl", (When(1, LOW_32, FIONBIO),)),
-    # Of itself: where no namespace parts processes, any pid would tell whether it is one (PR-09).
     Rule("sched_getaffinity", (When(0, LOW_32, 0),)),
-    # What a socket is and how it fares; another option is a handle on the supervisor (PR-11).
     *(
         Rule("getsockopt", (When(1, LOW_32, SOL_SOCKET), When(2, LOW_32, option)))
         for option in (SO_TYPE, SO_ERROR, SO_PROTOCOL, SO_DOMAIN)
     ),
+    # O_ASYNC (0x2000) would let the worker aim signals.
+    Rule("fcntl", (When(1, LOW_32, F_SETFL), When(2, 0x2000, 0))),
+    Rule("ioctl", (When(1, LOW_32, FIONBIO),)),
     # An event loop's own wake-up pair; a datagram pair could be aimed at a path.
     Rule("socketpair", (When(0, LOW_32, AF_UNIX), When(1, SOCK_TYPE, SOCK_STREAM))),
 )
@@ -209,11 +204,6 @@ DENIED_WHEN: Final[tuple[Rule, ...]] = (
         for command in (F_SETOWN, F_SETSIG, F_SETOWN_EX, F_NOTIFY)
     ),
     Rule("mmap", (When(3, MAP_GROWSDOWN, MAP_GROWSDOWN),)),
-    *(
-        Rule(call, (When(0, OTHERS_CLOCK, OTHERS_CLOCK),))
-        for call in _named("clock_gettime clock_getres clock_nanosleep")
-    ),
-    Rule("getsockopt", (When(1, LOW_32, SOL_SOCKET), When(2, LOW_32, SO_PEERPIDFD))),
     *(Rule("socketpair", (When(1, SOCK_TYPE, kind),)) for kind in (0, 2, 3, 4, 5, 6, 10)),
     *(Rule("socketpair", (When(0, bit, bit),)) for bit in (2, 4, 8, 16, 32, 64)),
 )
