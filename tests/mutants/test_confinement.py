@@ -156,7 +156,7 @@ def seen_undumpable(taken: str) -> bool:
     if ROOT:
         pytest.skip("to leave root's uid does the same in the kernel: there it has no own effect")
     with only("undumpable", taken, ["stay"]) as (process, _, _):
-        return os.stat(f"/proc/{innermost(process.pid)}/environ").st_uid == 0
+        return bool(os.stat(f"/proc/{innermost(process.pid)}/environ").st_uid == 0)
 
 
 def seen_session(taken: str) -> bool:
