@@ -179,7 +179,7 @@ JUDGED_BY_ARGUMENT = {
 }
 AT_ARGUMENT = {"ioctl": 1, "fcntl": 1, "mmap": 2, "socketpair": 1, "clone": 0, "clock_gettime": 0}
 REFUSED_AT = {
-    "low": set(JUDGED_BY_ARGUMENT) - {"run pages", "share pages"},
+    "low": {"steal input", "aim signals", "datagrams", "a process"},
     "medium": set(JUDGED_BY_ARGUMENT),
     "high": set(JUDGED_BY_ARGUMENT),
 }

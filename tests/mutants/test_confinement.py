@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import resource
 import select
+import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -71,14 +73,9 @@ class Place:
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
-    folder = tmp_path_factory.mktemp("mutants")
-    parent = folder
-    while (
-        parent != parent.parent and parent.stat().st_uid == os.geteuid() and parent != Path("/tmp")
-    ):
-        parent.chmod(parent.stat().st_mode | 0o711)
-        parent = parent.parent
+def place() -> Iterator[Place]:
+    # pytest's own folders are closed to the uid that a worker gets.
+    folder = Path(tempfile.mkdtemp(prefix="llmspell-mutants-"))
     made = Place(folder)
     assert set(
         outside("kernel", [f"m={word(f'shmget,{KEY},4096,0x3b6').partition('=')[2]}"]).values()
@@ -88,6 +85,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
         ("f", f"shmget,{KEY},0,0"), ("r", "shmctl,l,0,0"), ("q", f"mq_unlink,t:kx{os.getpid()}"),
     )])  # fmt: skip
     made.listener.close()
+    shutil.rmtree(folder)
 
 
 @contextmanager
