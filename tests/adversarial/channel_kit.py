@@ -20,7 +20,7 @@ Answer = dict[str, Any]
 def attacks(program: Program, orders: Iterable[Order | list[Order]]) -> list[Any]:
     """The answers, in order; afterwards no process and no file of theirs is left."""
     for folder in ("a", "b"):
-        (program.folder / folder).mkdir(exist_ok=True)
+        (program.folder.parent / folder).mkdir(exist_ok=True)
     before = program.litter()
     with Orphanage() as orphans:
         done = subprocess.run(
@@ -55,7 +55,7 @@ def written(answer: Answer) -> list[str]:
 
 
 def broke_the_protocol(answer: Answer) -> bool:
-    """Whether a run ended as a broken protocol must: typed, recorded, at no cost, without a value."""
+    """Whether a run ended as a broken protocol must: typed, recorded, cheap, without a value."""
     error = answer["error"] or {}
     return (
         (answer["status"], answer["reason"]) == ("violation", "protocol")
