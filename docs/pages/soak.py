@@ -25,11 +25,11 @@ random while they are under way; a short one with the same checks is part of the
 * **commands**: `llmspell run`, exec'ed and forked; the command, its worker or nothing is killed,
   or it gets Ctrl-C.
 
-What must hold, or the soak fails: every result is typed; a run that nobody disturbed ends as its
-spell does; each finished run has an audit file that verifies against the head in its result; what a
-killed supervisor leaves is `incomplete`, never `broken`; no zombie below a living supervisor, no
-process below a dead one; no temporary file and nothing in `/dev/shm`; the same descriptors after
-every round; and growth under the bounds below.
+What must hold, or the soak fails: every result is typed; no more runs end otherwise than their
+spell alone than were hit by a signal; each finished run has an audit file that verifies against
+the head in its result; what a killed supervisor leaves is `incomplete`, never `broken`; no zombie
+below a living supervisor, no process below a dead one; no temporary file and nothing in
+`/dev/shm`; the same descriptors after every round; and growth under the bounds below.
 """
 
 

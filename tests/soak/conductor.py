@@ -23,6 +23,7 @@ from typing import Any, Final, NamedTuple
 
 from llmspell.supervisor.result import Status
 from tests.e2e.program import Orphanage, Place, Program, all_gone, descendants
+from tests.soak.home import IN_FLIGHT
 from tests.soak.killer import Killer
 from tests.soak.kinds import CHILD, KINDS, SUFFIXES, choose
 from tests.soak.measures import kept_files, litter, reap_adopted, take_audits, within
@@ -102,6 +103,10 @@ class Soak:
         if killer is not None:
             killer.stop()
             self.killed += killer.killed
+            # With a zygote all that it forked and that was under way ends.
+            hit = killer.killed.total() + killer.killed["zygote"] * (IN_FLIGHT - 1)
+            odd = self.odd.total()
+            self._expect(odd <= hit, f"{odd} runs were disturbed, and {hit} hit at most")
         self._expect(home.wait() == 0, f"the lasting home ended with {home.returncode}")
         self._expect(len(self.rounds) == rounds, f"{len(self.rounds)} rounds of {rounds}")
         self._check_growth()
