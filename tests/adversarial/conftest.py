@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +40,9 @@ Impostor = Callable[..., dict[str, Any]]
 def impostor(program: Program) -> Impostor:
     """Runs a spell with another program in the worker's place; its result."""
 
-    def run(argv: list[str], refused: str = "", **order: Any) -> dict[str, Any]:
+    def run(
+        argv: list[str], refused: str = "", *, inherited: Sequence[int] = (), **order: Any
+    ) -> dict[str, Any]:
         wrapper = [sys.executable, str(ATTACKERS / "refusing.py"), refused, "--"]
         before = program.litter()
         with Orphanage() as orphans:
@@ -57,6 +59,7 @@ def impostor(program: Program) -> Impostor:
                 capture_output=True,
                 text=True,
                 timeout=LONGEST,
+                pass_fds=inherited,
             )
             assert done.returncode == 0, done.stderr[-3000:]
             left = orphans.left()

@@ -135,6 +135,8 @@ DENIED_ALWAYS: Final[tuple[str, ...]] = _named(
     "personality seccomp prctl "
     "open_by_handle_at name_to_handle_at "
     "mknod mknodat setxattr lsetxattr fsetxattr removexattr lremovexattr fremovexattr "
+    # Landlock says nothing about modes, owners and times, of whatever file it is (FS-27, FS-28)
+    "chmod fchmod fchmodat chown fchown lchown fchownat utime utimes utimensat futimesat "
     # sockets: the channel is the only one
     "socket connect bind listen accept accept4 "
     # shared kernel objects (KX-13)
