@@ -259,6 +259,37 @@ CASES: Final = (
         (("write", "../proj/tests.py", "x"), ("mkdir", "../proj/git"), ("remove", "../proj/git")),
     ),
     Case(
+        "FS_31_git_elsewhere",
+        (
+            # worktree/.git points at proj/store, which no name protects.
+            *(
+                (act, "denied protected.git")
+                for name in ("config", "CONFIG", "hooks/pre-commit", "hooks/new/deep", "info/x",
+                             "worktrees/a/config.worktree", "objects/x", "HEAD")
+                for act in (
+                    ("write", f"../proj/store/{name}", "x"),
+                    ("append", f"../proj/store/{name}", "x"),
+                )
+            ),
+            (("move", "../proj/in.txt", "../proj/store/hooks/pre-push"), "denied protected.git"),
+            (("move", "../proj/store/hooks", "../proj/h"), "denied protected.git"),
+            (("remove", "../proj/store/config"), "denied protected.git"),
+            (("write", "../proj/to-store/hooks/x", "x"), "denied protected.git"),
+            (("write", "../proj/worktree/.git", "gitdir: x"), "denied protected.git"),
+            # The last piece of a repository of the spell's own making.
+            (("mkdir", "../proj/almost/refs"), "denied protected.git"),
+            (("write", "../proj/almost/refs/x", "x", {"create_parents": True}),
+             "denied protected.git"),
+            (("move", "../proj/loose", "../proj/almost/refs"), "denied protected.git"),
+            (("write", "../proj/almost/commondir", "../store"), "denied protected.git"),
+        ),
+        (
+            ("write", "../proj/store/tree/src/config", "x"),
+            ("write", "../proj/almost/config", "x"),
+            ("mkdir", "../proj/almost/hooks"),
+        ),
+    ),
+    Case(
         "FS_33_most_specific",
         (
             (("read", "../proj/deny/d.txt"), DENY),
@@ -343,7 +374,11 @@ def make_arena(folder: Path) -> Path:
         "proj/.git/hooks/old": "true", "proj/loose/l.txt": "loose", "proj/tomove": "move me",
         "proj/caf\u00e9/s.txt": "s", "proj/cafe\u0301/s.txt": "s", "proj/cafe/s.txt": "s",
         "proj/Secret-Folder/s.txt": "s", "proj/SECRET-FOLDER/s.txt": "s", "proj/secret/s.txt": "s",
-        "proj/secret-folder/s.txt": "s",
+        "proj/secret-folder/s.txt": "s", "proj/worktree/.git": "gitdir: ../store",
+        "proj/store/HEAD": "ref: refs/heads/main", "proj/store/config": "[core]",
+        "proj/store/objects/x": "", "proj/store/refs/x": "", "proj/store/hooks/old": "",
+        "proj/store/tree/src/x": "", "proj/almost/HEAD": "ref: refs/heads/main",
+        "proj/almost/objects/x": "",
     }  # fmt: skip
     work.mkdir(parents=True)
     for name, content in files.items():
@@ -357,6 +392,7 @@ def make_arena(folder: Path) -> Path:
         "folder": "../proj-secret", "sub/up": "../..", "self": "self", "to-deny": "deny",
         "to-sub": "sub", "chain-within": "within", "magic": "/proc/self/root",
         "magic-fd": "/proc/self/fd", "notgit": ".git", "plain.txt": "conftest.py",
+        "to-store": "store",
         **{f"maze{index}": f"maze{index + 1}" for index in range(50)}, "maze50": "in.txt",
     }  # fmt: skip
     for name, target in links.items():
