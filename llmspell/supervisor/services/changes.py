@@ -17,7 +17,12 @@ from llmspell.supervisor.services.gitfolders import repository_verdict
 from llmspell.supervisor.services.quota import Quota, measure
 from llmspell.supervisor.services.scratch import Scratch
 from llmspell.supervisor.services.walk import HANDLE, Place, Walker
-from llmspell.supervisor.services.whole import remove_leftovers, write_all, write_whole
+from llmspell.supervisor.services.whole import (
+    PLACED_MODE,
+    remove_leftovers,
+    write_all,
+    write_whole,
+)
 
 if TYPE_CHECKING:
     from typing import Final
@@ -93,8 +98,12 @@ class FileChanges:
                     handle = open_regular(place, WRITING)
                     try:
                         # Asked of the opened file: another one may stand there by now.
-                        if os.fstat(handle).st_nlink > 1:
+                        status = os.fstat(handle)
+                        if status.st_nlink > 1:
                             self._refuse_hard_link(access)
+                        if status.st_mode & ~PLACED_MODE & 0o7777 and not access.unrestricted:
+                            # The kernel does it for a user's write, and not for root's (FS-27).
+                            os.fchmod(handle, status.st_mode & PLACED_MODE)
                         _append(handle, data)
                     finally:
                         os.close(handle)
