@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import os
 import stat
+import subprocess
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
+
+import pytest
 
 from llmspell.supervisor.audit.verify import verify
 from tests.e2e.program import SUFFIXES, Program
@@ -137,3 +140,21 @@ def tree(folder: Path, without: str = "") -> dict[str, tuple[Any, ...]]:
             key = os.path.relpath(path, folder)
             found[key] = (status.st_mode, status.st_uid, status.st_nlink, content)
     return found
+
+
+_MOUNTS_AS_ROOT: Final = ("unshare", "--mount")
+_MOUNTS_AS_ORDINARY: Final = ("unshare", "--user", "--map-current-user", "--keep-caps", "--mount")
+_WITHOUT_RIGHTS: Final = ("setpriv", "--ambient-caps=-all", "--inh-caps=-all")
+
+
+def mounting(script: str) -> tuple[str, ...]:
+    """Words before a command so that it runs in mounts of its own, made by a shell script.
+
+    Skips the test where this user can make none.
+    """
+    run = ("sh", "-ec", f'{script}\nexec "$@"', "sh")
+    if os.geteuid() == 0:
+        return (*_MOUNTS_AS_ROOT, *run)
+    if subprocess.run([*_MOUNTS_AS_ORDINARY, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("an ordinary user mounts nothing on this machine")
+    return (*_MOUNTS_AS_ORDINARY, *run, *_WITHOUT_RIGHTS)

@@ -131,10 +131,12 @@ CASES: Final = (
     Case(
         "FS_01_dots",
         (
-            *reached(*DOTS),
+            *reached(*DOTS[:2]),
+            *touched(*DOTS[2:]),
             *misspelled(*ABOVE_A_ROOT),
             # The record of the run lies below, so these would take it along.
-            *reached("..", "../", "../..", write="denied protected.llmspell"),
+            *reached("..", write="denied protected.llmspell"),
+            *touched("../", "../..", write="denied protected.llmspell"),
         ),
         (("read", "../proj/sub/../in.txt"), ("append", "../proj/./sub/..//log.txt", "x")),
     ),
@@ -300,7 +302,7 @@ CASES: Final = (
     ),
     Case(
         "FS_34_prefix",
-        reached("../proj-secret/s.txt", "../proj-secret", "../work-secret/s.txt", "../projx"),
+        touched("../proj-secret/s.txt", "../proj-secret", "../work-secret/s.txt", "../projx"),
         (("read", "../proj/in.txt"), ("list", "../proj")),
     ),
     Case(

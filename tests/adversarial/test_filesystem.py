@@ -110,13 +110,13 @@ def test_FS_14_FS_16_FS_17_FS_24_FS_60_not_even_where_everything_is_granted(
     denied = 0
     for act, answer in zip(tries, refused, strict=True):
         # A descriptor of a folder, or one whose link is no path, is no file by its text either.
-        absent = answer.kind in ("not_found", "not_a_directory", "not_a_file") and "fd" in act[1]
+        is_absent = answer.kind in ("not_found", "not_a_directory", "not_a_file") and "fd" in act[1]
         # One of them is the audit's, and a link in the working folder may not lead out of it.
         rules = ("files.special-filesystem", "protected.llmspell", "files.leads-outside")
         usual = rules if "fd" in act[1] or act[1].startswith("root") else rules[:1]
-        assert absent or (answer.kind == "denied" and answer.rule in usual), (act, answer)
-        assert absent or tried.denied_on_record(act[1], answer.rule), act
-        denied += not absent
+        assert is_absent or (answer.kind == "denied" and answer.rule in usual), (act, answer)
+        assert is_absent or tried.denied_on_record(act[1], answer.rule), act
+        denied += int(not is_absent)
     assert denied >= 2 * 18, tried.short
 
 
@@ -146,8 +146,8 @@ def test_FS_32_no_alias_leads_to_what_is_denied(
         control(twin.value == "inside")
         for act, answer in zip(tries, refused, strict=True):
             # An alias leads out of the folder that the spell stands in; the name is its own.
-            alias = act[1].startswith(str(program.folder))
-            rules = ("protected.llmspell", "files.leads-outside")[: 1 + alias]
+            by_alias = act[1].startswith(str(program.folder))
+            rules = ("protected.llmspell", "files.leads-outside")[: 1 + by_alias]
             assert answer.kind == "denied" and answer.rule in rules, (act, answer)
             assert tried.denied_on_record(act[1], answer.rule)
 

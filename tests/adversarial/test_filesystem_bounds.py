@@ -19,36 +19,21 @@ from typing import Any
 import pytest
 
 from llmspell.config.paths import workspace_folder
-
 from llmspell.tools.registry import get, list_tools
-from tests.adversarial.fs_acts import Act, attempt, tree
+from tests.adversarial.fs_acts import Act, attempt, mounting, tree
 from tests.adversarial.fs_cases import Expected
 from tests.adversarial.proof import Control
 from tests.adversarial.test_filesystem import assert_as_expected
 from tests.e2e.program import LONGEST, Program
 
 PROFILES = ("low", "medium", "high")
-ROOT = os.geteuid() == 0
 
 MOUNTS = """
 mount -t tmpfs none proj/other
 mount --bind /dev/shm proj/memory
 mount --rbind /proc proj/kernel
 echo there > proj/other/x
-exec "$@"
 """
-AS_ROOT = ("unshare", "--mount")
-AS_ORDINARY = ("unshare", "--user", "--map-current-user", "--keep-caps", "--mount")
-DROP = ("setpriv", "--ambient-caps=-all", "--inh-caps=-all")
-
-
-def mounting() -> tuple[str, ...]:
-    """Words before a command so that it runs where MOUNTS are; skips where that can't be."""
-    if ROOT:
-        return (*AS_ROOT, "sh", "-ec", MOUNTS, "sh")
-    if subprocess.run([*AS_ORDINARY, "true"], capture_output=True, check=False).returncode:
-        pytest.skip("an ordinary user mounts nothing on this machine")
-    return (*AS_ORDINARY, "sh", "-ec", MOUNTS, "sh", *DROP)
 
 
 @pytest.mark.parametrize("profile", PROFILES)
@@ -62,7 +47,10 @@ def test_FS_51_FS_62_mounts_in_a_granted_folder(
     acts: tuple[Expected, ...] = (
         (("move", "proj/in.txt", "proj/other/in.txt"), "other_file_system"),
         (("move", "proj/other/x", "proj/x"), "other_file_system"),
-        (("move", "proj", "moved"), "denied {p}.files.write" if profile != "low" else "other_file_system"),
+        (
+            ("move", "proj", "moved"),
+            "denied {p}.files.write" if profile != "low" else "other_file_system",
+        ),
         (("remove", "proj", {"recursive": True}), "other_file_system"),
         (("read", "proj/kernel/self/environ"), "denied files.special-filesystem"),
         (("list", "proj/kernel"), "denied files.special-filesystem"),
@@ -79,7 +67,7 @@ def test_FS_51_FS_62_mounts_in_a_granted_folder(
     tried = attempt(
         program, [*(act for act, _ in acts), *twins],
         *("--profile", profile, "--allow-read", "proj", "--allow-write", "proj"),
-        wrapper=mounting(),
+        wrapper=mounting(MOUNTS),
     )  # fmt: skip
     assert_as_expected(acts, tried._replace(answers=tried.answers[: len(acts)]), profile)
     listed, *others = tried.answers[len(acts) :]
@@ -104,9 +92,7 @@ return {made, ok and "unbounded" or e.kind, e and e.rule or ""}
 
 
 @pytest.mark.parametrize("profile", PROFILES)
-def test_FS_42_so_many_files_and_no_more(
-    program: Program, profile: str, control: Control
-) -> None:
+def test_FS_42_so_many_files_and_no_more(program: Program, profile: str, control: Control) -> None:
     """10 000 objects in the scratch, and added to the user's own folders."""
     (program.folder / "many").mkdir()
     for where in ("scratch:", "many/")[: 2 if profile == "low" else 1]:
@@ -367,7 +353,9 @@ def test_FS_46_FS_47_nothing_unpacks(
             control(content == (proj / name).read_bytes(), "FS-46")
         else:
             # What is no archive's content may still be read as a table of one odd row.
-            size = (proj / given.get("file_path", given.get("path")).split("/")[1]).stat().st_size
+            size = (
+                (proj / str(given.get("file_path", given.get("path"))).split("/")[1]).stat().st_size
+            )
             assert what[0] != "worked" or len(str(what[1])) < 8 * size, (tool, given)
     assert (tree(tmp_path, "work"), tree(proj)) == before
     # The same archives in the hands of something that does unpack.

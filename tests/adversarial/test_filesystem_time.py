@@ -74,7 +74,7 @@ return {all, did}
 """
 
 
-@pytest.mark.parametrize("profile", ["medium", "high"])
+@pytest.mark.parametrize("profile", PROFILES)
 def test_FS_06_FS_07_FS_26_names_swapped_all_the_while(
     program: Program, tmp_path: Path, profile: str, control: Control
 ) -> None:
@@ -236,9 +236,7 @@ FUNCTIONS = {
 
 @pytest.mark.profile("high")
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_FS_53_no_file_is_ever_held_open(
-    program: Program, language: str, control: Control
-) -> None:
+def test_FS_53_no_file_is_ever_held_open(program: Program, language: str, control: Control) -> None:
     """At `high` nothing is left to narrow: the API has whole acts only, no handle and no link."""
     found: Any = program.result(FUNCTIONS[language], SUFFIXES[language], "--profile", "high")
     expected = {"read", "write", "append", "list", "stat", "exists", "mkdir", "remove", "move"}

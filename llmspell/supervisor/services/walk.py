@@ -279,9 +279,7 @@ class Walker:
             return True
         status = place.status
         return (
-            status is not None
-            and status.st_dev != device
-            and self.is_special_device(status.st_dev)
+            status is not None and status.st_dev != device and self.is_special_device(status.st_dev)
         )
 
 
