@@ -296,7 +296,8 @@ class FileChanges:
         """Every entry of the folder `place`, as if it lay in `base`."""
         if place.handle is None or access.unrestricted:
             return
-        for entry in tree.entries(place.handle):
+        # A folder that can't be looked into may hold a denied name, and `move` needs no look.
+        for entry in tree.entries(place.handle, all_or_none=True):
             elsewhere = place.status is not None and entry.status.st_dev != place.status.st_dev
             if elsewhere and entry.is_folder:
                 # Before anything goes: its mount point can't, and what it holds is elsewhere.
