@@ -168,7 +168,8 @@ FINDS = {
     await fs.exists("scratch:left"), Math.random()];""",
     "python": """
 import json, math, random
-result = [not hasattr(math, "left"), json.dumps(5) == "5", await fs.exists("scratch:left"), random.random()]
+result = [not hasattr(math, "left"), json.dumps(5) == "5", await fs.exists("scratch:left"),
+  random.random()]
 """,
 }
 

@@ -78,7 +78,9 @@ FILLS = """
   (br $more)))
 (call $seven)
 """
-TABLES = "(if (i32.eq (table.grow $t (ref.null func) (i32.const {})) (i32.const -1)) (then {}) (else {}))"
+TABLES = """
+(if (i32.eq (table.grow $t (ref.null func) (i32.const {})) (i32.const -1)) (then {}) (else {}))
+"""
 TABLE = "(table $t 1 funcref)"
 REFUSED_GROWTH = {
     "memory to 4 GiB": (GROWS.format(65472, "(call $seven)", "(call $nine)"), ""),
