@@ -37,8 +37,8 @@ FOUND: Final = (
      "all are refused with a `ConfigurationError` (`spells/manifest`, `profiles/files`)"),
     ("hosts", "`ΒΟΛΟΣ` in capitals became another host than in every browser: `lower` of a whole "
      "word writes its last Σ as ς", "letters are lowered one by one (`policies/hostnames`)"),
-    ("masks", "a secret with a backspace or form feed was not found in JSON text, which writes "
-     "`\\b` and `\\f`", "both spellings are masked (`supervisor/masking`)"),
+    ("masks", "a secret with a backspace, form feed or DEL was not found in JSON text: it writes "
+     "`\\b`, `\\f` and DEL itself", "all spellings are masked (`supervisor/masking`)"),
     ("expressions", "`max(1)` and `0x_` ended the calculator with an untyped error",
      "a value, and a sentence with its column (`tools/util`)"),
     ("dates", "`Do` twice in a format ended the date tool with an untyped error",
@@ -46,9 +46,11 @@ FOUND: Final = (
     ("json_schemas, spell_schemas", "`multipleOf: 0.1` of `1e308` ended the JSON tool, and in the "
      "schema of a spell's own tool the run, with an untyped error",
      "such a number is no multiple (`tools/data/json_schema`, `spells/tools/schemas`)"),
+    ("json_schemas", "a `type` that is an object, `required` of objects or `dependentRequired` of "
+     "a number ended the JSON tool with an untyped error", "refused as a wrong schema"),
     ("model_answers", "a model's JSON answer or tool arguments with half a surrogate pair, "
-     "escaped, was taken and could then not be sent on", "taken as text, or as wrong arguments, like any "
-     "other JSON that the channel can't carry (`spells/agents/values`)"),
+     "escaped, was taken and could then not be sent on",
+     "no JSON, like any other that the channel can't carry (`spells/agents/values`)"),
 )  # fmt: skip
 """Targets, what broke, what was mended. Their inputs are in the corpus."""
 

@@ -151,8 +151,8 @@ def decode(data: bytes) -> Any:
 def _check_shape(data: bytes) -> None:
     """Depth and number of values, counted outside strings, before anything recurses."""
     bare = _STRING.sub(b"", data)
-    # Of one kind, so that each turn takes away exactly one level; whether a bracket is closed by its
-    # own kind is for the decoder to say.
+    # Of one kind, so that each turn takes away exactly one level; whether a bracket is closed by
+    # its own kind is for the decoder to say.
     brackets = bare.translate(_ONE_KIND, delete=_NOT_BRACKETS)
     if len(brackets) // 2 + bare.count(b",") > NODES_MAX:
         raise Malformed(f"over {NODES_MAX} values")

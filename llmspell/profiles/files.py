@@ -34,6 +34,8 @@ def read_trusted(path: Path | str) -> bytes:
         _refuse_foreign(name, link, found)
         with os.fdopen(handle, "rb", closefd=False) as file:
             data = file.read(SIZE_MAX + 1)
+    except OSError as error:
+        raise ConfigurationError(f"{name}: it can't be read ({error.strerror})") from None
     finally:
         os.close(handle)
     if len(data) > SIZE_MAX:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from errno import ENOBUFS
 
 from llmspell.channel.roles import Role
 from llmspell.errors import OperationFailed
@@ -10,7 +11,7 @@ from llmspell.records import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import socket
-    from socket import socketpair
+    from socket import SHUT_RDWR, socketpair
     from typing import Final
 
     from llmspell.platform import ExitStatus, Process
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from llmspell.supervisor.audit.log import AuditLog
 else:
     # What `socket` adds to its C module costs a cold command 3 ms, and nothing here needs it.
-    from _socket import socketpair
+    from _socket import SHUT_RDWR, socketpair
 
 Launch = Callable[[Role, "socket.socket", int], "Process | Forked"]
 """Starts a worker of this role: our end of its channel (for its plan), and the worker's end."""
@@ -32,6 +33,15 @@ a worker that floods can't hold the loop (ASY-013). A large frame is one message
 
 READ_SIZE: Final = 262_144
 """Bytes taken at most when a frame under way lacks so many, and written at most at a time."""
+
+
+def give_plan(ours: socket.socket, preamble: bytes) -> None:
+    """Puts a worker's plan into its channel, whole: half of one would be waited for.
+
+    Raises `OSError`. It fits into an empty socket's buffer, which is never below its length.
+    """
+    if ours.send(preamble) != len(preamble):
+        raise OSError(ENOBUFS, "its plan does not fit into its channel")
 
 
 def not_started(error: OSError) -> OperationFailed:
@@ -81,7 +91,7 @@ class Worker:
         except (BlockingIOError, InterruptedError):
             sent = 0
         except OSError:
-            # The worker is gone; its exit is reported by its process.
+            self._cut()
             return 0
         if sent < len(data):
             self.outbox += data[sent:]
@@ -96,9 +106,22 @@ class Worker:
                 return len(self.outbox)
             except OSError:
                 self.outbox.clear()
+                self._cut()
                 return 0
             del self.outbox[:sent]
         return len(self.outbox)
+
+    def _cut(self) -> None:
+        """Ends the channel after a message that could not be written.
+
+        Mostly the worker is gone, and its exit is reported by its process. One that lives would
+        wait for the lost message until its wall limit: it finds the end, as we do, and with it
+        the run ends. What it wrote before is still read.
+        """
+        try:
+            self.channel.shutdown(SHUT_RDWR)
+        except OSError:
+            return  # nobody is at the other end
 
     def read(self, wanted: int = 0) -> bytes | None:
         """Bytes that arrived; b"" at the channel's end; None when there is nothing now.

@@ -145,7 +145,8 @@ def _forms_of(secret: str) -> set[str]:
         forms.add(misread)
     for plain in (True, False):
         escaped = "".join(_escape(character, plain) for character in secret)
-        forms |= {escaped, escaped.replace("/", "\\/")}
+        # Some spell a slash with a backslash, and DEL as a number.
+        forms |= {escaped, escaped.replace("/", "\\/"), escaped.replace("\x7f", "\\u007f")}
     if len(data) >= _ENCODED_MIN:
         hexed = data.hex()
         forms |= {hexed, hexed.upper(), _url_encoded(data, "%%%02X"), _url_encoded(data, "%%%02x")}
@@ -173,7 +174,7 @@ def _escape(character: str, plain: bool) -> str:
     """The character in a JSON text; `plain`: beyond ASCII it stays as it is."""
     if character in _SHORT_ESCAPES:
         return _SHORT_ESCAPES[character]
-    if " " <= character < "\x7f" or (plain and character >= "\x80"):
+    if " " <= character <= "\x7f" or (plain and character >= "\x80"):
         return character
     number = ord(character)
     if number <= 0xFFFF:

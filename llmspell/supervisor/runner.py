@@ -12,7 +12,7 @@ from llmspell.channel.roles import Role
 from llmspell.errors import LlmspellError
 from llmspell.records import TYPE_CHECKING
 from llmspell.supervisor import worker
-from llmspell.supervisor.crew import Ahead, Crew, broken_off
+from llmspell.supervisor.crew import Ahead, Crew, broken_off, give_plan
 from llmspell.supervisor.decide import decide
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ def launcher(prepared: Prepared) -> Launch:
 def _launcher(policy: Policy, spell: Spell, script: Script | None = None) -> Launch:
     def launch(role: Role, ours: socket.socket, theirs: int) -> Process:
         described = worker.describe(role, policy, spell, script)
-        ours.send(described.preamble)
+        give_plan(ours, described.preamble)
         return worker.start(described, theirs)
 
     return launch

@@ -81,7 +81,7 @@ def seen(result: Any, number: int) -> dict[str, Any]:
     report = verify(record)
     lines = [json.loads(line) for line in record.read_bytes().splitlines()]
     record.unlink()
-    return {**result.to_json(), "audit_ok": report.ok, "audit": lines}
+    return {**result.to_json(), "audit_status": report.status, "audit": lines}
 
 
 async def together(orders: list[Order], number: int) -> list[dict[str, Any]]:

@@ -12,9 +12,11 @@ import os
 import select
 import shutil
 import signal
+import sqlite3
 import sys
 import tempfile
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
@@ -81,35 +83,53 @@ def _account(case: dict[str, Any], folder: Path, cache: str) -> dict[str, Any]:
     os.dup2(quiet, 2)
     os.close(quiet)
     ctypes.CDLL(None).prctl(_SUBREAPER, 1, 0, 0, 0)
-    fault = None
-    if case.get("site"):
-        fault = Fault(Site.of(case["site"]), case["kind"], case.get("turn", 1))
-    injector = Injector(fault)
+    faults = [Fault(Site.of(site), kind, turn) for site, kind, turn in case.get("faults", ())]
+    injector = Injector(faults)
     injector.install()
     if scenario.threads:
         injector.install_streams()
     before = descriptors()
     told: dict[str, Any] = {"before": contents(work)}
+    signals = Storm() if case.get("storm") else None
     begun = time.monotonic()
     try:
         told["result"] = scenario.act(case.get("given", {}))
     except BaseException as error:
         told["raised"] = raised(error)
+    if signals is not None:
+        told["signals"] = signals.over()
     told["took"] = round(time.monotonic() - begun, 3)
-    struck, uses = injector.struck, dict(injector.uses)
-    injector.fault = None
+    struck, uses = len(injector.struck), dict(injector.uses)
+    injector.faults = {}
     told |= {
         "struck": struck,
         "leaked": sorted(descriptors() - before),
         "children": left_over(injector.spawned),
         "files": contents(work),
-        "litter": [str(path) for path in (folder / "tmp").rglob("*")],
+        "litter": litter(folder),
         "audits": audits(folder),
         "stderr": (folder / "stderr").read_text(encoding="utf-8", errors="replace")[-3000:],
     }
     if case.get("trace"):
         told["uses"] = {str(site): count for site, count in uses.items()}
     return told
+
+
+class Storm:
+    """Signals with a handler that does nothing, more than a thousand a second."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        signal.signal(signal.SIGALRM, self._met)
+        signal.setitimer(signal.ITIMER_REAL, 0.0007, 0.0007)
+
+    def _met(self, *_: object) -> None:
+        self._count += 1
+
+    def over(self) -> int:
+        """Ends it; how many signals were met."""
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        return self._count
 
 
 def raised(error: BaseException) -> dict[str, Any]:
@@ -134,7 +154,9 @@ def descriptors() -> set[str]:
     found = set()
     for name in os.listdir("/proc/self/fd"):
         try:
-            found.add(f"{name} {os.readlink(f'/proc/self/fd/{name}')}")
+            # What stands at 0 to 2 is the test's own.
+            if int(name) > 2:
+                found.add(f"{name} {os.readlink(f'/proc/self/fd/{name}')}")
         except OSError:
             continue
     return found
@@ -183,6 +205,21 @@ def contents(folder: Path) -> dict[str, str]:
     return found
 
 
+def litter(folder: Path) -> list[str]:
+    """Temporary files, and databases that are not whole."""
+    found = [str(path) for path in (folder / "tmp").rglob("*")]
+    for place in ("state", "data", "cache", "work"):
+        for path in (folder / place).rglob("*"):
+            if path.name.endswith((".new", ".tmp", "-journal")):
+                found.append(str(path))
+            elif path.suffix in (".db", ".sqlite"):
+                with closing(sqlite3.connect(path)) as database:
+                    answer = database.execute("PRAGMA integrity_check").fetchone()
+                    if answer != ("ok",):
+                        found.append(f"{path}: {answer}")
+    return found
+
+
 def audits(folder: Path) -> dict[str, Any]:
     """Every audit file: how it verifies, and what was allowed to which target."""
     from llmspell.supervisor.audit.verify import verify
@@ -215,7 +252,7 @@ def main() -> None:
                 audit=str(Path(tempfile.mkdtemp()) / "warm.jsonl"))  # fmt: skip
     all_sites()
     for case in order["cases"]:
-        account = run_case(case, "" if case.get("cold") else order["cache"])
+        account = run_case(case, "" if SCENARIOS[case["scenario"]].cold else order["cache"])
         print(json.dumps({"case": case, **account}), flush=True)
 
 

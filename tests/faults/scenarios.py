@@ -42,6 +42,7 @@ try("mkdir", fs.mkdir, "made")
 try("list", function() return #fs.list("tree", {{ recursive = true }}) end)
 try("move", fs.move, "old2.txt", "moved.txt")
 try("move_folder", fs.move, "tree", "grown")
+try("read_big", function() return #fs.read("big.txt") end)
 try("remove", fs.remove, "gone.txt")
 try("remove_folder", fs.remove, "full", {{ recursive = true }})
 try("exists", fs.exists, "old.txt")
@@ -73,6 +74,26 @@ end)
 return told
 """
 
+PLACES: Final = f"""{TRY}
+try("overwrite", fs.write, "old.txt", params.new)
+try("workspace", fs.write, "workspace:a/kept.txt", params.new, {{ create_parents = true }})
+try("scratch", fs.write, "scratch:a", params.new)
+print("said")
+return told
+"""
+
+ASKS: Final = f"""{TRY}
+try("input", function() return stdin.read() end)
+try("read", function() return #fs.read("../old.txt") end)
+return told
+"""
+
+KEEP: Final = f"""{TRY}
+try("set", Storage.set, "k", "v", {{ scope = "spell" }})
+try("get", Storage.get, "k", {{ scope = "spell" }})
+return told
+"""
+
 NET: Final = f"""{TRY}
 try("get", function() return http.get(params.url).body end)
 try("post", function() return http.post(params.url, {{ body = "x" }}).status end)
@@ -100,6 +121,8 @@ class Scenario(NamedTuple):
     act: Callable[[Mapping[str, Any]], Told]
     threads: bool = False
     """Whether its own steps run on threads: their faults are met by whichever comes first."""
+    cold: bool = False
+    """Whether nothing of a guest is in the cache."""
 
 
 def lay_out(folder: Path) -> None:
@@ -111,6 +134,11 @@ def lay_out(folder: Path) -> None:
         (folder / name).mkdir(parents=True)
         (folder / name / "leaf.txt").write_text(OLD, encoding="utf-8")
         (folder / name).parent.joinpath("leaf2.txt").write_text(OLD, encoding="utf-8")
+    (folder / "big.txt").write_text(OLD * 500, encoding="utf-8")
+    asks = folder / "asks"
+    asks.mkdir()
+    (asks / "spell.lua").write_text(ASKS, encoding="utf-8")
+    (asks / "spell.toml").write_text('name = "asks"\n[requests]\nread = ["old.txt"]\n')
     (folder / "inner.lua").write_text("return params.n + 1\n", encoding="utf-8")
     (folder / "spell.lua").write_text(SMALL, encoding="utf-8")
     (folder / "policy.toml").write_text(
@@ -213,6 +241,110 @@ def command(*words: str) -> Callable[[Mapping[str, Any]], Told]:
     return act
 
 
+def sealed(inner: Callable[[Mapping[str, Any]], Told]) -> Callable[[Mapping[str, Any]], Told]:
+    """With kept values encrypted, backed up at once, and the keys changed at the end."""
+
+    def act(given: Mapping[str, Any]) -> Told:
+        folder = Path(os.environ["XDG_CONFIG_HOME"], "llmspell")
+        folder.mkdir(mode=0o700)
+        (folder / "llmspell.toml").write_text(
+            "[storage]\nencryption_enabled = true\nbackup_enabled = true\n", encoding="utf-8"
+        )
+        told = inner(given)
+        rotated = command("vault", "rotate")(given)
+        return told | {"exit": rotated["exit"], **rotated}
+
+    return act
+
+
+def commands(*lines: tuple[str, ...]) -> Callable[[Mapping[str, Any]], Told]:
+    """Several commands, the later on what the first left; the worst end is told."""
+
+    def act(given: Mapping[str, Any]) -> Told:
+        ends = [command(*line)(given) for line in lines]
+        worst = max(ends, key=lambda end: int(end["exit"]))
+        return worst | {"printed": "".join(end["printed"] for end in ends)}
+
+    return act
+
+
+def kept_code(given: Mapping[str, Any]) -> Told:
+    """A guest's machine code made and kept, then found, then made where nothing can be kept."""
+    from llmspell.supervisor import guest_cache
+
+    found = []
+
+    def make(output: int) -> None:
+        os.write(output, b"machine code")
+
+    for name in ("one", "one", "two"):
+        handle = guest_cache.kept(name, make, "making it")
+        try:
+            found.append(os.pread(handle, 100, 0).decode())
+        finally:
+            os.close(handle)
+    return {"exit": 0, "stderr": "", "printed": repr(found)}
+
+
+def compiled(given: Mapping[str, Any]) -> Told:
+    """A guest compiled and booted for the first time on this machine."""
+    from llmspell.supervisor import guest_image, guests, worker
+
+    for kept in (guests._opened, guest_image._opened, worker._guests):
+        kept.clear()  # type: ignore[attr-defined]
+    return blocking(SMALL)(given)
+
+
+def played(given: Mapping[str, Any]) -> Told:
+    """Answers of a model recorded in a cassette of the user's, then replayed."""
+    from llmspell.llm.cassette import Cassette, _append
+
+    request = {"provider": "p", "model": "m", "messages": []}
+    for content in ("one", "two"):
+        _append("cassette", request, {"content": content})
+    cassette = Cassette("cassette")
+    told = [cassette.take(request)["content"] for _ in range(2)]
+    return {"exit": 0, "stderr": "", "printed": repr(told)}
+
+
+def alone(given: Mapping[str, Any]) -> Told:
+    """A run of the Python API without zygotes: its worker starts ahead of it."""
+    spell = llmspell.Spell.from_source(SMALL, language="lua")
+    chosen = options(given)
+
+    async def runs() -> Result:
+        async with llmspell.Supervisor(zygotes=False) as supervisor:
+            return await supervisor.run(spell, **chosen)
+
+    return told_of(asyncio.run(runs()))
+
+
+def with_input(inner: Callable[[Mapping[str, Any]], Told]) -> Callable[[Mapping[str, Any]], Told]:
+    """With a text on standard input."""
+
+    def act(given: Mapping[str, Any]) -> Told:
+        reader, writer = os.pipe()
+        os.write(writer, b"return 1")
+        os.close(writer)
+        os.dup2(reader, 0)
+        os.close(reader)
+        return inner(given)
+
+    return act
+
+
+def sharded(given: Mapping[str, Any]) -> Told:
+    """Runs whose sessions live in helper processes."""
+    spell = llmspell.Spell.from_source(SMALL, language="lua")
+    chosen = options(given)
+
+    async def runs() -> Result:
+        async with llmspell.Supervisor(shards=2, spares=0) as supervisor:
+            return await supervisor.run(spell, **chosen)
+
+    return told_of(asyncio.run(runs()))
+
+
 RUN: Final = (
     "run", "--policy", "policy.toml", "--allow-read", ".", "--param", f"new={NEW}",
     "--audit", "run.jsonl", "spell.lua",
@@ -221,12 +353,26 @@ RUN: Final = (
 SCENARIOS: Final[dict[str, Scenario]] = {
     one.name: one
     for one in (
+        Scenario("cache", kept_code, cold=True),
+        Scenario("played", played),
         Scenario("files", blocking(FILES)),
-        Scenario("work", blocking(WORK, grants=["state:spell"]), threads=True),
-        Scenario("net", serving(blocking(NET)), threads=True),
-        Scenario("native", blocking(SMALL, profile="medium")),
-        Scenario("low", blocking(SMALL, profile="low")),
+        Scenario("doctor", command("doctor")),
+        Scenario("alone", alone),
         Scenario("warm", warm(SMALL)),
+        Scenario("native", blocking(PLACES, profile="medium")),
+        Scenario("low", blocking(SMALL, profile="low")),
+        Scenario("asks", with_input(command("run", "--grant-requested", "asks/spell.lua"))),
+        Scenario("input", with_input(command("run", "--engine", "lua", "-"))),
         Scenario("command", command(*RUN)),
+        Scenario(
+            "record",
+            commands(RUN, ("audit", "verify", "run.jsonl"), ("audit", "show", "run.jsonl")),
+        ),
+        Scenario("net", serving(blocking(NET)), threads=True),
+        Scenario("sealed", sealed(blocking(KEEP, grants=["state:spell"])), threads=True),
+        Scenario("work", blocking(WORK, grants=["state:spell"]), threads=True),
+        Scenario("shards", sharded, threads=True),
+        Scenario("compiled", compiled, cold=True),
     )
 }
+"""By name, the cheapest first: a point belongs to the first that takes it."""

@@ -19,7 +19,7 @@ import sys
 import tempfile
 from _socket import socketpair as bare_pair
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import Any, Final, NamedTuple
 
@@ -39,12 +39,12 @@ class Fault(NamedTuple):
 
 
 class Injector:
-    """What the replaced primitives ask: `fault` strikes, `uses` counts each site's uses."""
+    """What the replaced primitives ask: the `faults` strike, `uses` counts each site's uses."""
 
-    def __init__(self, fault: Fault | None) -> None:
-        self.fault = fault
+    def __init__(self, faults: Sequence[Fault] = ()) -> None:
+        self.faults = {fault.site: fault for fault in faults}
         self.uses: Counter[Site] = Counter()
-        self.struck = 0
+        self.struck: set[Site] = set()
         self.pid = os.getpid()
         self.spawned: set[int] = set()
 
@@ -53,12 +53,12 @@ class Injector:
         if site is None or os.getpid() != self.pid:
             return None
         self.uses[site] += 1
-        fault = self.fault
-        if fault is None or fault.site != site:
+        fault = self.faults.get(site)
+        if fault is None:
             return None
         turn = self.uses[site]
         if turn == fault.turn or (turn > fault.turn and fault.kind.endswith("+")):
-            self.struck += 1
+            self.struck.add(site)
             return fault.kind
         return None
 
@@ -80,6 +80,14 @@ class Injector:
 
     def install(self) -> None:
         """Replaces the primitives, for the rest of this process's life."""
+        spawn = os.posix_spawn
+
+        def spawning(*args: Any, **named: Any) -> int:
+            pid = spawn(*args, **named)
+            self.spawned.add(pid)
+            return pid
+
+        os.posix_spawn = spawning
         named = {site.primitive for site in all_sites()}
         for primitive in named:
             owner, _, name = primitive.partition(".")
@@ -96,14 +104,6 @@ class Injector:
             setattr(socket.socket, name, self.replaced(f"socket.{name}", real))
         for name, primitive in (("read_bytes", "path.read"), ("read_text", "path.read")):
             setattr(pathlib.Path, name, self.replaced(primitive, getattr(pathlib.Path, name)))
-        spawn = os.posix_spawn
-
-        def spawning(*args: Any, **named: Any) -> int:
-            pid = spawn(*args, **named)
-            self.spawned.add(pid)
-            return pid
-
-        os.posix_spawn = spawning
         self._install_files()
         self._install_pairs()
         self._install_polls()

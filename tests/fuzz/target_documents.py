@@ -21,7 +21,7 @@ from llmspell.profiles.loader import load_policy
 from llmspell.spells.manifest import REQUESTS_MAX, block_of, parse
 from llmspell.supervisor.audit.records import FIRST, LINE_MAX, make_record, seal
 from llmspell.supervisor.audit.spelling import CALL, DECISION, Speller
-from llmspell.supervisor.audit.verify import verify
+from llmspell.supervisor.audit.verify import Report, verify
 from tests.fuzz.inputs import json_of, lines_of, text_of
 
 _CONTEXT: Final = PolicyContext(
@@ -128,7 +128,8 @@ def _file() -> tuple[int, str]:
     return handle, f"/proc/self/fd/{handle}"
 
 
-def _verified(data: bytes, head: str | None = None) -> Any:
+def verified(data: bytes, head: str | None = None) -> Report:
+    """The verifier's report on these bytes."""
     handle, path = _file()
     os.ftruncate(handle, 0)
     os.pwrite(handle, data, 0)
@@ -136,7 +137,7 @@ def _verified(data: bytes, head: str | None = None) -> Any:
 
 
 @functools.cache
-def _trail() -> tuple[bytes, str]:
+def trail() -> tuple[bytes, str]:
     """A whole trail, and its head."""
     lines: list[bytes] = []
     head = FIRST
@@ -157,19 +158,19 @@ def _trail() -> tuple[bytes, str]:
 
 def audit_file(data: bytes) -> None:
     """Any bytes at all get a report; what is not a trail is never called whole."""
-    report = _verified(data)
+    report = verified(data)
     assert report.status in ("ok", "incomplete", "broken")
-    trail, head = _trail()
+    whole, head = trail()
     if report.ok:
         assert data.count(b"\n") == report.records and data.endswith(b"\n")
-        assert data == trail or report.head != head
+        assert data == whole or report.head != head
 
 
 def audit_edits(data: bytes) -> None:
     """Any change of a whole trail is found. Each three bytes: a place, how, and a byte."""
-    trail, head = _trail()
-    assert _verified(trail, head).ok
-    edited = bytearray(trail)
+    whole, head = trail()
+    assert verified(whole, head).ok
+    edited = bytearray(whole)
     for at in range(0, len(data) - 2, 3):
         place = (data[at] * 256 + data[at + 1]) * len(edited) // 65536 if edited else 0
         how, byte = data[at + 2] % 4, data[at + 2]
@@ -183,9 +184,9 @@ def audit_edits(data: bytes) -> None:
             lines = bytes(edited).splitlines(keepends=True)
             lines.insert(0, lines.pop()) if lines else None
             edited = bytearray(b"".join(lines))
-    report = _verified(bytes(edited))
-    assert report.ok == (bytes(edited) == trail), report
-    assert not _verified(bytes(edited), "0" * 64).ok
+    report = verified(bytes(edited))
+    assert report.ok == (bytes(edited) == whole), report
+    assert not verified(bytes(edited), "0" * 64).ok
 
 
 def audit_records(data: bytes) -> None:
@@ -206,7 +207,7 @@ def audit_records(data: bytes) -> None:
     assert len(line) <= LINE_MAX and line.count(b"\n") == 1 and line.isascii()
     assert all(byte >= 32 for byte in line[:-1]) and 0x7F not in line
     if lines[1] != "session_start" and lines[1] != "session_end":
-        report = _verified(start + line)
+        report = verified(start + line)
         assert report.status == "incomplete" and report.head == head, report
     decision = dict(zip(DECISION, (*lines[1:4], "target" + lines[0], True, "rule"), strict=True))
     for event, shape, given in (

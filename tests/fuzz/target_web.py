@@ -175,10 +175,15 @@ def masks(data: bytes) -> None:
     """
     first, before, behind = lines_of(data, 3)[:3]
     secrets = [word for word in first.split() if len(word) >= 4 and not set(word) & set(MASK)]
-    if not secrets or len(first) > 400 or not _is_text(first + before + behind):
+    if (
+        not secrets
+        or len(first) > 80
+        or len(before + behind) > 120
+        or not _is_text(first + before + behind)
+    ):
         return
     masker = Masker(secrets)
-    for secret in secrets[:3]:
+    for secret in secrets[:2]:
         for spelled in _spellings(secret):
             text = before + spelled + behind
             _clean(secrets, masker.mask_text(text), text)
@@ -208,7 +213,7 @@ def _clean(secrets: list[str], shown: str, text: str) -> None:
 
 
 def _streamed(masker: Masker, secrets: list[str], text: str) -> None:
-    for size in (1, 3, max(1, len(text) // 2)):
+    for size in (1, max(1, len(text) // 2)):
         veil = StreamVeil(masker)
         pieces = [text[place : place + size] for place in range(0, len(text), size)]
         shown = "".join(map(veil.pass_on, pieces)) + veil.rest()

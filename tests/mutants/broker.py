@@ -1,5 +1,6 @@
 """Mutants of the way of a call: schema, budget, verdict, act, mask, record, reply, end."""
 
+# ruff: noqa: E501 (source is quoted as it stands)
 from __future__ import annotations
 
 from typing import Final
@@ -22,6 +23,10 @@ def _broker(name: str, old: str, new: str, what: str, *tests: str) -> Change:
 
 def _session(name: str, old: str, new: str, what: str, *tests: str) -> Change:
     return Change(name, "llmspell.supervisor.session", old, new, what, tests)
+
+
+def _peers(name: str, old: str, new: str, what: str, *tests: str) -> Change:
+    return Change(name, "llmspell.supervisor.peers", old, new, what, tests)
 
 
 def _bench(name: str, old: str, new: str, what: str, *tests: str) -> Change:
@@ -277,10 +282,52 @@ CHANGES: Final = (
         "an answer over the channel's bound ends the run",
         EDGES + "test_IP_26_an_answer_that_can_not_be_carried_is_a_typed_error",
     ),
-    _session(
-        "service-words", "failed = ending.service_failed(error)",
-        "failed = InternalError(str(error))", "a spell reads what a service's error says",
+    _ending(
+        "service-words", "isinstance(error, LlmspellError) else service_failed(error, whose)",
+        "isinstance(error, LlmspellError) else InternalError(str(error))", "a spell reads what a service's error says",
         INLINE + "test_a_service_that_fails_says_no_word_of_its_own",
+    ),
+    _peers(
+        "backlog-bound",
+        "return self.unsent + peer.waiting > OUTBOX_PAUSE or self.to_perform > 0",
+        "return self.to_perform > 0",
+        "whole turns of calls are answered to a worker that does not read",
+        INLINE + "test_IP_16_what_would_be_answered_to_nobody_is_not_done",
+    ),
+    _peers(
+        "backlog-acts",
+        "> OUTBOX_PAUSE or self.to_perform > 0",
+        "> OUTBOX_PAUSE",
+        "acts pile up for a driver that performs them",
+        INLINE + "test_IP_16_one_act_at_a_time_where_the_driver_performs",
+    ),
+    _peers(
+        "backlog-order",
+        "if not peer.inbox and not self._is_full(peer):",
+        "if not self._is_full(peer):",
+        "a message overtakes those that are held",
+        INLINE + "test_messages_keep_their_order_while_some_are_held",
+    ),
+    _peers(
+        "backlog-exited",
+        "while peer.inbox and (peer.exited or not self._is_full(peer)):",
+        "while peer.inbox and not self._is_full(peer):",
+        "what a worker said before it ended is lost",
+        INLINE + "test_IP_16_what_a_worker_said_before_it_ended_counts_and_is_answered_to_nobody",
+    ),
+    _peers(
+        "backlog-dropped",
+        "        self.held -= len(peer.inbox)\n        peer.inbox.clear()",
+        "        pass",
+        "what was held goes on after the end",
+        INLINE + "test_IP_16_what_was_held_is_forgotten_with_the_run",
+    ),
+    _session(
+        "waiting-told",
+        "        peer.waiting = size\n",
+        "",
+        "nobody knows how much waits for a worker",
+        INLINE + "test_IP_16_what_would_be_answered_to_nobody_is_not_done",
     ),
     # -- tool workers --------------------------------------------------------------------------
     _bench(

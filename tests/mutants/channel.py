@@ -1,5 +1,6 @@
 """Mutants of the channel: each bound, each check of a frame, each rule of order and rate."""
 
+# ruff: noqa: E501 (source is quoted as it stands)
 from __future__ import annotations
 
 from typing import Final

@@ -148,7 +148,7 @@ def main() -> None:
         begun = time.monotonic()
         try:
             tally = asyncio.run(one_round(chance, runs, shards))
-        except llmspell.OperationFailed as error:
+        except llmspell.LlmspellError as error:
             # A shard was killed before it was there: no supervisor, and a sentence why.
             tell(kind="closed", why=error.message)
             continue

@@ -9,8 +9,14 @@ from typing import Any
 
 import pytest
 
-from llmspell.errors import Denied, InternalError, InvalidInput, LimitExceeded, UsageError
-from llmspell.errors import OperationFailed
+from llmspell.errors import (
+    Denied,
+    InternalError,
+    InvalidInput,
+    LimitExceeded,
+    OperationFailed,
+    UsageError,
+)
 from llmspell.policies.budget import Budget
 from llmspell.policies.limits import UNLIMITED, Limits
 from llmspell.policies.verdict import allow, deny
