@@ -86,7 +86,8 @@ class Canaries(NamedTuple):
     def found_in_process(self, pid: int, beside: list[str] | None = None) -> list[str]:
         """What of a living process's memory, words and environment holds a canary.
 
-        The texts of `beside` are taken out of it as they are found. Raises `PermissionError` where the process is closed to this user.
+        The texts of `beside` are taken out of it as they are found. Raises `PermissionError` where
+        the process is closed to this user.
         """
         told = []
         for name in ("environ", "cmdline", "comm"):

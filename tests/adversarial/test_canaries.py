@@ -53,17 +53,20 @@ local function spelled(value, depth)
 end
 for _, path in ipairs(params.paths) do
   attempt("read " .. path, function() return fs.read(path) end)
-  attempt("tool " .. path, function() return spelled(Tools.execute("file_reader", {path = path}), 0) end)
+  attempt("tool " .. path, function()
+    return spelled(Tools.execute("file_reader", {path = path}), 0)
+  end)
 end
 for _, name in ipairs(params.names) do
   attempt("env " .. name, function() return os.getenv(name) end)
   attempt("template " .. name, function()
-    return spelled(Tools.execute("template_processor",
-      {template = "{{env." .. name .. "}} ${" .. name .. "} {{" .. name .. "}}", variables = {}}), 0)
+    local text = "{{env." .. name .. "}} ${" .. name .. "} {{" .. name .. "}}"
+    return spelled(Tools.execute("template_processor", {template = text, variables = {}}), 0)
   end)
 end
-for group, members in pairs({Config = Config, Tools = Tools, Agent = Agent, llm = llm, State = State,
-    Storage = Storage, Hooks = Hooks, Events = Event, Workflow = Workflow, Spell = Spell}) do
+for group, members in pairs({Config = Config, Tools = Tools, Agent = Agent, llm = llm,
+    State = State, Storage = Storage, Hooks = Hooks, Events = Event, Workflow = Workflow,
+    Spell = Spell}) do
   for name, act in pairs(members) do
     local asks = tostring(name):match("^get") or tostring(name):match("^list")
       or tostring(name):match("^info") or tostring(name):match("stat")
@@ -83,7 +86,10 @@ attempt("model", function()
   return llm.complete({provider = "openai", model = "none", prompt = "x", timeout = 1})
 end)
 attempt("state", function() Storage.set("k", told) return spelled(Storage.get("k"), 0) end)
-attempt("log", function() log.error("failed", {all = spelled(told, 0)}) log.warn(spelled(told, 0)) end)
+attempt("log", function()
+  log.error("failed", {all = spelled(told, 0)})
+  log.warn(spelled(told, 0))
+end)
 pcall(fs.write, params.place .. "/ready-" .. params.name, "x")
 while not fs.exists(params.place .. "/go") do Async.sleep(100) end
 error("failed beside " .. spelled(told, 0):sub(1, 3000))

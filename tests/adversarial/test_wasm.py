@@ -87,7 +87,7 @@ REFUSED_GROWTH = {
     "memory in steps": (FILLS, ""),
     "table": (TABLES.format(100_000, "(call $seven)", "(call $nine)"), TABLE),
 }
-REFUSED_MODULES = {
+REFUSED_MODULES: dict[str, dict[str, Any]] = {
     "declared 4 GiB": {"pages": 65536},
     "long table": {"more": "(table $t 100001 funcref)"},
     "many tables": {"more": "(table 1 funcref)" * 50},
@@ -115,7 +115,7 @@ def test_WA_02_what_grows_is_refused_and_the_run_goes_on(
 def test_WA_02_what_a_module_declares_is_refused_before_it_runs(
     impostor: Impostor, control: Control, tmp_path: Path, plain: bool, what: str
 ) -> None:
-    parts: dict[str, Any] = REFUSED_MODULES[what]
+    parts = REFUSED_MODULES[what]
     control(plain)
     result = run(impostor, tmp_path, PLAIN, **parts)
     assert result["status"] in ("isolation_refused", "internal"), result
