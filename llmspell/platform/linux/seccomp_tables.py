@@ -174,6 +174,8 @@ DENIED_GROUPS: Final[dict[str, tuple[str, ...]]] = {
         "personality seccomp prctl "
         "open_by_handle_at name_to_handle_at "
         "mknod mknodat setxattr lsetxattr fsetxattr removexattr lremovexattr fremovexattr "
+        # Landlock says nothing about modes, owners and times, of whatever file (FS-27, FS-28)
+        "chmod fchmod fchmodat chown fchown lchown fchownat utime utimes utimensat futimesat "
     ),
     "sockets": _named("socket connect bind listen accept accept4 "),
     "shared kernel objects": _named(
