@@ -156,7 +156,7 @@ def seen_undumpable(taken: str) -> bool:
     if ROOT:
         pytest.skip("to leave root's uid does the same in the kernel: there it has no own effect")
     with only("undumpable", taken, ["stay"]) as (process, _, _):
-        return bool(os.stat(f"/proc/{innermost(process.pid)}/environ").st_uid == 0)
+        return os.stat(f"/proc/{innermost(process.pid)}/environ").st_uid == 0
 
 
 def seen_session(taken: str) -> bool:
@@ -187,7 +187,7 @@ def seen_no_new_privs(taken: str) -> bool:
         process, channel, _,
     ):  # fmt: skip
         channel.sendall(frame(b'{"type":"run"}'))
-        return process.wait(10).code == 43
+        return bool(process.wait(10).code == 43)
 
 
 def seen_parent_death(taken: str) -> bool:
