@@ -57,7 +57,12 @@ class Root:
         self._handle: int | None = None
         self._device: int | None = None
         if os.path.isdir(self.real):
-            self._handle = _open_real(self.real)
+            try:
+                self._handle = _open_real(self.real)
+            except OSError:
+                # Tried again at first use, where the spell is told: one that never comes there,
+                # and the runs beside it, lose nothing by a folder that can't be opened now.
+                self._handle = None
 
     def handle(self) -> int:
         """The folder's handle. Raises `FileNotFoundError` while it does not exist."""
@@ -266,15 +271,21 @@ class Walker:
             raise
         return place
 
-    def _is_special(self, place: Place) -> bool:
-        device = place.root.device() if place.lent else os.fstat(place.parent).st_dev
+    def is_special_device(self, device: int) -> bool:
+        """Whether a device number is of a kernel's or devices' file system."""
         special = self._special
         if special is None:
             special = self._special = SpecialFileSystems()
-        if special.holds(device):
+        return special.holds(device)
+
+    def _is_special(self, place: Place) -> bool:
+        device = place.root.device() if place.lent else os.fstat(place.parent).st_dev
+        if self.is_special_device(device):
             return True
         status = place.status
-        return status is not None and status.st_dev != device and special.holds(status.st_dev)
+        return (
+            status is not None and status.st_dev != device and self.is_special_device(status.st_dev)
+        )
 
 
 class _Course(NamedTuple):
