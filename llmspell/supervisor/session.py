@@ -182,7 +182,7 @@ class Session:
         peer = self._peers[number]
         peer.waiting = size
         if size > OUTBOX_MAX and self._end is None:
-            self._violated(peer, WorkerViolation("the worker does not read its channel"))
+            self._violated(peer, WorkerViolation("the worker does not read", rule="channel"))
 
     def tick(self, now: float) -> None:
         """Looks at every deadline that has come."""
@@ -205,7 +205,7 @@ class Session:
                 late = InternalError(f"the worker did not start within {START_SECONDS:g} s")
                 self._lost(peer, ending.by_error(late))
             elif peer.close_deadline is not None and now >= peer.close_deadline:
-                violation = WorkerViolation("the worker closed its channel and went on")
+                violation = WorkerViolation("the worker closed its channel", rule="channel")
                 self._violated(peer, violation)
             else:
                 self.toolbench.check_deadline(peer, now)
@@ -326,7 +326,7 @@ class Session:
         elif isinstance(message, messages.Returned):
             done = peer.invokes.pop(message.id, None)
             if done is None:
-                raise WorkerViolation("the worker answered what it was not asked")
+                raise WorkerViolation("the worker answered what was not asked", rule="channel")
             done(message.value, message.error)
         elif isinstance(message, messages.Cancel):
             self._cancel(peer, message.id)

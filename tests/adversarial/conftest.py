@@ -42,7 +42,11 @@ def impostor(program: Program) -> Impostor:
     """Runs a spell with another program in the worker's place; its result."""
 
     def run(
-        argv: list[str], refused: str = "", around: Sequence[str] = (), **order: Any
+        argv: list[str],
+        refused: str = "",
+        around: Sequence[str] = (),
+        inherited: Sequence[int] = (),
+        **order: Any,
     ) -> dict[str, Any]:
         wrapper = [sys.executable, str(ATTACKERS / "refusing.py"), refused, "--"]
         before = program.litter()
@@ -61,6 +65,7 @@ def impostor(program: Program) -> Impostor:
                 capture_output=True,
                 text=True,
                 timeout=LONGEST,
+                pass_fds=inherited,
             )
             assert done.returncode == 0, done.stderr[-3000:]
             left = orphans.left()

@@ -267,7 +267,7 @@ LIMITS = {"wall": 9, "memory": "128MiB"}
 
 def runs(profile: str, start: str) -> list[dict[str, Any]]:
     """Everything that Lua attacks with; what looks for traces of the others comes last."""
-    found = [
+    found: list[dict[str, Any]] = [
         {"name": "try", "source": TRY, "params": attempts()},
         {"name": "spoil", "source": SPOIL},
         {"name": "plain", "source": LOADS % byte_code(False)},
@@ -278,7 +278,7 @@ def runs(profile: str, start: str) -> list[dict[str, Any]]:
     ]
     if (profile, start) in ONE_WAY_EACH:
         quick = {**LIMITS, "wall": WALL}
-        mark = {"reach": "begun", "limits": quick}
+        mark: dict[str, Any] = {"reach": "begun", "limits": quick}
         found += [{"name": c.name, "source": f"print('begun') {c.attack}", **mark} for c in HANGING]
         found.append({"name": "twin", "source": "print('begun') return 7", **mark})
     found.append({"name": "next", "source": FRESH})

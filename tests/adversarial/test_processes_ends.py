@@ -25,7 +25,7 @@ from tests.platform.channels import confinement, read_all, start
 STARTS = [(profile, "exec") for profile in PROFILES] + [("medium", "fork"), ("high", "fork")]
 ABOVE_LOW = ("medium", "high")
 WALL = 0.4
-SLACK = 0.3
+SLACK = 0.5
 
 
 def ended(impostor: Impostor, how: str, profile: str, start: str, **order: Any) -> dict[str, Any]:

@@ -215,7 +215,7 @@ TYPED = [
     Case("PY_12_interrupt", "raise KeyboardInterrupt", "Exception()"),
     Case("PY_12_generator_exit", "raise GeneratorExit", "Exception()"),
     Case(
-        "PY_13_message",
+        "PY_12_message",
         "try:\n    raise ValueError('x' * 10_000_000)\nfinally:\n    pass",
         "ValueError('x' * 10)",
     ),
@@ -228,7 +228,7 @@ HANGING = [
         "class E(Exception):\n    def __str__(self):\n        while True: pass\nraise E()",
     ),
     Case(
-        "PY_13_iterator",
+        "PY_12_iterator",
         "class L(list):\n    def __iter__(self):\n        while True: pass\nresult = L([1])",
     ),
     Case("RS_23_power", "10 ** 10 ** 8"),

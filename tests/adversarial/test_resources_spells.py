@@ -19,7 +19,7 @@ from tests.adversarial.resource_spells import TYPED, Greed, greeds
 from tests.e2e.program import LONGEST, PROFILES, Orphanage, Program
 
 AT_ONCE = 3
-SLACK = 0.35
+SLACK = 0.6
 LIMIT_CODES = {"wall": 4004, "memory": 4005, "output": 4009, "calls": 4009, "cpu": 4004}
 START = {"none": EXEC, "low": EXEC, "medium": FORK, "high": FORK}
 CASES = tuple(dict.fromkeys(one.case for one in greeds("high")))
@@ -175,7 +175,7 @@ def test_RS_12_a_host_call_has_a_deadline_of_its_own(
     found = batches.results(runs, EXEC, AT_ONCE)
     own, runs_end = found[f"{profile}.0.2"], found[f"{profile}.30"]
     assert (runs_end["status"], runs_end["reason"]) == ("limit", "wall"), runs_end
-    assert runs_end["usage"]["wall"] < 1 + SLACK
+    assert runs_end["usage"]["wall"] < 5, "not the 30 s of the call"
     # The spell goes on after its call's end, which says that it was time.
     control(own["status"] == "done" and own["value"][0] is False)
     assert own["usage"]["wall"] < 10 and own["value"][1] == "timeout", own
@@ -204,7 +204,7 @@ def test_PR_27_busy_workers_do_not_starve_the_clock(
         result = found[f"{profile}.{language}.1.0"]
         assert (result["status"], result["reason"]) == ("limit", "wall"), result
         late.append(result["usage"]["wall"] - 1.0)
-    assert min(late) >= 0 and max(late) < 2 * SLACK, late
+    assert min(late) >= 0 and max(late) < SLACK, late
     control(all(result["usage"]["cpu"] < 1.0 for result in found.values()), "PR-27")
 
 

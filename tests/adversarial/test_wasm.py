@@ -78,14 +78,16 @@ FILLS = """
   (br $more)))
 (call $seven)
 """
-TABLES = "(if (i32.eq (table.grow $t (ref.null func) (i32.const {})) (i32.const -1)) (then {}) (else {}))"
+TABLES = """
+(if (i32.eq (table.grow $t (ref.null func) (i32.const {})) (i32.const -1)) (then {}) (else {}))
+"""
 TABLE = "(table $t 1 funcref)"
 REFUSED_GROWTH = {
     "memory to 4 GiB": (GROWS.format(65472, "(call $seven)", "(call $nine)"), ""),
     "memory in steps": (FILLS, ""),
     "table": (TABLES.format(100_000, "(call $seven)", "(call $nine)"), TABLE),
 }
-REFUSED_MODULES = {
+REFUSED_MODULES: dict[str, dict[str, Any]] = {
     "declared 4 GiB": {"pages": 65536},
     "long table": {"more": "(table $t 100001 funcref)"},
     "many tables": {"more": "(table 1 funcref)" * 50},
@@ -113,7 +115,7 @@ def test_WA_02_what_grows_is_refused_and_the_run_goes_on(
 def test_WA_02_what_a_module_declares_is_refused_before_it_runs(
     impostor: Impostor, control: Control, tmp_path: Path, plain: bool, what: str
 ) -> None:
-    parts: dict[str, Any] = REFUSED_MODULES[what]
+    parts = REFUSED_MODULES[what]
     control(plain)
     result = run(impostor, tmp_path, PLAIN, **parts)
     assert result["status"] in ("isolation_refused", "internal"), result
