@@ -263,8 +263,14 @@ def _count(limit: object) -> int | None:
 
 
 def _interpreter_folders() -> tuple[str, ...]:
+    """What a worker at `low` may read. Beside the package may lie a checkout's or a home's secrets:
+    of a folder that holds no engine only the package itself is given."""
+    beside = os.path.dirname(PACKAGE)
     found = dict.fromkeys((sys.prefix, sys.base_prefix, *_site_folders()))
-    return tuple(os.path.realpath(folder) for folder in found)
+    return tuple(
+        os.path.realpath(PACKAGE if folder == beside and not _holds_an_engine(folder) else folder)
+        for folder in found
+    )
 
 
 def _built(name: str) -> str:
