@@ -1,7 +1,7 @@
-"""A model that was not granted is not reached, whichever way a spell goes (EN-08).
+"""A model that was not granted is not reached, whichever way a spell goes (NW-60).
 
 The provider is configured and has a key; a server on loopback would see every request. Each way
-has its control: the same spell with the grant.
+has its control: the same spell with the grant is allowed, and arrives where litellm is installed.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.adversarial.proof import Control
 from tests.e2e.program import Program
 from tests.supervisor.providers.modelserver import ModelServer
 
@@ -76,8 +77,9 @@ CODES = {
     [PLAIN, ["as a fallback"], ["by a hook"], ["by a hook that redirects"]],
     ids=lambda ways: ways[0],
 )
-def test_EN_08_a_model_that_was_not_granted_is_not_reached(
-    program: Program, server: ModelServer, ways: list[str]
+@pytest.mark.profile("high")
+def test_NW_60_a_model_that_was_not_granted_is_not_reached(
+    program: Program, server: ModelServer, control: Control, ways: list[str]
 ) -> None:
     trail = program.folder / "audit.jsonl"
     asked = len(server.requests)
@@ -95,10 +97,16 @@ def test_EN_08_a_model_that_was_not_granted_is_not_reached(
     assert len(denied) == len([way for way in ways if way != "as one that suits"])
     assert all(each["target"].startswith("openai/") for each in denied)
     assert {each["target"] for each in result["denials"]} == {each["target"] for each in denied}
+    trail.unlink()
+    granted = program.result(attempts(ways), ".lua", *flags, "--allow-llm", "openai", env=env)
+    records = [json.loads(line) for line in trail.read_text().splitlines()]
+    models = [each for each in records if each.get("action") == "model"]
+    asked = {each["target"] for each in models if each["target"].startswith("openai/")}
+    control(asked and all(each["allowed"] for each in models) and not granted["denials"])
 
 
 @pytest.mark.skipif(importlib.util.find_spec("litellm") is None, reason="needs the extra llm")
-def test_EN_08_with_the_grant_every_way_leads_there(program: Program, server: ModelServer) -> None:
+def test_with_the_grant_every_way_leads_there(program: Program, server: ModelServer) -> None:
     server.counts.clear()
     ways = [*PLAIN, "by a hook"]
     flags = ("--profile", "high", "--allow-llm", "openai", "--allow-llm", "fake")
