@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from llmspell.errors import LlmspellError, Missing, UsageError
+from llmspell.errors import LlmspellError, Missing, OperationFailed, UsageError
 from llmspell.records import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -45,6 +45,10 @@ def dispatch(words: list[str]) -> int:
         complain(error)
         return EXIT_INTERNAL
     except BrokenPipeError:
+        return EXIT_INTERNAL
+    except OSError as error:
+        # What the machine lacks for the command itself: no descriptor for its signals, say.
+        complain(OperationFailed(f"the command failed: {(error.strerror or 'unknown').lower()}"))
         return EXIT_INTERNAL
     except KeyboardInterrupt:
         return 130

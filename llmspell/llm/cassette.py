@@ -137,10 +137,13 @@ def _embedding(provider: str, model: str, texts: list[str]) -> dict[str, Any]:
 def _read(path: str) -> bytes:
     try:
         handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        try:
+            with os.fdopen(handle, "rb", closefd=False) as file:
+                data = file.read(SIZE_MAX + 1)
+        finally:
+            os.close(handle)
     except OSError as error:
         raise ConfigurationError(f"{path}: it can't be read ({error.strerror})") from None
-    with os.fdopen(handle, "rb") as file:
-        data = file.read(SIZE_MAX + 1)
     if len(data) > SIZE_MAX:
         raise ConfigurationError(f"{path}: it is over {SIZE_MAX} bytes")
     return data
@@ -158,9 +161,12 @@ def _append(path: str, request: dict[str, Any], reply: Mapping[str, Any]) -> Non
     try:
         handle = os.open(path, flags, 0o600)
         try:
-            if os.fstat(handle).st_size + len(line) > SIZE_MAX:
+            before = os.fstat(handle).st_size
+            if before + len(line) > SIZE_MAX:
                 raise ConfigurationError(f"{path}: it would be over {SIZE_MAX} bytes")
             if os.write(handle, line) != len(line):
+                # Half a line would spoil all that was recorded before it.
+                os.ftruncate(handle, before)
                 raise ConfigurationError(f"{path}: the disk took only a part of an answer")
         finally:
             os.close(handle)

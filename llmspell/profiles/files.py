@@ -34,6 +34,8 @@ def read_trusted(path: Path | str) -> bytes:
         _refuse_foreign(name, link, found)
         with os.fdopen(handle, "rb", closefd=False) as file:
             data = file.read(SIZE_MAX + 1)
+    except OSError as error:
+        raise ConfigurationError(f"{name}: it can't be read ({error.strerror})") from None
     finally:
         os.close(handle)
     if len(data) > SIZE_MAX:
@@ -76,10 +78,11 @@ def parse_toml(data: bytes, name: str) -> dict[str, Any]:
         return tomllib.loads(data.decode("utf-8"))
     except UnicodeDecodeError:
         raise ConfigurationError(f"{name}: it is not UTF-8 text") from None
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigurationError(f"{name}: {error}") from None
     except RecursionError:
         raise ConfigurationError(f"{name}: it is nested too deeply") from None
+    except ValueError as error:
+        # Not only TOMLDecodeError: dates and numbers that Python can't hold have errors of theirs.
+        raise ConfigurationError(f"{name}: {error}") from None
 
 
 def read_policy_file(path: Path | str) -> dict[str, Any]:

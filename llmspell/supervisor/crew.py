@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from errno import ENOBUFS
 
 from llmspell.channel.roles import Role
+from llmspell.errors import OperationFailed
 from llmspell.records import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import socket
-    from socket import socketpair
+    from socket import SHUT_RDWR, socketpair
     from typing import Final
 
     from llmspell.platform import ExitStatus, Process
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
     from llmspell.supervisor.audit.log import AuditLog
 else:
     # What `socket` adds to its C module costs a cold command 3 ms, and nothing here needs it.
-    from _socket import socketpair
+    from _socket import SHUT_RDWR, socketpair
 
 Launch = Callable[[Role, "socket.socket", int], "Process | Forked"]
 """Starts a worker of this role: our end of its channel (for its plan), and the worker's end."""
@@ -31,6 +33,30 @@ a worker that floods can't hold the loop (ASY-013). A large frame is one message
 
 READ_SIZE: Final = 262_144
 """Bytes taken at most when a frame under way lacks so many, and written at most at a time."""
+
+
+def give_plan(ours: socket.socket, preamble: bytes) -> None:
+    """Puts a worker's plan into its channel, whole: half of one would be waited for.
+
+    Raises `OSError`. It fits into an empty socket's buffer, which is never below its length.
+    """
+    if ours.send(preamble) != len(preamble):
+        raise OSError(ENOBUFS, "its plan does not fit into its channel")
+
+
+def not_started(error: OSError) -> OperationFailed:
+    """A worker that could not be started for what the machine lacks."""
+    reason = (error.strerror or "unknown reason").lower()
+    return OperationFailed(f"the worker could not be started: {reason}")
+
+
+def broken_off(error: OSError) -> OperationFailed:
+    """A run whose supervisor the machine failed in the middle: everything of it was ended.
+
+    Its audit has no end record, which says `incomplete`.
+    """
+    reason = (error.strerror or "unknown reason").lower()
+    return OperationFailed(f"the run was broken off: {reason}", recoverable=True)
 
 
 def no_spare(role: Role) -> None:
@@ -65,7 +91,7 @@ class Worker:
         except (BlockingIOError, InterruptedError):
             sent = 0
         except OSError:
-            # The worker is gone; its exit is reported by its process.
+            self._cut()
             return 0
         if sent < len(data):
             self.outbox += data[sent:]
@@ -80,9 +106,22 @@ class Worker:
                 return len(self.outbox)
             except OSError:
                 self.outbox.clear()
+                self._cut()
                 return 0
             del self.outbox[:sent]
         return len(self.outbox)
+
+    def _cut(self) -> None:
+        """Ends the channel after a message that could not be written.
+
+        Mostly the worker is gone, and its exit is reported by its process. One that lives would
+        wait for the lost message until its wall limit: it finds the end, as we do, and with it
+        the run ends. What it wrote before is still read.
+        """
+        try:
+            self.channel.shutdown(SHUT_RDWR)
+        except OSError:
+            return  # nobody is at the other end
 
     def read(self, wanted: int = 0) -> bytes | None:
         """Bytes that arrived; b"" at the channel's end; None when there is nothing now.
@@ -154,11 +193,19 @@ class Crew:
         """How each worker was started where there was a choice; the audit gets each."""
 
     def start(self, number: int, role: Role) -> Worker:
-        """Starts a worker. Raises what the launch raises; then nothing is left open."""
-        waiting = self._spare(role)
-        if waiting is not None:
-            worker = self.workers[number] = Worker(number, *waiting)
-            return worker
+        """Starts a worker. Raises `LlmspellError`; then nothing is left open."""
+        try:
+            waiting = self._spare(role)
+            if waiting is not None:
+                worker = self.workers[number] = Worker(number, *waiting)
+                return worker
+            return self._begin(number, role)
+        except OSError as error:
+            # No descriptor, no memory, no process: whatever the machine lacks, it is the start
+            # that failed, and the session ends typed and recorded.
+            raise not_started(error) from error
+
+    def _begin(self, number: int, role: Role) -> Worker:
         ours, theirs = socketpair()
         try:
             ours.setblocking(False)
@@ -180,7 +227,14 @@ class Crew:
 
     def abandon(self) -> None:
         """Kills and reaps everything: the way out when a driver itself fails."""
+        failed: OSError | None = None
         for worker in self.workers.values():
-            if worker.open:
-                worker.process.kill()
-                worker.reap()
+            if worker.open or worker.process.pidfd >= 0:
+                try:
+                    worker.process.kill()
+                    worker.reap()
+                except OSError as error:
+                    # One that can't be ended now is no reason to leave the others running.
+                    failed = error
+        if failed is not None:
+            raise broken_off(failed) from failed

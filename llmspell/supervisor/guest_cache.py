@@ -103,6 +103,9 @@ def _open_folder() -> int:
         raise _UnusableError(f"{path} can't be opened ({error.strerror})") from error
     try:
         _check_folder(descriptor, path)
+    except OSError as error:
+        os.close(descriptor)
+        raise _UnusableError(f"{path} can't be looked at ({error.strerror})") from error
     except _UnusableError:
         os.close(descriptor)
         raise
@@ -125,7 +128,11 @@ def _open_kept(directory: int, name: str) -> int | None:
         descriptor = os.open(name, flags, dir_fd=directory)
     except OSError:
         return None
-    status = os.fstat(descriptor)
+    try:
+        status = os.fstat(descriptor)
+    except OSError:
+        os.close(descriptor)
+        return None
     trusted = (
         stat.S_ISREG(status.st_mode)
         and status.st_uid == os.geteuid()
@@ -139,12 +146,15 @@ def _open_kept(directory: int, name: str) -> int | None:
 
 
 def _make_and_keep(name: str, make: Callable[[int], None], what: str | None, directory: int) -> int:
+    lock = -1
     try:
         lock = os.open(
             "lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=directory
         )
         output = _unnamed_file(directory)
     except OSError as error:
+        if lock >= 0:
+            os.close(lock)
         if what is not None:
             _say(
                 f"the compile cache {folder()} can't be written ({error.strerror}); "
@@ -195,6 +205,9 @@ def _publish(output: int, directory: int, name: str) -> None:
             sent += os.sendfile(copy, output, sent, size - sent)
         os.fsync(copy)
         os.rename(passing, name, src_dir_fd=directory, dst_dir_fd=directory)
+    except OSError:
+        os.unlink(passing, dir_fd=directory)
+        raise
     finally:
         os.close(copy)
 
@@ -204,16 +217,21 @@ def _make_in_memory(make: Callable[[int], None]) -> int:
         output = os.memfd_create("llmspell-guest", os.MFD_CLOEXEC | _MFD_EXEC)
     except OSError:
         output = os.memfd_create("llmspell-guest", os.MFD_CLOEXEC)  # a kernel before 6.3
-    make(output)
+    try:
+        make(output)
+    except BaseException:
+        os.close(output)
+        raise
     return output
 
 
 def _compile(order: Order, output: int) -> None:
     from llmspell.platform import spawn
 
-    source = os.open(order.source, os.O_RDONLY | os.O_CLOEXEC)
-    said, tell = os.pipe2(os.O_CLOEXEC)
+    source = said = tell = -1
     try:
+        source = os.open(order.source, os.O_RDONLY | os.O_CLOEXEC)
+        said, tell = os.pipe2(os.O_CLOEXEC)
         _check_content(order, source)
         # The very file that was checked: the path could name another by now.
         command = [str(order.worker), "compile", "--wasmtime", str(order.library)]
@@ -234,6 +252,10 @@ def _compile(order: Order, output: int) -> None:
             text = os.read(said, 4096).decode("utf-8", "replace").strip()
             ended = text or f"it ended with code {status.code}, signal {status.signal}"
             raise IsolationRefused(f"the {order.engine} guest could not be compiled: {ended}")
+    except OSError as error:
+        raise IsolationRefused(
+            f"the {order.engine} guest could not be compiled: {(error.strerror or '').lower()}"
+        ) from error
     finally:
         for descriptor in (source, said, tell):
             if descriptor >= 0:

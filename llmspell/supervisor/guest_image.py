@@ -35,16 +35,16 @@ _opened: dict[str, int] = {}
 
 def booted(guest: Guest, order: guest_cache.Order) -> Guest:
     """The guest with its image; as it was, to boot at every start, where none can be made."""
-    name = _name(guest, order)
-    if name not in _opened:
 
-        def make(output: int) -> None:
-            _make(guest, output)
+    def make(output: int) -> None:
+        _make(guest, output)
 
-        try:
+    try:
+        name = _name(guest, order)
+        if name not in _opened:
             _opened[name] = guest_cache.kept(name, make)
-        except (LlmspellError, OSError):
-            return guest
+    except (LlmspellError, OSError):
+        return guest
     path = guest_cache.as_path(IMAGE_FD, guest_cache.folder() / name)
     fds = {**guest.pass_fds, IMAGE_FD: _opened[name]}
     return guest._replace(image_path=Path(path), pass_fds=fds)

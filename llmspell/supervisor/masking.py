@@ -26,6 +26,12 @@ KEY_MIN: Final = 15
 _ENCODED_MIN: Final = 8
 _PLAIN: Final = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~")
 
+_SHORT_ESCAPES: Final = {
+    '"': '\\"', "\\": "\\\\", "\b": "\\b", "\f": "\\f",
+    "\n": "\\n", "\r": "\\r", "\t": "\\t",
+}  # fmt: skip
+"""How JSON writes these characters; every other control character by its number."""
+
 _KEYS: Final = (
     r"\bsk-[A-Za-z0-9_-]{16,256}"
     r"|\bgh[pousr]_[A-Za-z0-9]{20,256}"
@@ -139,7 +145,8 @@ def _forms_of(secret: str) -> set[str]:
         forms.add(misread)
     for plain in (True, False):
         escaped = "".join(_escape(character, plain) for character in secret)
-        forms |= {escaped, escaped.replace("/", "\\/")}
+        # Some spell a slash with a backslash, and DEL as a number.
+        forms |= {escaped, escaped.replace("/", "\\/"), escaped.replace("\x7f", "\\u007f")}
     if len(data) >= _ENCODED_MIN:
         hexed = data.hex()
         forms |= {hexed, hexed.upper(), _url_encoded(data, "%%%02X"), _url_encoded(data, "%%%02x")}
@@ -165,10 +172,9 @@ def _bytes_of(text: str) -> list[bytes]:
 
 def _escape(character: str, plain: bool) -> str:
     """The character in a JSON text; `plain`: beyond ASCII it stays as it is."""
-    special = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
-    if character in special:
-        return special[character]
-    if " " <= character < "\x7f" or (plain and character >= "\x80"):
+    if character in _SHORT_ESCAPES:
+        return _SHORT_ESCAPES[character]
+    if " " <= character <= "\x7f" or (plain and character >= "\x80"):
         return character
     number = ord(character)
     if number <= 0xFFFF:

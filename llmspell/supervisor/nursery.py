@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from llmspell.errors import LlmspellError
 from llmspell.supervisor import worker
+from llmspell.supervisor.crew import not_started
 
 if TYPE_CHECKING:
     from llmspell.platform.forking import Zygote
@@ -124,6 +125,10 @@ class Nursery:
             zygote = Zygote(described.argv, described.preamble, described.pass_fds)
         except LlmspellError as error:
             self._resting[place] = (monotonic() + REST_SECONDS, error.message)
+            return
+        except OSError as error:
+            # No descriptor, no memory: no reason to fail a run that can start by exec.
+            self._resting[place] = (monotonic() + REST_SECONDS, not_started(error).message)
             return
         self._coming[place] = zygote
         self._watch(place, zygote)

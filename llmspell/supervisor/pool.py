@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from llmspell.channel.states import Role
 from llmspell.errors import OperationFailed
 from llmspell.supervisor import worker
-from llmspell.supervisor.crew import Ahead, Crew
+from llmspell.supervisor.crew import Ahead, Crew, give_plan
 from llmspell.supervisor.nursery import Nursery, Place
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ class Pool:
                     crew.starts.append({"start": "fork"})
                     return process
             described = worker.describe(role, policy, spell, prepared.plan.script)
-            ours.send(described.preamble)
+            give_plan(ours, described.preamble)
             return worker.start(described, theirs)
 
         def spare(role: Role) -> tuple[Process | Forked, socket.socket] | None:
@@ -163,10 +163,10 @@ class Pool:
         try:
             # Known to be there before anything is written: an exec must find an empty channel.
             process.settle()
-        except OperationFailed:
+            give_plan(ours, worker.child_preamble(order.confinement))
+        except (OperationFailed, OSError):
             process.close()
             raise
-        ours.send(worker.child_preamble(order.confinement))
         self._soon(order)
         return process
 
@@ -221,7 +221,7 @@ class Pool:
         ours, theirs = socket.socketpair()
         try:
             ours.setblocking(False)
-            ours.send(worker.child_preamble(order.confinement))
+            give_plan(ours, worker.child_preamble(order.confinement))
             process = self._ordered(order.place, zygote, theirs.fileno())
         except BaseException:
             ours.close()

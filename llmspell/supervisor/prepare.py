@@ -87,10 +87,14 @@ def complete(decided: Decided, script: Script | None = None) -> Prepared:
             services=services,
             requests={},
         )
-    except BaseException:
+    except BaseException as error:
         if services is not None:
             services.close()
         audit.abandon()
+        if isinstance(error, OSError):
+            from llmspell.supervisor.crew import broken_off
+
+            raise broken_off(error) from error
         raise
     return Prepared(plan, services)
 

@@ -12,7 +12,7 @@ from llmspell.channel.roles import Role
 from llmspell.errors import LlmspellError
 from llmspell.records import TYPE_CHECKING
 from llmspell.supervisor import worker
-from llmspell.supervisor.crew import Ahead, Crew
+from llmspell.supervisor.crew import Ahead, Crew, broken_off, give_plan
 from llmspell.supervisor.decide import decide
 
 if TYPE_CHECKING:
@@ -61,6 +61,8 @@ def run_blocking(
             return _run(prepared, crew, failure, sink, interrupts)
         finally:
             prepared.close()
+    except OSError as error:
+        raise broken_off(error) from error
     finally:
         crew.abandon()
 
@@ -127,7 +129,7 @@ def launcher(prepared: Prepared) -> Launch:
 def _launcher(policy: Policy, spell: Spell, script: Script | None = None) -> Launch:
     def launch(role: Role, ours: socket.socket, theirs: int) -> Process:
         described = worker.describe(role, policy, spell, script)
-        ours.send(described.preamble)
+        give_plan(ours, described.preamble)
         return worker.start(described, theirs)
 
     return launch
@@ -135,11 +137,14 @@ def _launcher(policy: Policy, spell: Spell, script: Script | None = None) -> Lau
 
 def start_ahead(policy: Policy, spell: Spell, script: Script) -> Ahead | None:
     """A worker by exec before its run is put together; what hinders it is told when it is."""
-    ours, theirs = socketpair()
+    try:
+        ours, theirs = socketpair()
+    except OSError:
+        return None
     try:
         ours.setblocking(False)
         process = _launcher(policy, spell, script)(Role.SPELL, ours, theirs.fileno())
-    except LlmspellError:
+    except (LlmspellError, OSError):
         ours.close()
         return None
     except BaseException:

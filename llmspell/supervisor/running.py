@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from llmspell.supervisor.crew import broken_off
 from llmspell.supervisor.drivers.aio import AsyncDriver
 from llmspell.supervisor.drivers.blocking import Sink
 from llmspell.supervisor.runner import begin
@@ -54,9 +55,13 @@ class LocalWork:
             if self._interrupted is not None:
                 session.interrupt(self._interrupted)
             await self._driver.drive()
+        except OSError as error:
+            raise broken_off(error) from error
         finally:
-            crew.abandon()
-            prepared.close()
+            try:
+                crew.abandon()
+            finally:
+                prepared.close()
         assert session.result is not None
         return session.result
 

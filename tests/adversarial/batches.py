@@ -85,10 +85,16 @@ def once(base: Path, key: str, make: Callable[[], Any]) -> Any:
         fcntl.flock(lock, fcntl.LOCK_EX)
         kept = base / f"{name}.json"
         if not kept.exists():
-            value = make()
-            kept.with_suffix(".new").write_text(json.dumps(value))
+            try:
+                made = {"value": make()}
+            except Exception as error:
+                # For the other tests as well: they would only fail the same way, and slowly.
+                made = {"failed": f"{type(error).__name__}: {error}"}
+            kept.with_suffix(".new").write_text(json.dumps(made))
             kept.with_suffix(".new").rename(kept)
-        return json.loads(kept.read_text())
+        made = json.loads(kept.read_text())
+    assert "failed" not in made, made["failed"]
+    return made["value"]
 
 
 def shared_folder(factory: pytest.TempPathFactory) -> Path:

@@ -70,6 +70,7 @@ def impostor(program: Program) -> Impostor:
         assert result["leaked"] <= 2, "descriptors; the compiled guest and its image are kept"
         record = program.folder / "impostor.jsonl"
         assert verify(record).ok, verify(record)
+        result["records"] = [json.loads(line) for line in record.read_text().splitlines()]
         record.unlink()
         return result
 

@@ -27,6 +27,7 @@ ENOSYS = 38
 EINVAL = 22
 CASES = (
     "PR_01",
+    "PR_04",
     "PR_07",
     "PR_08",
     "PR_09",

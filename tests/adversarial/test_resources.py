@@ -1,4 +1,4 @@
-"""Native code in a worker's place finds no memory that no limit counts, and no limit to raise (RS)."""
+"""Native code in a worker's place finds no memory that goes uncounted and raises no limit (RS)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.adversarial.conftest import Impostor
 from tests.adversarial.native import EPERM, WAYS, inside, of_case, outside
 from tests.adversarial.proof import Control
 
-MIB_TRIED = 400
+MIB_TRIED = 640
 LIMIT_MIB = 64
 ABOVE_THE_LIMIT = {"low": 512, "medium": 512, "high": 48}
 """MiB that may be had beyond the limit: what an interpreter maps besides its memory (RLIMIT_AS), or
@@ -61,7 +61,7 @@ def test_RS_02_no_kind_of_mapping_is_more_than_the_limit(
         for act, mebibytes in of_case(result["value"], "RS-02").items():
             # What the kernel does not count as data is counted as addresses.
             most = LIMIT_MIB + ABOVE_THE_LIMIT[profile]
-            assert mebibytes <= min(most, MIB_TRIED + 1), (act, mebibytes)
+            assert mebibytes <= most < MIB_TRIED, (act, mebibytes)
         answers = result["value"]
         assert answers["RS_02_private_mib"] <= LIMIT_MIB + 48
         assert answers["RS_02_grows_down_mib"] == 0
@@ -79,7 +79,8 @@ def test_RS_03_no_child_and_no_file_holds_memory_instead(
 ) -> None:
     for result in attacks(profile):
         assert result["value"]["RS_03_child"] == EPERM
-        assert result["value"]["RS_03_file_map"] in (EPERM, EACCES)
+        if profile != "low":  # there its interpreter's files can be: addresses, which are counted
+            assert result["value"]["RS_03_file_map"] == EPERM
     control(set(of_case(free, "RS-03").values()) == {0})
 
 

@@ -1,10 +1,10 @@
 """Runs many spells in one supervisor and prints what each came to; the order comes by stdin.
 
-`{"start": "exec" | "fork", "at_once": 2, "runs": [{name, language, source, profile, …}]}`. A run may
-also say grants, limits, params, args, files beside it and a policy file; its record is in `NAME.jsonl` here. A run
-that says `reach` must print that first: where a busy machine ended it before, it gets more time.
-Printed is `{name: result}`, with the refusals on record as `refused`. With `fork`, what can be
-forked must be: a zygote that does not start ends this program.
+`{"start": "exec" | "fork", "at_once": 2, "runs": [{name, language, source, profile, …}]}`. A run
+may also say grants, limits, params, args, files beside it and a policy file; its record is in
+`NAME.jsonl` here. A run that says `reach` must print that first: where a busy machine ended it
+before, it gets more time. Printed is `{name: result}`, with the refusals on record as `refused`.
+With `fork`, what can be forked must be: a zygote that does not start ends this program.
 """
 
 from __future__ import annotations
@@ -87,4 +87,8 @@ def refusals(audit: Path) -> list[dict[str, Any]]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(asyncio.run(main(json.load(sys.stdin)))))
+    print(
+        json.dumps(
+            asyncio.run(main(json.load(sys.stdin))), default=lambda raw: {"$bytes": raw.hex()}
+        )
+    )

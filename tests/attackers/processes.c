@@ -77,6 +77,19 @@ static long clone_untraced(void) { return make(CLONE_UNTRACED); }
 static long clone_user(void) { return make(CLONE_NEWUSER); }
 static long clone_process_space(void) { return make(CLONE_NEWUSER | CLONE_NEWPID); }
 
+/* A grandchild in a session of its own, whose parent has left. */
+static long flee(void) {
+    long pid = syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
+    if (pid == 0) {
+        setsid();
+        _exit(syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0) < 0);
+    }
+    int status = 0;
+    if (pid > 0)
+        waitpid((pid_t)pid, &status, 0);
+    return status ? -1 : pid;
+}
+
 static long do_vfork(void) {
     pid_t pid = vfork();
     if (pid == 0)
@@ -309,6 +322,7 @@ static const struct {
     long (*deed)(void);
 } DEEDS[] = {
     {"PR_01_fork", do_fork},
+    {"PR_04_flee", flee},
     {"PR_07_stop", stop_itself},
     {"PR_07_stop_by_thread", stop_itself_by_thread},
     {"PR_08_see_victim", see_victim},

@@ -63,19 +63,20 @@ _ERRNO: Final = 0x00050000
 
 
 def filter_of(refused: str) -> bytes:
-    """The program for `CALL[:ARGUMENT]=ERRNO,…`; ERRNO is a name or a number."""
+    """The program for `CALL[:ARGUMENT]=ERRNO,…`; CALL and ERRNO are names or numbers."""
     numbers = CALLS[os.uname().machine]
     code = b""
     for item in filter(None, refused.split(",")):
         what, _, why = item.partition("=")
         call, _, argument = what.partition(":")
         error = int(why) if why.isdigit() else getattr(errno, why)
+        number = int(call) if call.isdigit() else numbers[call]
         answer = _op(_RETURN, 0, 0, _ERRNO | error)
         if argument:
-            code += _op(_LOAD, 0, 0, 0) + _op(_EQUAL, 0, 3, numbers[call])
+            code += _op(_LOAD, 0, 0, 0) + _op(_EQUAL, 0, 3, number)
             code += _op(_LOAD, 0, 0, 16) + _op(_EQUAL, 0, 1, int(argument)) + answer
         else:
-            code += _op(_LOAD, 0, 0, 0) + _op(_EQUAL, 0, 1, numbers[call]) + answer
+            code += _op(_LOAD, 0, 0, 0) + _op(_EQUAL, 0, 1, number) + answer
     return code + _op(_RETURN, 0, 0, _ALLOW)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import time
 import zlib
@@ -169,14 +170,19 @@ class SqliteStore:
         }
 
     def backup(self, path: str) -> None:
-        """Copies the whole store, as it is at one moment, to a new file."""
+        """Copies the whole store, as it is at one moment, to a new file, or there is none."""
         places.make_file(path)
-        with self._guarded():
-            copy = sqlite3.connect(path)
-            try:
-                self._database.backup(copy)
-            finally:
-                copy.close()
+        try:
+            with self._guarded():
+                copy = sqlite3.connect(path)
+                try:
+                    self._database.backup(copy)
+                finally:
+                    copy.close()
+        except BaseException:
+            # What is left would be taken for a backup.
+            os.unlink(path)
+            raise
 
     def restore(self, path: str) -> None:
         """Puts a copy in the place of everything. It must be of the same owner: 6002 otherwise."""

@@ -274,11 +274,18 @@ class Vault:
         fresh = f"{self.path}.{os.getpid()}.new"
         try:
             handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                json.dump(self._data, file)
-                file.flush()
-                os.fsync(file.fileno())
-            os.rename(fresh, self.path)
+            try:
+                with os.fdopen(handle, "w", encoding="utf-8", closefd=False) as file:
+                    json.dump(self._data, file)
+                    file.flush()
+                    os.fsync(file.fileno())
+                os.rename(fresh, self.path)
+            except OSError:
+                # Keys that came to nothing stay nowhere.
+                os.unlink(fresh)
+                raise
+            finally:
+                os.close(handle)
             status = os.stat(self.path)
         except OSError as error:
             raise places.unusable(error) from None

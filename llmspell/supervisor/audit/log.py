@@ -174,8 +174,7 @@ class AuditLog:
             self._lost += 1
             raise AuditFailure(f"the audit can't be synced: {error.strerror}") from None
         finally:
-            os.close(self._handle)
-            self._handle = None
+            self._let_go()
         if self._folder is not None and self.path is not None:
             try:
                 places.tidy(self._folder, self.path, self._size)
@@ -183,10 +182,32 @@ class AuditLog:
                 return  # Old files that can't be tidied are no reason to fail this run.
 
     def abandon(self) -> None:
-        """Closes the file without an end record, if `close` has not been there. Idempotent."""
-        if self._handle is not None:
-            os.close(self._handle)
-            self._handle = None
+        """Closes the file without an end record, if `close` has not been there. Idempotent.
+
+        A file that no record came to (a run that never began, `warm`) is taken away again.
+        """
+        if self._handle is None:
+            return
+        try:
+            if self._seq == 0 and self.path is not None:
+                mine = os.fstat(self._handle)
+                there = os.stat(self.path, follow_symlinks=False)
+                if mine.st_size == 0 and os.path.samestat(mine, there):
+                    os.unlink(self.path)
+        except OSError:
+            return  # It stays, empty: no record is lost by that.
+        finally:
+            self._let_go()
+
+    def _let_go(self) -> None:
+        # Forgotten first: a handle whose close fails (NFS) is closed all the same, and its number
+        # may be somebody else's by the time of a second try. What counts is on the disk: `sync`.
+        handle, self._handle = self._handle, None
+        if handle is not None:
+            try:
+                os.close(handle)
+            except OSError:
+                self._lost += 1
 
     def _masked(self, fields: Mapping[str, Any]) -> Mapping[str, Any]:
         if self._mask is None:

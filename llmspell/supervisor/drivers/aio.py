@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from time import monotonic
 from types import CoroutineType
+from typing import Concatenate, ParamSpec
 
 from llmspell.channel.bounds import OUTBOX_PAUSE
 from llmspell.channel.states import Role
@@ -24,6 +26,23 @@ if TYPE_CHECKING:
 LEAVE_SECONDS: Final = 5.0
 """How long a run's end waits for services that were called off: another spell that one of them
 runs has a worker of its own to end. All but such a one are gone with the next turn."""
+
+
+_Given = ParamSpec("_Given")
+
+
+def _called_by_the_loop(
+    step: Callable[Concatenate[AsyncDriver, _Given], None],
+) -> Callable[Concatenate[AsyncDriver, _Given], None]:
+    """A step of the driver's that nobody awaits: its failure is the run's."""
+
+    def guarded(self: AsyncDriver, /, *given: _Given.args, **named: _Given.kwargs) -> None:
+        try:
+            step(self, *given, **named)
+        except Exception as error:
+            self._broken(error)
+
+    return guarded
 
 
 class AsyncDriver:
@@ -72,6 +91,20 @@ class AsyncDriver:
 
     # -- events --------------------------------------------------------------------------------
 
+    def _broken(self, error: BaseException) -> None:
+        """Ends the run by an error of its driver's own.
+
+        The event loop would log it and go on: with a worker that nobody listens to any more.
+        """
+        for worker in self._crew.workers.values():
+            if worker.process.pidfd >= 0:
+                self._loop.remove_reader(worker.process.pidfd)
+            if worker.open:
+                self._loop.remove_reader(worker.channel)
+                self._loop.remove_writer(worker.channel)
+        if not self._finished.done():
+            self._finished.set_exception(error)
+
     def _watch(self, worker: Worker) -> None:
         self._loop.add_reader(worker.process.pidfd, self._ended, worker)
         if worker.open:
@@ -79,6 +112,7 @@ class AsyncDriver:
             if worker.outbox:
                 self._loop.add_writer(worker.channel, self._writable, worker)
 
+    @_called_by_the_loop
     def _readable(self, worker: Worker) -> None:
         data = worker.read(worker.wanted)
         if data is None:
@@ -90,12 +124,18 @@ class AsyncDriver:
             self._session.closed(worker.number, monotonic())
         self._advance()
 
+    @_called_by_the_loop
     def _writable(self, worker: Worker) -> None:
-        if not worker.flush():
+        waiting = worker.flush()
+        if not waiting:
             self._loop.remove_writer(worker.channel)
-        if len(worker.outbox) <= OUTBOX_PAUSE and worker.open:
+        if waiting <= OUTBOX_PAUSE and worker.open:
             self._loop.add_reader(worker.channel, self._readable, worker)
+        self._session.outbox(worker.number, waiting)
+        if self._session.backlog.held:
+            self._advance()
 
+    @_called_by_the_loop
     def _ended(self, worker: Worker) -> None:
         # What the worker wrote before it ended still counts, so it is read before the exit is told.
         while worker.open:
@@ -113,6 +153,7 @@ class AsyncDriver:
         self._loop.remove_writer(worker.channel)
         worker.close()
 
+    @_called_by_the_loop
     def _tick(self) -> None:
         self._timer = None
         self._session.tick(monotonic())
@@ -124,6 +165,7 @@ class AsyncDriver:
             self._woken = True
             self._loop.call_soon(self._awake)
 
+    @_called_by_the_loop
     def _awake(self) -> None:
         self._woken = False
         self._advance()
@@ -132,7 +174,9 @@ class AsyncDriver:
 
     def _advance(self) -> None:
         session = self._session
-        while session.sends or session.effects:
+        while (
+            session.sends or session.effects or (session.backlog.held and session.backlog.resume())
+        ):
             if session.sends:
                 for number, data in session.take_sends():
                     self._send(self._crew.workers[number], data)
@@ -214,6 +258,7 @@ class AsyncDriver:
         self._tasks[token] = task
         task.add_done_callback(lambda done: self._performed(token, done))
 
+    @_called_by_the_loop
     def _performed(self, token: int, task: asyncio.Task[Any]) -> None:
         if self._tasks.pop(token, None) is None or task.cancelled():
             return

@@ -122,9 +122,9 @@ class ProviderProcess:
             argv = [sys.executable, "-I", "-B", str(PROGRAM)]
             # Without standard error: what a library prints there is not masked.
             self._process = platform.spawn(argv, channel=theirs.fileno())
-        except OperationFailed as error:
+        except (OperationFailed, OSError) as error:
             ours.close()
-            raise ModelFailure("unavailable", error.message) from None
+            raise ModelFailure("unavailable", str(error)) from None
         except BaseException:
             ours.close()
             raise

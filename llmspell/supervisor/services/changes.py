@@ -276,7 +276,8 @@ class FileChanges:
         """Every entry of the folder `place`, as if it lay in `base`."""
         if place.handle is None or access.unrestricted:
             return
-        for entry in tree.entries(place.handle):
+        # A folder that can't be looked into may hold a denied name, and `move` needs no look.
+        for entry in tree.entries(place.handle, all_or_none=True):
             path = f"{base}/{'/'.join(entry.names)}"
             if access.action == "move" and path.count("/") > LEVELS_MAX:
                 raise InvalidInput(f"the moved folder would be over {LEVELS_MAX} levels deep")

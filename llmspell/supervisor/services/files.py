@@ -122,12 +122,15 @@ def open_regular(place: Place, flags: int) -> int:
     saw a regular file: then no device is opened in the first place.
     """
     handle = os.open(place.name, flags, dir_fd=place.parent)
-    status = os.fstat(handle)
-    expected = place.status
-    same_volume = expected is not None and status.st_dev == expected.st_dev
-    if not same_volume or not stat.S_ISREG(status.st_mode):
+    try:
+        status = os.fstat(handle)
+        expected = place.status
+        same_volume = expected is not None and status.st_dev == expected.st_dev
+        if not same_volume or not stat.S_ISREG(status.st_mode):
+            raise OSError(40, "changed")
+    except BaseException:
         os.close(handle)
-        raise OSError(40, "changed")
+        raise
     return handle
 
 

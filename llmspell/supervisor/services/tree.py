@@ -46,11 +46,17 @@ class _Level(NamedTuple):
 
 
 def entries(
-    folder: int, *, recursive: bool = True, enter: object = None, most: int = ENTRIES_MAX
+    folder: int,
+    *,
+    recursive: bool = True,
+    enter: object = None,
+    most: int = ENTRIES_MAX,
+    all_or_none: bool = False,
 ) -> Iterator[Entry]:
     """Every entry below the handle `folder`, parents before children, sorted in each folder.
 
-    `enter`, when given, is called with the names of a subfolder and says whether to go in.
+    `enter`, when given, is called with the names of a subfolder and says whether to go in. One
+    that this user can't enter is passed over, or with `all_or_none` ends the walk.
     Raises `LimitExceeded` past `most` entries, `OperationFailed` when the tree moves under it,
     `OSError` for what can't be read.
     """
@@ -76,7 +82,11 @@ def entries(
                 name = levels[-1].folders.pop(0)
                 try:
                     current = _step(current, name)
-                except (FileNotFoundError, NotADirectoryError, PermissionError):
+                except (FileNotFoundError, NotADirectoryError):
+                    continue
+                except PermissionError:
+                    if all_or_none:
+                        raise
                     continue
                 names.append(name)
                 levels.append(_Level(_identity(os.fstat(current)), []))
@@ -150,9 +160,12 @@ def _step(current: int, name: str) -> int:
 
 def _up(current: int, expected: Identity) -> int:
     above = os.open("..", _FOLDER, dir_fd=current)
-    if _identity(os.fstat(above)) != expected:
+    try:
+        if _identity(os.fstat(above)) != expected:
+            raise _moved()
+    except BaseException:
         os.close(above)
-        raise _moved()
+        raise
     os.close(current)
     return above
 

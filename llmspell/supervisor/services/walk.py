@@ -57,7 +57,12 @@ class Root:
         self._handle: int | None = None
         self._device: int | None = None
         if os.path.isdir(self.real):
-            self._handle = _open_real(self.real)
+            try:
+                self._handle = _open_real(self.real)
+            except OSError:
+                # Tried again at first use, where the spell is told: one that never comes there,
+                # and the runs beside it, lose nothing by a folder that can't be opened now.
+                self._handle = None
 
     def handle(self) -> int:
         """The folder's handle. Raises `FileNotFoundError` while it does not exist."""

@@ -1,0 +1,89 @@
+"""Each I/O step made to fail: a typed end, no act unrecorded, nothing left behind.
+
+Every point is struck with one of its failures, those that guard the record and the user's files
+with all. `LLMSPELL_FAULTS=all` strikes every point with each.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from tests.faults import running
+from tests.faults.judge import judged
+from tests.faults.points import TOGETHER, all_points
+from tests.faults.scenarios import SCENARIOS
+
+ALL: Final = os.environ.get("LLMSPELL_FAULTS") == "all"
+
+GUARDED: Final = (
+    "supervisor/audit/log",
+    "supervisor/services/whole",
+    "supervisor/services/changes",
+    "supervisor/crew",
+    "supervisor/runner",
+)
+"""Modules whose every failure is struck in each run of the tests."""
+
+SLOW: Final = ("compiled", "shards", "work", "record")
+"""Scenarios of a second and more: two of their points are enough where not all are asked for."""
+
+
+def cases_of(scenario: str) -> list[running.Case]:
+    """What CI strikes in this scenario."""
+    chosen = []
+    points = [point for point in all_points() if point.scenario == scenario]
+    if scenario in SLOW and not ALL:
+        points = points[:: max(1, len(points) // 3)]
+    for number, point in enumerate(points):
+        kinds = list(point.endings)
+        if not ALL and point.site.module not in GUARDED:
+            # Not always the first: over the points each failure gets its turn.
+            kinds = [kinds[number % len(kinds)]]
+        chosen += [running.case(scenario, [(str(point.site), kind)]) for kind in kinds]
+    return chosen
+
+
+@pytest.mark.parametrize("scenario", [name for name in SCENARIOS if cases_of(name)])
+def test_a_failing_step_ends_in_words(scenario: str, tmp_path: Path) -> None:
+    twin, *struck = running.run([running.case(scenario), *cases_of(scenario)], tmp_path)
+    assert not judged(twin, twin), "the control: without a fault the run works"
+    wrong = [words for account in struck for words in running.wrong_with(account, twin)]
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("scenario", sorted({scenario for scenario, _ in TOGETHER}))
+def test_a_failure_while_another_is_dealt_with(scenario: str, tmp_path: Path) -> None:
+    cases = [running.case(name, faults) for name, faults in TOGETHER if name == scenario]
+    twin, *struck = running.run([running.case(scenario), *cases], tmp_path)
+    wrong = [words for account in struck for words in running.wrong_with(account, twin)]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_the_judge_finds_what_is_wrong(tmp_path: Path) -> None:
+    """The control of all of the above: an account that lies about any of it is found out."""
+    (twin,) = running.run([running.case("files")], tmp_path)
+    files, result = twin["files"], twin["result"]
+    record = next(iter(twin["audits"].values()))
+    unrecorded = {"x": {**record, "records": record["records"][:2]}}
+    lies = [
+        {"raised": {"typed": False, "type": "OSError", "code": None}},
+        {"children": ["1 S sleeping"]},
+        {"leaked": ["9 /tmp/x"]},
+        {"litter": ["/tmp/x"]},
+        {"files": {**files, "old.txt": files["old.txt"][:100]}},
+        {"files": {name: text for name, text in files.items() if name != "log.txt"}},
+        {"files": {**files, "other": "x"}},
+        {"audits": unrecorded},
+        {"audits": {"x": {**record, "status": "broken", "what": "the record was changed"}}},
+        {"result": {**result, "status": "limit", "error": None}},
+        {"result": {**result, "value": {**result["value"], "read": 7}}},
+        {"stderr": "Traceback (most recent call last)"},
+        {"hung": True},
+    ]
+    assert not judged(twin, twin)
+    for lie in lies:
+        assert judged({**twin, **lie}, twin), lie

@@ -1,0 +1,59 @@
+"""A step that hangs: the run still ends at its wall limit, typed, and leaves nothing.
+
+What hangs for a moment (a disk that is waking up) holds the supervisor for that moment, for it
+acts on one thread; what may hang for ever (names, hosts, databases of others) waits elsewhere.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.faults import running
+from tests.faults.failures import HANG_SECONDS
+from tests.faults.judge import judged
+
+MOMENTS = [
+    ("files", "supervisor/services/whole write_whole os.fsync"),
+    ("files", "supervisor/services/files open_regular os.open"),
+    ("files", "supervisor/services/files _read_bytes os.pread"),
+    ("files", "supervisor/audit/log AuditLog._append os.write"),
+    ("files", "supervisor/audit/log AuditLog.sync os.fsync"),
+    ("work", "spells/state/sqlite SqliteStore._put sqlite.execute"),
+]
+FOR_EVER = [
+    "supervisor/services/dial system_resolve.look_up socket.getaddrinfo",
+    "supervisor/services/dial Dialler.connect_tcp net.connect",
+    "supervisor/services/web stream net.read",
+    "supervisor/services/web stream net.write",
+]
+
+
+@pytest.mark.alone
+def test_a_disk_that_hangs_for_a_moment(tmp_path: Path) -> None:
+    given = {"wall": "600ms"}
+    cases = [running.case(name, [(site, "hang")], **given) for name, site in MOMENTS]
+    twins = {name: running.case(name) for name, _ in MOMENTS}
+    accounts = running.run([*twins.values(), *cases], tmp_path)
+    controls = dict(zip(twins, accounts, strict=False))
+    for account in accounts[len(twins) :]:
+        twin = controls[account["case"]["scenario"]]
+        assert not judged(twin, twin)
+        assert not running.wrong_with(account, twin)
+        result = account["result"]
+        # The second write of the record is of the spell's own time; the first was before it.
+        assert (result["status"], result["reason"]) == ("limit", "wall"), account["case"]
+        assert account["took"] < HANG_SECONDS + 2.0, account["took"]
+
+
+@pytest.mark.alone
+def test_names_and_hosts_that_never_answer(tmp_path: Path) -> None:
+    cases = [running.case("net", [(site, "hang")], wall="600ms") for site in FOR_EVER]
+    twin, *accounts = running.run([running.case("net"), *cases], tmp_path)
+    assert not judged(twin, twin)
+    for account in accounts:
+        assert not running.wrong_with(account, twin)
+        result = account["result"]
+        assert (result["status"], result["reason"]) == ("limit", "wall"), account["case"]
+        assert account["took"] < 3.0, account["took"]
