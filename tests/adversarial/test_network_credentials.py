@@ -101,9 +101,25 @@ return told;
 """
 
 
+ENVIRON = {
+    "ADVERSARIAL_SECRET": ENVIRONMENT,
+    "HTTP_PROXY": f"http://{ACCOUNT}@{PUBLIC}:8080",
+    "NO_PROXY": "exact.test",
+}
+
+
+@pytest.fixture(scope="module")
+def granted_sends(net: Net) -> bool:
+    """What is in the environment is sent, where it was granted and the spell says so."""
+    source = 'await http.post("http://exact.test/echo/granted", {body: env.ADVERSARIAL_SECRET});'
+    flags = ("--allow-net", "http://exact.test", "--allow-env", "ADVERSARIAL_SECRET")
+    net.program.result(source, ".js", *flags, wrapper=net.wire.entering, env=ENVIRON)
+    return [each.body.decode() for each in net.web.of("granted")] == [ENVIRONMENT]
+
+
 @pytest.mark.parametrize("profile", BOUNDED)
 def test_NW_33_nothing_in_a_request_is_replaced(
-    net: Net, program: Program, control: Control, profile: str
+    net: Net, program: Program, control: Control, granted_sends: bool, profile: str
 ) -> None:
     acts = {
         f"placeholder{number}": {
@@ -112,9 +128,7 @@ def test_NW_33_nothing_in_a_request_is_replaced(
         }
         for number, text in enumerate(PLACEHOLDERS)
     }  # fmt: skip
-    proxy = f"http://{ACCOUNT}@{PUBLIC}:8080"
-    environ = {"ADVERSARIAL_SECRET": ENVIRONMENT, "HTTP_PROXY": proxy, "NO_PROXY": "exact.test"}
-    acted = net.act(profile, acts, ["http://exact.test"], env=environ)
+    acted = net.act(profile, acts, ["http://exact.test"], env=ENVIRON)
     for number, text in enumerate(PLACEHOLDERS):
         (request,) = acted.seen(f"placeholder{number}")
         assert (request.body.decode(), request.headers["x-a"]) == (text, text)
@@ -123,7 +137,7 @@ def test_NW_33_nothing_in_a_request_is_replaced(
     net.web.requests.clear()
     given = ("--param", f"placeholders={json.dumps(PLACEHOLDERS)}", "--profile", profile)
     flags = (*given, "--allow-net", "http://exact.test", "--audit", "tool.jsonl")
-    result = program.result(BY_TOOL, ".js", *flags, wrapper=net.wire.entering, env=environ)
+    result = program.result(BY_TOOL, ".js", *flags, wrapper=net.wire.entering, env=ENVIRON)
     assert result["status"] == "done", result
     # The tool's own `${NAME}` is of the spell's `variables` and of nothing else.
     unknown = [told for told in result["value"] if told != 200]
@@ -132,12 +146,8 @@ def test_NW_33_nothing_in_a_request_is_replaced(
     )
     sent = b"".join(each.head + each.body for each in [*acted.requests, *net.web.requests])
     assert ENVIRONMENT.encode() not in sent and PASSWORD.encode() not in sent
-    granted = program.result(
-        BY_TOOL, ".js", *flags[:-2], "--allow-env", "ADVERSARIAL_SECRET",
-        wrapper=net.wire.entering, env=environ,
-    )  # fmt: skip
     own = [each.body.decode() for each in net.web.of("own")]
-    control(granted["status"] == "done" and own == ["", ENVIRONMENT])
+    control(own == [""] and granted_sends)
 
 
 OTHER_WAYS = (
