@@ -218,7 +218,7 @@ def test_NW_62_crafted_arguments(
     control(works == [True] and "noted" in json.dumps(told.value["calls"]))
 
 
-@ways(("medium", "lua"), ("high", "javascript"))
+@ways(("medium", "javascript"))
 def test_NW_62_answers_that_no_model_gives(
     talks: Talks, control: Control, profile: str, language: str
 ) -> None:
@@ -249,7 +249,7 @@ def test_NW_66_instructions_in_what_a_tool_gives(
     control(first["success"] and told.value["content"] == "done")
 
 
-@ways(("medium", "lua"), ("high", "javascript"))
+@ways(("medium", "lua"))
 def test_NW_67_a_model_that_never_ends(
     talks: Talks, control: Control, profile: str, language: str
 ) -> None:
