@@ -37,10 +37,7 @@ def render() -> str:
     """The whole page."""
     report = json.loads(REPORT.read_text("utf-8"))
     killed = sum(report["killed"].values())
-    growth = [
-        (_NAMES[name], report["growth per 1000 runs"][name], bound)
-        for name, bound in report["bounds of growth"].items()
-    ]
+    growth = [(_NAMES[name], *found) for name, found in report["growth"].items()]
     parts = [
         "# Soak\n",
         WHAT,
@@ -54,7 +51,7 @@ def render() -> str:
         table(("audit files left after each part", "files"), _rows(report["audit records"])),
         "`empty`: the supervisor was killed between making the file and its first record.\n",
         "## Growth of the lasting process\n",
-        table(("per thousand runs, after the warm-up", "found", "bound"), growth),
+        table(("after the warm-up", "per 1000 runs (median)", "bound", "in all", "bound"), growth),
         table(("runs", "seconds", "descriptors", "objects", "malloc KiB", "resident KiB"),
               _rounds(report["rounds"])),
         f"Processes that were dead when their own parent had been killed, and so were init's to "

@@ -164,10 +164,13 @@ def _append(path: str, request: dict[str, Any], reply: Mapping[str, Any]) -> Non
             before = os.fstat(handle).st_size
             if before + len(line) > SIZE_MAX:
                 raise ConfigurationError(f"{path}: it would be over {SIZE_MAX} bytes")
-            if os.write(handle, line) != len(line):
+            try:
+                if os.write(handle, line) != len(line):
+                    raise OSError(28, "the disk took only a part of an answer")
+            except OSError:
                 # Half a line would spoil all that was recorded before it.
                 os.ftruncate(handle, before)
-                raise ConfigurationError(f"{path}: the disk took only a part of an answer")
+                raise
         finally:
             os.close(handle)
     except OSError as error:

@@ -105,7 +105,7 @@ class Worker:
             except (BlockingIOError, InterruptedError):
                 return len(self.outbox)
             except OSError:
-                self.outbox.clear()
+                self.outbox = bytearray()
                 self._cut()
                 return 0
             del self.outbox[:sent]

@@ -1,4 +1,4 @@
-"""SL and KX: environment, argv, terminal, and what two runs can see of each other."""
+"""SL: environment, argv, terminal."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ import pytest
 
 from tests.e2e.program import Program, descendants
 
-ROOT = os.geteuid() == 0
 RUNS_CODE = {
     "LD_LIBRARY_PATH": "/nowhere", "PYTHONSTARTUP": "/nowhere", "PYTHONINSPECT": "",
     "NODE_OPTIONS": "x", "BASH_ENV": "/nowhere", "PERL5OPT": "x", "RUBYOPT": "x",
@@ -98,42 +97,3 @@ result = all(found)
 """
     flags = ("--profile", "medium", "--allow-module", "ctypes")
     assert program.result(source, ".py", *flags)["value"] is True
-
-
-def test_KX_13_KX_16_PR_08_two_workers_do_not_see_each_other(program: Program) -> None:
-    """A native spell at medium looks for the other worker by every number it could have."""
-    program.write("w.lua", "print('up') Async.sleep(60000)")
-    other = program.start("run", "--profile", "medium", "w.lua", stdout=subprocess.PIPE)
-    try:
-        assert other.stdout is not None and other.stdout.read(3) == b"up\n"
-        pids = sorted(descendants(other.pid) | {other.pid})
-        source = """
-import ctypes
-libc = ctypes.CDLL(None, use_errno=True)
-result = [pid for pid in params['pids'] if libc.kill(pid, 0) == 0
-          or libc.syscall(434, pid, 0) >= 0] + [libc.shmget(1, 4096, 0o1600) >= 0,
-          libc.open(b'/dev/shm', 0) >= 0]
-"""
-        given = ("--param", f"pids={pids}", "--allow-module", "ctypes")
-        value = program.result(source, ".py", "--profile", "medium", *given)["value"]
-        assert value == [False, False], value
-        if ROOT:
-            uids = {os.stat(f"/proc/{pid}").st_uid for pid in pids}
-            assert len(uids) > 1 and not uids <= {0}
-    finally:
-        other.terminate()
-        other.communicate()
-
-
-def test_KX_18_every_run_draws_its_own_random_numbers(program: Program) -> None:
-    sources = {
-        ".lua": "return math.random(1, 2 ^ 40)",
-        ".js": "return Math.random()",
-        ".py": "import random\nrandom.random()",
-    }
-    for suffix, source in sources.items():
-        for profile in ("medium", "high"):
-            first, second = (
-                program.result(source, suffix, "--profile", profile)["value"] for _ in range(2)
-            )
-            assert first != second, (suffix, profile)

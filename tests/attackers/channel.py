@@ -145,6 +145,13 @@ def large_answers_unread() -> None:
     linger()
 
 
+def reads_large_answers() -> None:
+    """The honest twin: as many at once, all of them read."""
+    send(*(call(number, "fs.read", path="big.txt") for number in range(1, 11)))
+    answers = [read() for _ in range(10)]
+    done([len(answers), sum(len(answer["value"]) for answer in answers)])
+
+
 def floods_output() -> None:
     data = text({"type": "output", "stream": "stdout", "text": "x" * 60_000}) * 16
     while True:

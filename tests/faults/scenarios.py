@@ -10,12 +10,14 @@ import asyncio
 import contextlib
 import io
 import os
+import signal
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import llmspell
 from llmspell.supervisor.result import Result
+from tests.e2e.program import descendants
 
 OLD: Final = "the old content, every line of it\n" * 40
 NEW: Final = "the new content, which is longer than the old one was\n" * 40
@@ -376,3 +378,70 @@ SCENARIOS: Final[dict[str, Scenario]] = {
     )
 }
 """By name, the cheapest first: a point belongs to the first that takes it."""
+
+
+def mute(given: Mapping[str, Any]) -> Told:
+    """A program in the worker's place that never says a word."""
+    from llmspell.supervisor import session, worker
+
+    real = worker.describe
+
+    def describe(*args: Any) -> worker.Start:
+        return real(*args)._replace(argv=("/bin/sleep", "3600"))
+
+    vars(worker)["describe"] = describe
+    vars(session)["START_SECONDS"] = 0.4
+    return blocking(SMALL)(given)
+
+
+def stopped(role_name: str, source: str) -> Callable[[Mapping[str, Any]], Told]:
+    """A run whose worker of this role is frozen as soon as it is started."""
+
+    def act(given: Mapping[str, Any]) -> Told:
+        from llmspell.supervisor.crew import Crew
+
+        real = Crew.start
+
+        def start(self: Crew, number: int, role: Any) -> Any:
+            found = real(self, number, role)
+            if role.name == role_name:
+                for pid in (found.process.pid, *descendants(found.process.pid)):
+                    os.kill(pid, signal.SIGSTOP)
+            return found
+
+        vars_of: dict[str, Any] = {"start": start}
+        for name, function in vars_of.items():
+            setattr(Crew, name, function)
+        return blocking(source, profile="medium")(given)
+
+    return act
+
+
+def silent_zygote(given: Mapping[str, Any]) -> Told:
+    """A zygote that is frozen once it is ready: it takes orders and answers none."""
+    from llmspell.platform.linux import zygote
+
+    vars(zygote)["ANSWER_SECONDS"] = 0.4
+    spell = llmspell.Spell.from_source(SMALL, language="lua")
+    chosen = options(given)
+
+    async def runs() -> Result:
+        async with llmspell.Supervisor(spares=0) as supervisor:
+            await supervisor.warm(spell, profile="high", limits=chosen["limits"])
+            for pid in descendants(os.getpid()):
+                os.kill(pid, signal.SIGSTOP)
+            return await supervisor.run(spell, **chosen)
+
+    return told_of(asyncio.run(runs()))
+
+
+FROZEN: Final[dict[str, Scenario]] = {
+    one.name: one
+    for one in (
+        Scenario("mute", mute),
+        Scenario("frozen worker", stopped("SPELL", SMALL)),
+        Scenario("frozen tool", stopped("TOOLS", WORK), threads=True),
+        Scenario("silent zygote", silent_zygote),
+    )
+}
+"""Runs whose other processes hang, and how each must end is for `test_hangs.py` to say."""

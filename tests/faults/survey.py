@@ -1,7 +1,7 @@
 """`python -m tests.faults.survey`: strikes every point with every failure; writes the endings.
 
 It takes some minutes and belongs to nobody's CI: there `test_faults.py` runs a part of it, or all
-with `LLMSPELL_FAULTS=all`. What must not be is printed, and then nothing is written.
+with `LLMSPELL_FAULTS=all`. What must not be is printed, and its point is not written.
 """
 
 from __future__ import annotations
@@ -57,8 +57,8 @@ def main() -> None:
     print(f"{count} faults at {len(taken)} points, {spent.ru_utime + spent.ru_stime:.0f} s of cpu")
     for words in wrong:
         print(words[:600])
-    if not wrong:
-        ENDINGS.write_text(json.dumps(endings, indent=1, sort_keys=False) + "\n", "utf-8")
+    ENDINGS.write_text(json.dumps(endings, indent=1) + "\n", encoding="utf-8")
+    sys.exit(bool(wrong))
 
 
 if __name__ == "__main__":

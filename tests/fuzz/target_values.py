@@ -197,6 +197,8 @@ def dates(data: bytes) -> None:
     locale = find_locale("en")
     try:
         when = read(text, form, locale, UTC)
+        # A format may contradict itself (24 hours and a half of the day): then it is refused.
+        again = read(write(when, form, locale), form, locale, UTC)
     except InvalidInput:
         return
-    assert read(write(when, form, locale), form, locale, UTC) is not None
+    assert write(again, form, locale) == write(when, form, locale), (text, form)

@@ -7,7 +7,7 @@ import gc
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -95,17 +95,6 @@ def within(seconds: float, condition: Callable[[], bool]) -> bool:
     return True
 
 
-def slope(points: Sequence[tuple[float, float]]) -> float:
-    """The least-squares slope through the points; 0 for fewer than two."""
-    count = len(points)
-    if count < 2:
-        return 0.0
-    middle_x = sum(x for x, _ in points) / count
-    middle_y = sum(y for _, y in points) / count
-    spread = sum((x - middle_x) ** 2 for x, _ in points)
-    return sum((x - middle_x) * (y - middle_y) for x, y in points) / spread if spread else 0.0
-
-
 def litter(root: Path) -> list[str]:
     """Files of runs where none may be once they are over: temporary ones and shared memory."""
     shared = [f"/dev/shm/{name}" for name in os.listdir("/dev/shm") if "llmspell" in name]
@@ -124,12 +113,14 @@ class Audits(NamedTuple):
 
     counts: Counter[str]
     broken: list[str]
+    unfinished: list[str]
 
 
 def take_audits(root: Path) -> Audits:
     """Verifies every audit file and removes it, so that the next part finds only its own."""
     counts: Counter[str] = Counter()
     broken: list[str] = []
+    unfinished: list[str] = []
     for path in sorted((root / "state" / "llmspell" / "audit").glob("*.jsonl")):
         report = verify(path)
         # A supervisor can be killed between creating the file and its first record.
@@ -137,5 +128,8 @@ def take_audits(root: Path) -> Audits:
         counts[status] += 1
         if status == "broken":
             broken.append(f"{path.name} line {report.line}: {report.what}")
+        elif status != "ok":
+            last = path.read_bytes().splitlines()[-1:]
+            unfinished.append(f"{path.name} {status}: {b''.join(last)[:300]!r}")
         path.unlink()
-    return Audits(counts, broken)
+    return Audits(counts, broken, unfinished)

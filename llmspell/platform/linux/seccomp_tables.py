@@ -144,39 +144,53 @@ INTERPRETER: Final[tuple[Rule, ...]] = (
 )
 """What CPython, Lua and QuickJS need besides, after their imports: no path, no new process."""
 
-DENIED_ALWAYS: Final[tuple[str, ...]] = _named(
-    # other doors into the kernel (KX-06, NW-07)
-    "io_uring_setup io_uring_enter io_uring_register userfaultfd bpf perf_event_open "
-    "keyctl add_key request_key fanotify_init fanotify_mark lookup_dcookie "
-    # other processes (PR-08 … PR-12)
-    "ptrace process_vm_readv process_vm_writev process_madvise process_mrelease kcmp "
-    "pidfd_open pidfd_getfd pidfd_send_signal kill tkill tgkill rt_sigqueueinfo rt_tgsigqueueinfo "
-    "get_robust_list move_pages migrate_pages setns unshare "
-    # new processes (PR-14 … PR-18)
-    "execve execveat fork vfork memfd_create memfd_secret "
-    # the system itself (KX-07)
-    "mount umount umount2 mount_setattr move_mount open_tree fsopen fsconfig fsmount "
-    "fspick pivot_root chroot swapon swapoff reboot kexec_load kexec_file_load init_module "
-    "finit_module delete_module create_module query_module get_kernel_syms acct "
-    "quotactl quotactl_fd syslog sethostname setdomainname vhangup nfsservctl "
-    "settimeofday clock_settime clock_adjtime adjtimex stime "
-    "iopl ioperm modify_ldt vm86 vm86old uselib ustat sysfs _sysctl "
-    # identity and attributes
-    "setuid setgid setreuid setregid setresuid setresgid setgroups setfsuid setfsgid capset "
-    "personality seccomp prctl "
-    "open_by_handle_at name_to_handle_at "
-    "mknod mknodat setxattr lsetxattr fsetxattr removexattr lremovexattr fremovexattr "
-    # sockets: the channel is the only one
-    "socket connect bind listen accept accept4 "
-    # shared kernel objects (KX-13)
-    "shmget shmat shmctl shmdt semget semop semctl semtimedop msgget msgsnd msgrcv msgctl "
-    "mq_open mq_unlink mq_timedsend mq_timedreceive mq_notify mq_getsetattr "
-    # scheduling and limits of oneself and others
-    "setpriority ioprio_set sched_setscheduler sched_setparam sched_setattr sched_setaffinity "
-    "set_mempolicy mbind set_mempolicy_home_node prlimit64 setrlimit setsid setpgid "
-    "remap_file_pages vmsplice landlock_create_ruleset landlock_add_rule landlock_restrict_self"
-)
-"""Refused at `low`, where everything else is allowed; at `medium` and `high` nobody lists them."""
+DENIED_GROUPS: Final[dict[str, tuple[str, ...]]] = {
+    "other doors into the kernel": _named(
+        # KX-06, NW-07
+        "io_uring_setup io_uring_enter io_uring_register userfaultfd bpf perf_event_open "
+        "keyctl add_key request_key fanotify_init fanotify_mark lookup_dcookie "
+    ),
+    "other processes": _named(
+        # PR-08 … PR-12
+        "ptrace process_vm_readv process_vm_writev process_madvise process_mrelease kcmp "
+        "pidfd_open pidfd_getfd pidfd_send_signal kill tkill tgkill "
+        "rt_sigqueueinfo rt_tgsigqueueinfo get_robust_list move_pages migrate_pages setns unshare "
+    ),
+    "new processes": _named(
+        # PR-14 … PR-18
+        "execve execveat fork vfork memfd_create memfd_secret "
+    ),
+    "the system itself": _named(
+        # KX-07
+        "mount umount umount2 mount_setattr move_mount open_tree fsopen fsconfig fsmount "
+        "fspick pivot_root chroot swapon swapoff reboot kexec_load kexec_file_load init_module "
+        "finit_module delete_module create_module query_module get_kernel_syms acct "
+        "quotactl quotactl_fd syslog sethostname setdomainname vhangup nfsservctl "
+        "settimeofday clock_settime clock_adjtime adjtimex stime "
+        "iopl ioperm modify_ldt vm86 vm86old uselib ustat sysfs _sysctl "
+    ),
+    "identity and attributes": _named(
+        "setuid setgid setreuid setregid setresuid setresgid setgroups setfsuid setfsgid capset "
+        "personality seccomp prctl "
+        "open_by_handle_at name_to_handle_at "
+        "mknod mknodat setxattr lsetxattr fsetxattr removexattr lremovexattr fremovexattr "
+    ),
+    "sockets": _named("socket connect bind listen accept accept4 "),
+    "shared kernel objects": _named(
+        # KX-13
+        "shmget shmat shmctl shmdt semget semop semctl semtimedop msgget msgsnd msgrcv msgctl "
+        "mq_open mq_unlink mq_timedsend mq_timedreceive mq_notify mq_getsetattr "
+    ),
+    "scheduling and limits of oneself and others": _named(
+        "setpriority ioprio_set sched_setscheduler sched_setparam sched_setattr sched_setaffinity "
+        "set_mempolicy mbind set_mempolicy_home_node prlimit64 setrlimit setsid setpgid "
+        "remap_file_pages vmsplice landlock_create_ruleset landlock_add_rule landlock_restrict_self"
+    ),
+}
+"""Refused at `low`, where everything else is allowed; above it nobody lists them."""
+
+DENIED_ALWAYS: Final = tuple(call for calls in DENIED_GROUPS.values() for call in calls)
+
 
 DENIED_WHEN: Final[tuple[Rule, ...]] = (
     Rule("clone", (When(0, CLONE_THREAD, 0),)),

@@ -322,12 +322,30 @@ class StateService:
         if why is not None:
             self._host.note("warn", why)
             return Kept(RunStore(Storage()), waits=False)
-        loop = asyncio.get_running_loop()
-        store: Store = await loop.run_in_executor(None, keeping.open, scope)
+
+        def opened() -> Store:
+            found: Store = keeping.open(scope)
+            if self._closed:
+                found.close()
+                raise InternalError("a store was used after its run ended")
+            return found
+
+        opening = asyncio.get_running_loop().run_in_executor(None, opened)
+        try:
+            store = await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            # The run ended meanwhile; the thread did not, and what it opens is nobody's.
+            opening.add_done_callback(_let_go)
+            raise
         if self._closed:
             store.close()
             raise InternalError("a store was used after its run ended")
         return Kept(store, waits=True)
+
+
+def _let_go(opening: asyncio.Future[Store]) -> None:
+    if not opening.cancelled() and opening.exception() is None:
+        opening.result().close()
 
 
 def _apply(operations: Sequence[Operation], store: Store) -> None:

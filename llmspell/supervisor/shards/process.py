@@ -151,7 +151,10 @@ def _spawn(start: dict[str, Any]) -> tuple[socket.socket, platform.Process]:
         folders.append(PACKAGE_FOLDER)
     text = json.dumps({**start, "path": folders, "home": os.getpid()}).encode("ascii")
     first = len(text).to_bytes(4, "little") + text
-    ours, theirs = socket.socketpair()
+    try:
+        ours, theirs = socket.socketpair()
+    except OSError:
+        raise _not_started() from None
     try:
         ours.setblocking(False)
         # Nobody reads yet: it fits into the socket's buffer, or the search path is no sane one.
@@ -160,6 +163,9 @@ def _spawn(start: dict[str, Any]) -> tuple[socket.socket, platform.Process]:
         argv = [sys.executable, "-I", "-B", str(PROGRAM)]
         # What Python says when it can't even start is for the terminal; logs come over the pipe.
         process = platform.spawn(argv, channel=theirs.fileno(), stderr=_stderr())
+    except OSError:
+        ours.close()
+        raise _not_started() from None
     except BaseException:
         ours.close()
         raise
