@@ -68,7 +68,7 @@ def test_IP_02_a_frame_that_dribbles_in_has_its_time(
     program: Program, control: Control, profile: str
 ) -> None:
     """Ten seconds for one message, however many bytes come; beside it somebody honest."""
-    orders = [
+    orders: list[dict[str, Any]] = [
         {"act": "dribbles", "profile": profile, "limits": {"wall": "30s"}},
         {"act": "honest_byte_by_byte", "profile": profile},
     ]
