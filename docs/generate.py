@@ -8,13 +8,15 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
-from docs.pages import api, cli, errors, profiles  # noqa: E402
+from docs.pages import api, cli, errors, fuzzing, profiles, soak  # noqa: E402
 
 PAGES = {
     "api.md": api.render,
     "cli.md": cli.render,
     "errors.md": errors.render,
+    "fuzzing.md": fuzzing.render,
     "profiles.md": profiles.render,
+    "soak.md": soak.render,
 }
 
 

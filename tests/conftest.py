@@ -10,7 +10,18 @@ from pathlib import Path
 
 import pytest
 
+from tests.adversarial import proof
 from tests.e2e.program import Place, Program
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Of the adversarial tests: which claim was held (see tests/adversarial/proof.py)."""
+    proof.add_option(parser)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Cases and profiles that tests carry are collected from the whole session."""
+    config.pluginmanager.register(proof.Proof(), "threat-proof")
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,11 @@ def sources() -> list[Path]:
     return sorted(PACKAGE.rglob("*.py"))
 
 
+@cache
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
 def room_of(path: Path) -> str:
     part = path.relative_to(PACKAGE).parts[0]
     return part.removesuffix(".py")
@@ -82,7 +88,7 @@ def test_dependencies_point_one_way(path: Path) -> None:
 
 def used_rooms(path: Path) -> set[str]:
     found = set()
-    for name in imports_of(ast.parse(path.read_text(encoding="utf-8"))):
+    for name in imports_of(tree_of(path)):
         parts = name.split(".")
         if parts[0] == "llmspell" and len(parts) > 1:
             found.add(parts[1])
@@ -98,7 +104,7 @@ def test_files_are_small_and_say_what_they_are(path: Path) -> None:
     if "preludes" in path.parts:
         assert text.startswith(("#", '"""')), "a fragment says what it is"
         return
-    assert ast.get_docstring(ast.parse(text)), "a file says what it is"
+    assert ast.get_docstring(tree_of(path)), "a file says what it is"
 
 
 def test_every_room_says_what_may_not_live_there() -> None:
@@ -140,9 +146,25 @@ def test_EN_14_one_place_per_danger(danger: str) -> None:
         relative = str(path.relative_to(PACKAGE))
         if relative in homes or relative.startswith("sandboxes/"):
             continue
-        used = names_used(ast.parse(path.read_text(encoding="utf-8")))
+        used = names_used(tree_of(path))
         hits = {name for name in used if name in banned or name.split(".")[0] in banned}
         assert not hits, f"{relative} {danger} by {sorted(hits)}"
+
+
+def test_EN_14_processes_are_started_in_one_place() -> None:
+    forbidden = {"posix_spawn", "posix_spawnp", "fork", "forkpty", "popen", "Popen", "subprocess"}
+    for suffix in ("l", "le", "lp", "lpe", "v", "ve", "vp", "vpe"):
+        forbidden |= {f"exec{suffix}", f"spawn{suffix}"}
+    found = set()
+    for path in sources():
+        for node in ast.walk(tree_of(path)):
+            names = {node.attr} if isinstance(node, ast.Attribute) else set()
+            if isinstance(node, ast.Import | ast.ImportFrom):
+                names = {alias.name.partition(".")[0] for alias in node.names}
+                names.add((getattr(node, "module", None) or "").partition(".")[0])
+            if names & forbidden:
+                found.add(str(path.relative_to(PACKAGE)))
+    assert found == {"platform/linux/process.py"}
 
 
 def loaded_after(code: str) -> set[str]:

@@ -1,52 +1,88 @@
-"""docs/threats.md and the tests say the same (EN-16)."""
+"""The claims about threats, the tests that show them, and docs/threats.md say the same (EN-16)."""
 
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-TESTS = Path(__file__).parent
-PAGE = TESTS.parent / "docs" / "threats.md"
-ID = re.compile(r"(?<![A-Z])(FS|PR|RS|NW|IP|LU|JS|PY|WA|SL|KX|EN|OS)_(\d{2})(?!\d)")
-ROW = re.compile(r"^\| ([A-Z]{2}-\d{2}) \|.*\| ([^|]*) \|$", re.MULTILINE)
+from tests.adversarial.claims import AREAS, PROFILES, all_claims, area, claim, pairs
+from tests.adversarial.page import PAGE, files_of_cases, page
+from tests.adversarial.proof import Row, contradictions, merged
+
+ROOT = Path(__file__).parents[1]
+CASES = ROOT.parent / "shared" / "design" / "threats.md"
 
 
-def carried() -> dict[str, set[str]]:
-    """Case id -> the files whose tests carry it in their names."""
-    found: dict[str, set[str]] = defaultdict(set)
-    for path in TESTS.rglob("*.py"):
-        for name in re.findall(r"^\s*(?:async )?def (test_\w+)", path.read_text(), re.MULTILINE):
-            for area, number in ID.findall(name):
-                found[f"{area}-{number}"].add(path.relative_to(TESTS).as_posix())
-    return found
+def test_the_page_is_made_of_the_claims_and_the_tests() -> None:
+    assert PAGE.read_text() == page(), "run: python -m tests.adversarial.page"
 
 
-def test_EN_16_the_page_lists_each_case_with_the_tests_that_show_it() -> None:
-    if not PAGE.is_file():
-        pytest.skip("the tests were copied without the documentation")
-    rows = ROW.findall(PAGE.read_text())
-    listed = {case: set(re.findall(r"`([^`]+\.py)`", where)) for case, where in rows}
-    assert len(listed) == len(rows), "an id is there twice"
-    tests = carried()
-    assert not set(tests) - set(listed), "a test carries an id that the page does not know"
-    for case, files in listed.items():
-        assert files <= tests.get(case, set()), f"{case}: no test of that id is in {files}"
-        assert files or case not in tests, f"{case}: name its tests (python -m tests.test_threats)"
+def test_each_claim_has_a_test_at_its_profile_and_each_test_a_claim() -> None:
+    """Both directions, by what pytest collects."""
+    words = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", "--collect-only"]
+    listing = subprocess.run(
+        [*words, "-p", "tests.adversarial.listing", "tests/adversarial"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert listing.returncode == 0, listing.stdout[-2000:] + listing.stderr[-2000:]
+    shown = {
+        (case, profile)
+        for case, profile in re.findall(r"^shown (\S+) (\S+)$", listing.stdout, re.M)
+    }
+    claimed = pairs(all_claims().values())
+    assert not claimed - shown, f"claimed without a test: {sorted(claimed - shown)}"
+    assert not shown - claimed, f"shown without a claim: {sorted(shown - claimed)}"
 
 
-def rewrite() -> None:
-    """Names the tests of each case anew."""
-    tests = carried()
-    lines = PAGE.read_text().splitlines()
-    for at, line in enumerate(lines):
-        if (found := ROW.match(line)) and found[1] in tests:
-            files = "<br>".join(f"`{file}`" for file in sorted(tests[found[1]]))
-            lines[at] = line[: found.start(2)] + files + " |"
-    PAGE.write_text("\n".join(lines) + "\n")
+def test_a_test_anywhere_carries_only_known_cases() -> None:
+    assert not set(files_of_cases()) - set(all_claims())
 
 
-if __name__ == "__main__":
-    rewrite()
+@pytest.mark.skipif(not CASES.is_file(), reason="the list of cases lies beside the repository only")
+def test_no_case_of_the_list_is_forgotten() -> None:
+    listed = set(re.findall(rf"^\| ((?:{'|'.join(AREAS)})-\d\d) \|", CASES.read_text(), re.M))
+    assert listed and not listed - set(all_claims())
+
+
+def test_a_claim_says_each_profile_and_its_mechanism() -> None:
+    written = {"attack": "a", "observed": "deny", "held": ["high"], "by": "seccomp"}
+    why = {"low": "weaker", "medium": "weaker"}
+    assert claim("FS-99", {**written, "not_held": why}).held == ("high",)
+    for wrong in (
+        written,
+        {**written, "not_held": {**why, "high": "both"}},
+        {**written, "not_held": why, "by": ""},
+        {**written, "not_held": why, "more": 1},
+        {**written, "not_held": {"low": "", "medium": "weaker"}},
+    ):
+        with pytest.raises(ValueError):
+            claim("FS-99", wrong)
+    for name in AREAS:
+        assert area(name), name
+
+
+def test_what_ran_is_held_against_the_claims() -> None:
+    case = next(item for item in all_claims().values() if item.held)
+    good = Row(case.case, case.held[0], "root", True, True)
+    assert contradictions([good], whole=False) == []
+    assert len(contradictions([good], whole=True)) > 1, "the others did not run"
+    for bad in (
+        good._replace(held=False),
+        good._replace(control_ok=False),
+        good._replace(id="FS-00"),
+    ):
+        assert len(contradictions(merged([good, bad]), whole=False)) == 1
+    assert merged([good, good._replace(held=False)]) == [good._replace(held=False)]
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_every_case_is_decided_at_every_profile(profile: str) -> None:
+    for item in all_claims().values():
+        assert (profile in item.held) != bool(item.not_held.get(profile)), item

@@ -11,9 +11,9 @@ FRAME_MAX: Final = 1_048_576
 """Bytes in one frame. A guest copies a frame twice; 1 MiB keeps that below a millisecond."""
 
 PART_SIZE: Final = 262_144
-"""Bytes of JSON text above which a message travels as `part` frames of this size.
-Escaping can grow a part six-fold at the worst, so a part frame never reaches FRAME_MAX × 2;
-the sender halves a part that would."""
+"""Bytes of JSON text above which a message travels as `part` frames of half as many characters.
+JSON text holds no control characters, so a character has at most four bytes, escaped two: a part
+frame is never over half of FRAME_MAX."""
 
 MESSAGE_MAX: Final = 16_777_216
 """Bytes of one assembled message: the 10 MiB response of SEC-033 in base64, with room."""

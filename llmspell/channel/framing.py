@@ -73,8 +73,4 @@ def frames_of(message: bytes) -> bytes:
 
 
 def _part(piece: str, *, is_last: bool) -> bytes:
-    body = encode({"type": "part", "data": piece, "last": is_last})
-    if len(body) <= FRAME_MAX:
-        return frame(body)
-    middle = len(piece) // 2
-    return _part(piece[:middle], is_last=False) + _part(piece[middle:], is_last=is_last)
+    return frame(encode({"type": "part", "data": piece, "last": is_last}))

@@ -14,7 +14,7 @@ from llmspell.channel.messages import Call
 from llmspell.records import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from typing import Final, NoReturn
+    from typing import Final
 
 QUICK_MAX: Final = 4_096
 """Bytes of the largest frame that is tried; it bounds values, keys and nesting too."""
@@ -27,11 +27,7 @@ _FLAT: Final = re.compile(
 ).fullmatch
 
 
-def _not_here(name: str) -> NoReturn:
-    raise ValueError(name)
-
-
-_scan = json.JSONDecoder(parse_constant=_not_here).scan_once  # type: ignore[attr-defined]
+_scan = json.JSONDecoder().scan_once  # type: ignore[attr-defined]
 
 
 def quick_call(body: bytes) -> Call | None:
@@ -56,5 +52,5 @@ def quick_call(body: bytes) -> Call | None:
             if not -INTEGER_MAX <= value <= INTEGER_MAX:
                 return None
         elif type(value) is float and value - value != 0:
-            return None
+            return None  # No number: NaN or an infinity.
     return Call(int(number), method, args)

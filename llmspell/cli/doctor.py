@@ -18,16 +18,25 @@ EXIT_DEFAULT_REFUSED: Final = 5
 
 
 def main(chosen: Chosen) -> int:
-    """Reports. Returns 0, or 5 when `medium` or `high` would be refused here."""
+    """Reports. Returns 0; 5 when `medium` or `high` is refused or an attack got through."""
     report = examine_all()
     if chosen.warm:
         report["guests"] = _warm()
+    outcomes = []
+    if chosen.attack:
+        from llmspell.cli import attack
+
+        outcomes = attack.attack_all()
+        report["attacks"] = [outcome._asdict() for outcome in outcomes]
     if chosen.output == "json":
         choices.print_json(report)
     else:
         _print(report)
+        if outcomes:
+            attack.show(outcomes)
     refused = [name for name in ("medium", "high") if not report["profiles"][name]["starts"]]
-    return EXIT_DEFAULT_REFUSED if refused else 0
+    broken = any(outcome.held is False for outcome in outcomes)
+    return EXIT_DEFAULT_REFUSED if refused or broken else 0
 
 
 def examine_all() -> dict[str, Any]:

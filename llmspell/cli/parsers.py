@@ -48,6 +48,9 @@ def _explain(parser: argparse.ArgumentParser) -> None:
 
 def _doctor(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--warm", action="store_true", help="compile the guests now")
+    parser.add_argument(
+        "--attack", action="store_true", help="try a short, safe set of attacks; say what held"
+    )
     add_flags(parser, (OUTPUT,))
 
 

@@ -34,12 +34,9 @@ def own_section(name: str, environ: Mapping[str, str] = os.environ) -> Section:
         raise ConfigurationError(
             f"{path}: it can't be read: {os.strerror(error.errno or 5).lower()}"
         ) from None
-    import tomllib
+    from llmspell.profiles.files import parse_toml
 
-    try:
-        table = tomllib.loads(data.decode("utf-8")).get(name, {})
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"{path}: {error}") from None
+    table = parse_toml(data, path).get(name, {})
     if not isinstance(table, dict):
         raise ConfigurationError(f"{path}: {name} is no table")
     return Section(table, path)

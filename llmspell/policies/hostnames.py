@@ -130,8 +130,10 @@ def _to_ascii(text: str) -> str:
     """
     import unicodedata
 
-    folded = unicodedata.normalize("NFKC", text.translate(_DOTS)).lower()
-    folded = unicodedata.normalize("NFKC", folded)
+    composed = unicodedata.normalize("NFKC", text.translate(_DOTS))
+    # One by one: `lower` of a whole word makes its last Σ another letter than UTS 46 does.
+    lowered = "".join(character.lower() for character in composed)
+    folded = unicodedata.normalize("NFKC", lowered)
     labels = []
     for label in folded.split("."):
         if label.isascii():

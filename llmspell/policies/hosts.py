@@ -167,8 +167,11 @@ class NetRules(NamedTuple):
         Judge every address of a name before dialling any: one denied address denies the name.
         """
         target = host if isinstance(host, Host) else parse_host(host)
-        found = parse_host(address).address
         name = f"{self.profile}.net"
+        try:
+            found = parse_host(address).address
+        except InvalidInput:
+            found = None
         if found is None:
             return deny(f"{name}.address", f"{address!r} is no address")
         reached = Host(str(found), found)

@@ -78,10 +78,11 @@ def parse_toml(data: bytes, name: str) -> dict[str, Any]:
         return tomllib.loads(data.decode("utf-8"))
     except UnicodeDecodeError:
         raise ConfigurationError(f"{name}: it is not UTF-8 text") from None
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigurationError(f"{name}: {error}") from None
     except RecursionError:
         raise ConfigurationError(f"{name}: it is nested too deeply") from None
+    except ValueError as error:
+        # Not only TOMLDecodeError: dates and numbers that Python can't hold have errors of theirs.
+        raise ConfigurationError(f"{name}: {error}") from None
 
 
 def read_policy_file(path: Path | str) -> dict[str, Any]:

@@ -79,7 +79,10 @@ def parse(text: str, where: str) -> Manifest:
 
     try:
         raw = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except RecursionError:
+        raise ConfigurationError(f"{where}: it is nested too deeply") from None
+    except ValueError as error:
+        # Not only TOMLDecodeError: dates and numbers that Python can't hold have errors of theirs.
         raise ConfigurationError(f"{where}: {error}") from None
     unknown = sorted(set(raw) - {"description", "name", "requests", "limits"})
     if unknown:
@@ -118,4 +121,9 @@ def _limits(raw: Mapping[str, Any], where: str) -> tuple[tuple[str, str], ...]:
     limits = raw.get("limits", {})
     if not isinstance(limits, dict):
         raise ConfigurationError(f"{where}: limits is no table")
-    return tuple((str(name), str(value)) for name, value in limits.items())
+    found: list[tuple[str, str]] = []
+    for name, value in limits.items():
+        if type(value) not in (str, int, float) or (type(value) is int and value.bit_length() > 64):
+            raise ConfigurationError(f"{where}: limits.{name} is no text and no usable number")
+        found.append((name, str(value)))
+    return tuple(found)

@@ -75,3 +75,11 @@ class Finish(NamedTuple):
 
 
 Effect = Send | StartTools | Perform | Await | Abandon | Show | Note | End | Finish
+
+
+def joined(sends: list[tuple[int, bytes]]) -> list[tuple[int, bytes]]:
+    """What is to be written, one item a worker."""
+    by_worker: dict[int, list[bytes]] = {}
+    for number, data in sends:
+        by_worker.setdefault(number, []).append(data)
+    return [(number, b"".join(pieces)) for number, pieces in by_worker.items()]

@@ -82,9 +82,14 @@ def internal(error: LlmspellError) -> Ending:
     return Ending(Status.INTERNAL, error.kind, error=error)
 
 
-def service_failed(error: BaseException) -> InternalError:
+def service_failed(error: BaseException, whose: str = "a service") -> InternalError:
     """An unexpected exception of a service, without the words it may have taken from secrets."""
-    return InternalError(f"a service failed unexpectedly ({type(error).__name__})")
+    return InternalError(f"{whose} failed unexpectedly ({type(error).__name__})")
+
+
+def known(error: Exception, whose: str = "a service") -> LlmspellError:
+    """The error itself where it is one of ours, else what may be said of it."""
+    return error if isinstance(error, LlmspellError) else service_failed(error, whose)
 
 
 def limit(name: str, value: object, actual: float | None = None) -> Ending:

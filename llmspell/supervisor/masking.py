@@ -26,6 +26,12 @@ KEY_MIN: Final = 15
 _ENCODED_MIN: Final = 8
 _PLAIN: Final = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~")
 
+_SHORT_ESCAPES: Final = {
+    '"': '\\"', "\\": "\\\\", "\b": "\\b", "\f": "\\f",
+    "\n": "\\n", "\r": "\\r", "\t": "\\t",
+}  # fmt: skip
+"""How JSON writes these characters; every other control character by its number."""
+
 _KEYS: Final = (
     r"\bsk-[A-Za-z0-9_-]{16,256}"
     r"|\bgh[pousr]_[A-Za-z0-9]{20,256}"
@@ -64,9 +70,8 @@ class Masker:
             import re
 
             self._text = re.compile("|".join(map(re.escape, self._forms)))
-            self._binary = re.compile(
-                b"|".join(re.escape(form.encode("utf-8", "replace")) for form in self._forms)
-            )
+            spelled = dict.fromkeys(each for form in self._forms for each in _bytes_of(form))
+            self._binary = re.compile(b"|".join(map(re.escape, spelled)))
 
     def mask(self, value: Any) -> Any:
         """The value (JSON, also bytes) with every registered secret replaced, keys included."""
@@ -133,10 +138,15 @@ def _forms_of(secret: str) -> set[str]:
     import binascii
 
     data = secret.encode("utf-8", "replace")
-    forms = {secret}
+    # What is read in another encoding than it was written in, as the headers of answers are.
+    forms = {secret, data.decode("latin-1")}
+    misread = _bytes_of(secret)[-1].decode("utf-8", "replace")
+    if len(misread.replace("\ufffd", "")) >= SECRET_MIN:
+        forms.add(misread)
     for plain in (True, False):
         escaped = "".join(_escape(character, plain) for character in secret)
-        forms |= {escaped, escaped.replace("/", "\\/")}
+        # Some spell a slash with a backslash, and DEL as a number.
+        forms |= {escaped, escaped.replace("/", "\\/"), escaped.replace("\x7f", "\\u007f")}
     if len(data) >= _ENCODED_MIN:
         hexed = data.hex()
         forms |= {hexed, hexed.upper(), _url_encoded(data, "%%%02X"), _url_encoded(data, "%%%02x")}
@@ -151,12 +161,20 @@ def _forms_of(secret: str) -> set[str]:
     return {form for form in forms if len(form) >= SECRET_MIN}
 
 
+def _bytes_of(text: str) -> list[bytes]:
+    """The text in UTF-8 and, where that can hold it, in Latin-1."""
+    found = [text.encode("utf-8", "replace")]
+    try:
+        return [*found, text.encode("latin-1")]
+    except UnicodeEncodeError:
+        return found
+
+
 def _escape(character: str, plain: bool) -> str:
     """The character in a JSON text; `plain`: beyond ASCII it stays as it is."""
-    special = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
-    if character in special:
-        return special[character]
-    if " " <= character < "\x7f" or (plain and character >= "\x80"):
+    if character in _SHORT_ESCAPES:
+        return _SHORT_ESCAPES[character]
+    if " " <= character <= "\x7f" or (plain and character >= "\x80"):
         return character
     number = ord(character)
     if number <= 0xFFFF:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
+from llmspell.channel.bounds import OUTBOX_PAUSE
 from llmspell.channel.connection import Connection
 from llmspell.channel.states import Role
 from llmspell.records import TYPE_CHECKING
@@ -11,7 +12,9 @@ from llmspell.records import TYPE_CHECKING
 if TYPE_CHECKING:
     from typing import Any
 
+    from llmspell.channel.messages import Message
     from llmspell.supervisor.broker import CallContext, Method
+    from llmspell.supervisor.session import Session
 
 MAIN = 0
 """Number of the worker that runs the spell; tool workers count from 1."""
@@ -74,12 +77,14 @@ class Peer:
         "connection",
         "ending",
         "exited",
+        "inbox",
         "invokes",
         "job",
         "number",
         "origin",
         "ready",
         "start_deadline",
+        "waiting",
     )
 
     def __init__(self, number: int, role: Role, start_deadline: float) -> None:
@@ -88,6 +93,10 @@ class Peer:
         self.calls: dict[int, int | Callable[[Any], None]] = {}
         """Calls under way: the token of each, or what answers one that a tool worker does."""
         self.invokes: dict[int, OnReturn] = {}
+        self.inbox: list[Message] = []
+        """Messages that wait until the answers to those before them are on their way."""
+        self.waiting = 0
+        """Bytes of answers that the worker has not read yet."""
         self.job: ToolJob | None = None
         self.origin = "spell"
         self.ready = False
@@ -108,3 +117,52 @@ class Peer:
             if moment is not None and (earliest is None or moment < earliest):
                 earliest = moment
         return earliest
+
+
+class Backlog:
+    """Messages that are not handled yet, because answers to those before them wait to be sent.
+
+    A small call may have an answer of 16 MiB, one turn brings fifty calls, and a worker need not
+    read: nothing more is done for one for whom a MiB waits already (IP-16).
+    """
+
+    __slots__ = ("_peers", "_session", "held", "to_perform", "unsent")
+
+    def __init__(self, session: Session, peers: Mapping[int, Peer]) -> None:
+        self._session = session
+        self._peers = peers
+        self.held = 0
+        """Messages held, of all workers."""
+        self.unsent = 0
+        """Bytes of answers that the driver has not taken yet."""
+        self.to_perform = 0
+        """Acts that the driver has not taken yet; their answers may have any size."""
+
+    def holds(self, peer: Peer, message: Message) -> bool:
+        """Takes the message if it has to wait; whether it did."""
+        if not peer.inbox and not self._is_full(peer):
+            return False
+        peer.inbox.append(message)
+        self.held += 1
+        return True
+
+    def resume(self) -> bool:
+        """Goes on with what was held, as far as it may; whether it did with any."""
+        before = self.held
+        for peer in list(self._peers.values()) if before else ():
+            # One that has ended reads nothing, and what it said before still counts.
+            while peer.inbox and (peer.exited or not self._is_full(peer)):
+                self.held -= 1
+                try:
+                    self._session.handle(peer, peer.inbox.pop(0))
+                except Exception as error:
+                    self._session.broke(peer, error)
+        return self.held != before
+
+    def drop(self, peer: Peer) -> None:
+        """Forgets what a worker said that is ended."""
+        self.held -= len(peer.inbox)
+        peer.inbox.clear()
+
+    def _is_full(self, peer: Peer) -> bool:
+        return self.unsent + peer.waiting > OUTBOX_PAUSE or self.to_perform > 0

@@ -151,7 +151,8 @@ class SessionPlan(NamedTuple):
         achieved = level if not missing else platform.achieved_level(hello.effects)
         isolation = Isolation(level, achieved, hello.layers, dict(hello.effects), missing)
         if hello.engine != engine_name(role, self.spell.engine):
-            return isolation, WorkerViolation("the worker is not the engine that was started")
+            other = WorkerViolation("the worker is of another engine", rule="channel")
+            return isolation, other
         # A limit that silently is none would be worse than an effect that is known to be missing.
         unlimited = "limits" in missing and not self.policy.confinement.allow_degraded
         if unlimited or (missing and not self._may_go_on(role)):

@@ -108,14 +108,23 @@ def _environment(policy: Policy) -> dict[str, str]:
 
 
 def _known_secrets() -> list[str]:
-    """Passwords of the proxies in our own environment: a proxy's error page may echo them."""
+    """Credentials of the proxies in our own environment: a proxy's error page may echo them."""
     found = []
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
         for proxy in (os.environ.get(name), os.environ.get(name.lower())):
             if proxy and "@" in proxy:
-                from urllib.parse import unquote, urlsplit
-
-                password = urlsplit(proxy).password
-                if password:
-                    found += [password, unquote(password)]
+                found += _credentials_in(proxy)
     return found
+
+
+def _credentials_in(proxy: str) -> list[str]:
+    """The password, or the user where there is none, and both as they travel to the proxy."""
+    from binascii import b2a_base64
+    from urllib.parse import unquote
+
+    # A proxy may be written without its scheme.
+    pair = (proxy.partition("://")[2] or proxy).rpartition("@")[0]
+    user, _, password = pair.partition(":")
+    sent = f"{unquote(user)}:{unquote(password)}".encode("utf-8", "replace")
+    secret = password or user
+    return [secret, unquote(secret), b2a_base64(sent, newline=False).decode("ascii")]

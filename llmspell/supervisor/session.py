@@ -23,16 +23,8 @@ from llmspell.errors import (
 )
 from llmspell.records import TYPE_CHECKING
 from llmspell.supervisor import conclusion, ending
-from llmspell.supervisor.effects import (
-    Abandon,
-    Await,
-    Effect,
-    End,
-    Finish,
-    Perform,
-    Send,
-)
-from llmspell.supervisor.peers import MAIN, OnReturn, Peer, Pending, asleep, unheard
+from llmspell.supervisor.effects import Abandon, Await, Effect, End, Finish, Perform, Send, joined
+from llmspell.supervisor.peers import MAIN, Backlog, OnReturn, Peer, Pending, asleep, unheard
 from llmspell.supervisor.printed import Printed
 from llmspell.supervisor.result import Isolation, Result
 from llmspell.supervisor.toolbench import Toolbench
@@ -57,7 +49,8 @@ class Session:
     """The core of a run. `result` is set when `Finish` is among the effects.
 
     A driver that sets `acts_inline` spares each call a round through the effects: services that
-    need no waiting act within `receive`, and what is to be sent is under `sends`, by worker.
+    need no waiting act within `receive`, and what is to be sent is under `sends`, by worker. It
+    calls `backlog.resume` while messages are held there.
     """
 
     def __init__(self, plan: SessionPlan, now: float) -> None:
@@ -75,6 +68,7 @@ class Session:
         self.begun = now
         self.now = now
         self._peers: dict[int, Peer] = {MAIN: Peer(MAIN, Role.SPELL, now + START_SECONDS)}
+        self.backlog = Backlog(self, self._peers)
         self._performing: dict[int, Pending] = {}
         self._next_token = 1
         self.printed = Printed(plan)
@@ -102,23 +96,26 @@ class Session:
         try:
             call = peer.connection.receive_call(data, now)
             if call is not None:
-                self._call(peer, call)
+                if not self.backlog.holds(peer, call):
+                    self._call(peer, call)
                 return 0
             self._deadline_known = False
             for message in peer.connection.receive(data, now):
-                self._handle(peer, message)
+                if not self.backlog.holds(peer, message):
+                    self.handle(peer, message)
                 if self._end is not None or peer.ending:
                     return 0
             return peer.connection.wanted()
-        except WorkerViolation as error:
-            self._violated(peer, error)
-        except LlmspellError as error:
-            # Records that can't be kept and our own mistakes end the run closed.
-            self.stop(ending.internal(error))
         except Exception as error:
-            what = type(error).__name__
-            self.stop(ending.internal(InternalError(f"the session failed unexpectedly ({what})")))
+            self.broke(peer, error)
         return 0
+
+    def broke(self, peer: Peer, error: Exception) -> None:
+        """What ends the run closed: a violation, a record that can't be kept, our own mistake."""
+        if isinstance(error, WorkerViolation):
+            self._violated(peer, error)
+        else:
+            self.stop(ending.internal(ending.known(error, "the session")))
 
     def closed(self, number: int, now: float) -> None:
         """A worker's channel came to its end."""
@@ -138,6 +135,7 @@ class Session:
         peer.start_deadline = peer.close_deadline = None
         self._cpu += status.cpu_seconds
         self._peak = max(self._peak, status.max_rss_bytes)
+        self.backlog.resume()
         if not peer.ending:
             if number == MAIN:
                 self.stop(ending.by_exit(status, self.policy.limits, self._isolation_known))
@@ -181,9 +179,10 @@ class Session:
 
     def outbox(self, number: int, size: int) -> None:
         """How many bytes wait for a worker; one that does not read is ended (IP-16)."""
+        peer = self._peers[number]
+        peer.waiting = size
         if size > OUTBOX_MAX and self._end is None:
-            peer = self._peers[number]
-            self._violated(peer, WorkerViolation("the worker does not read its channel"))
+            self._violated(peer, WorkerViolation("the worker does not read", rule="channel"))
 
     def tick(self, now: float) -> None:
         """Looks at every deadline that has come."""
@@ -206,7 +205,7 @@ class Session:
                 late = InternalError(f"the worker did not start within {START_SECONDS:g} s")
                 self._lost(peer, ending.by_error(late))
             elif peer.close_deadline is not None and now >= peer.close_deadline:
-                violation = WorkerViolation("the worker closed its channel and went on")
+                violation = WorkerViolation("the worker closed its channel", rule="channel")
                 self._violated(peer, violation)
             else:
                 self.toolbench.check_deadline(peer, now)
@@ -263,18 +262,15 @@ class Session:
         """The effects since the last call, in the order in which they must happen."""
         taken = self.effects
         self.effects = []
+        self.backlog.to_perform = 0
         return taken
 
     def take_sends(self) -> list[tuple[int, bytes]]:
         """What is to be written since the last call, one item a worker."""
         taken = self.sends
         self.sends = []
-        if len(taken) == 1:
-            return taken
-        by_worker: dict[int, list[bytes]] = {}
-        for number, data in taken:
-            by_worker.setdefault(number, []).append(data)
-        return [(number, b"".join(pieces)) for number, pieces in by_worker.items()]
+        self.backlog.unsent = 0
+        return taken if len(taken) == 1 else joined(taken)
 
     # -- what the tool bench uses --------------------------------------------------------------
 
@@ -309,6 +305,7 @@ class Session:
         """Kills one worker; calls of its own are dropped."""
         if not peer.ending:
             peer.ending = True
+            self.backlog.drop(peer)
             if not peer.exited:
                 self.effects.append(End(peer.number))
             for token, pending in list(self._performing.items()):
@@ -318,7 +315,8 @@ class Session:
 
     # -- messages ------------------------------------------------------------------------------
 
-    def _handle(self, peer: Peer, message: messages.Message) -> None:
+    def handle(self, peer: Peer, message: messages.Message) -> None:
+        """Does what one message asks for, in its turn."""
         if isinstance(message, messages.Call):
             self._call(peer, message)
         elif isinstance(message, messages.Output):
@@ -328,7 +326,7 @@ class Session:
         elif isinstance(message, messages.Returned):
             done = peer.invokes.pop(message.id, None)
             if done is None:
-                raise WorkerViolation("the worker answered what it was not asked")
+                raise WorkerViolation("the worker answered what was not asked", rule="channel")
             done(message.value, message.error)
         elif isinstance(message, messages.Cancel):
             self._cancel(peer, message.id)
@@ -380,6 +378,8 @@ class Session:
             return
         token = self._await(peer, number, method, context)
         self.effects.append(Perform(token, method.perform, context, args))
+        if self.acts_inline:
+            self.backlog.to_perform += 1
 
     def _act(
         self, peer: Peer, call: int, method: Method, context: CallContext, args: dict[str, Any]
@@ -391,11 +391,8 @@ class Session:
                 self.effects.append(Await(self._await(peer, call, method, context), value))
                 return
             value = self.broker.conclude(method, context, value)
-        except LlmspellError as error:
-            self._refuse(peer.number, call, method.name, peer.origin, error)
         except Exception as error:
-            failed = ending.service_failed(error)
-            self._refuse(peer.number, call, method.name, peer.origin, failed)
+            self._refuse(peer.number, call, method.name, peer.origin, ending.known(error))
         else:
             self._give(peer, call, value)
 
@@ -422,10 +419,12 @@ class Session:
     # -- answers -------------------------------------------------------------------------------
 
     def _send(self, number: int, data: bytes) -> None:
-        if self._peers[number].ending:
+        peer = self._peers[number]
+        if peer.ending or peer.exited:
             return
         if self.acts_inline:
             self.sends.append((number, data))
+            self.backlog.unsent += len(data)
         else:
             self.effects.append(Send(number, data))
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +11,13 @@ import pytest
 
 import tests.attackers
 from llmspell.supervisor.audit.verify import verify
+from tests.adversarial.batches import batches
+from tests.adversarial.proof import control
 from tests.adversarial.targets import Targets
 from tests.attackers import build
 from tests.e2e.program import LONGEST, Orphanage, Program
 
+__all__ = ["batches", "control"]
 ATTACKERS = Path(tests.attackers.__file__).parent
 
 
@@ -38,12 +41,19 @@ Impostor = Callable[..., dict[str, Any]]
 def impostor(program: Program) -> Impostor:
     """Runs a spell with another program in the worker's place; its result."""
 
-    def run(argv: list[str], refused: str = "", **order: Any) -> dict[str, Any]:
+    def run(
+        argv: list[str],
+        refused: str = "",
+        around: Sequence[str] = (),
+        inherited: Sequence[int] = (),
+        **order: Any,
+    ) -> dict[str, Any]:
         wrapper = [sys.executable, str(ATTACKERS / "refusing.py"), refused, "--"]
         before = program.litter()
         with Orphanage() as orphans:
             done = subprocess.run(
                 [
+                    *around,
                     *(wrapper if refused else ()),
                     sys.executable,
                     str(ATTACKERS / "impostor.py"),
@@ -55,6 +65,7 @@ def impostor(program: Program) -> Impostor:
                 capture_output=True,
                 text=True,
                 timeout=LONGEST,
+                pass_fds=inherited,
             )
             assert done.returncode == 0, done.stderr[-3000:]
             left = orphans.left()
@@ -64,6 +75,7 @@ def impostor(program: Program) -> Impostor:
         assert result["leaked"] <= 2, "descriptors; the compiled guest and its image are kept"
         record = program.folder / "impostor.jsonl"
         assert verify(record).ok, verify(record)
+        result["records"] = [json.loads(line) for line in record.read_text().splitlines()]
         record.unlink()
         return result
 

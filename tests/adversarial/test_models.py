@@ -76,7 +76,7 @@ CODES = {
     [PLAIN, ["as a fallback"], ["by a hook"], ["by a hook that redirects"]],
     ids=lambda ways: ways[0],
 )
-def test_EN_08_a_model_that_was_not_granted_is_not_reached(
+def test_a_model_that_was_not_granted_is_not_reached(
     program: Program, server: ModelServer, ways: list[str]
 ) -> None:
     trail = program.folder / "audit.jsonl"
@@ -98,7 +98,7 @@ def test_EN_08_a_model_that_was_not_granted_is_not_reached(
 
 
 @pytest.mark.skipif(importlib.util.find_spec("litellm") is None, reason="needs the extra llm")
-def test_EN_08_with_the_grant_every_way_leads_there(program: Program, server: ModelServer) -> None:
+def test_with_the_grant_every_way_leads_there(program: Program, server: ModelServer) -> None:
     server.counts.clear()
     ways = [*PLAIN, "by a hook"]
     flags = ("--profile", "high", "--allow-llm", "openai", "--allow-llm", "fake")

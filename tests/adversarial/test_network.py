@@ -1,238 +1,251 @@
-"""NW: one listener on loopback that must never be reached, however it is spelled."""
+"""NW: what a spell may ask of the web, in a network where every address answers.
+
+One run for each profile makes all the requests; the control is the same requests in a run that was
+granted the addresses, or the nearest request that is allowed.
+"""
 
 from __future__ import annotations
 
-import http.server
-import json
-import threading
-from collections.abc import Iterator
+import re
+from functools import cache
 from typing import Any
 
 import pytest
 
+from tests.adversarial import web_cases as cases
+from tests.adversarial.proof import Control
+from tests.adversarial.web import Acted, Net, net
+from tests.attackers.wire import PUBLIC
 from tests.e2e.program import Program
 
-TRY = """
-local out = {}
-for _, a in ipairs(params.tries) do
-  local ok, r = pcall(http.request, {
-    url = a.url, method = a.method, headers = a.headers, body = a.body,
-    timeout = a.timeout or 5, max_bytes = a.max_bytes,
-  })
-  local text = ok and "worked:" .. r.status or type(r) == "table" and r.kind
-  out[#out + 1] = text or "raw:" .. tostring(r)
-end
-return out
-"""
+__all__ = ["net"]
+BOUNDED = ["low", "medium", "high"]
+LISTED = ["medium", "high"]
+"""Profiles with a list of hosts; `low` allows every public one."""
+DENIED, WRONG, FAILED = 4008, 2002, 6003
+
+PRIVATE_HOPS = {tag: act for tag, act in cases.HOPS.items() if ".listed" not in tag}
+TO_PLAIN_STRANGERS = {
+    tag: act for tag, act in cases.TO_STRANGERS.items() if not act["url"].startswith("https")
+}
+BY_ADDRESS = {**cases.TO_THIS_MACHINE, **cases.TO_PRIVATE}
 
 
-class Host:
-    """A web server on loopback that remembers what it was asked."""
+class Runs:
+    """The runs of a module: with the names alone, and with the addresses as well."""
 
-    def __init__(self) -> None:
-        self.seen: list[tuple[str, dict[str, str]]] = []
-        host = self
+    def __init__(self, net: Net) -> None:
+        self.net = net
+        self.names = cache(self._names)
+        self.addresses = cache(self._addresses)
 
-        class Answer(http.server.BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
+    def _names(self, profile: str) -> Acted:
+        acts: dict[str, Any] = {**BY_ADDRESS, **cases.INVALID, **cases.ALLOWED, **cases.BY_NAME}
+        acts |= cases.HOPS if profile in LISTED else PRIVATE_HOPS
+        acts |= cases.TO_STRANGERS if profile in LISTED else {}
+        acts["NW-22.loop"] = {"url": "http://exact.test/loop/NW-22.loop"}
+        acts["NW-22.long"] = {"url": "http://exact.test/countdown/NW-22.long?11"}
+        acts["NW-22.ten"] = {"url": "http://exact.test/countdown/NW-22.ten?10"}
+        acts["NW-22.none"] = {
+            "url": "http://exact.test/loop/NW-22.none", "follow_redirects": False,
+        }  # fmt: skip
+        return self.net.act(profile, acts, cases.GRANTS)
 
-            def do_GET(self) -> None:
-                host.seen.append((self.path, dict(self.headers)))
-                act = self.path.strip("/")
-                if act.startswith("to?"):
-                    self.send_response(302)
-                    self.send_header("Location", act.partition("?")[2])
-                    self.send_header("Content-Length", "0")
-                    self.end_headers()
-                elif act == "loop":
-                    self.send_response(302)
-                    self.send_header("Location", "/loop")
-                    self.send_header("Content-Length", "0")
-                    self.end_headers()
-                elif act == "endless":
-                    self.send_response(200)
-                    self.end_headers()
-                    try:
-                        while True:
-                            self.wfile.write(b"x" * 65536)
-                    except OSError:
-                        self.close_connection = True
-                elif act == "bomb":
-                    import gzip
-
-                    body = gzip.compress(b"\0" * 40_000_000)
-                    self.send_response(200)
-                    self.send_header("Content-Encoding", "gzip")
-                    self.send_header("Content-Length", str(len(body)))
-                    self.end_headers()
-                    self.wfile.write(body)
-                elif act == "drip":
-                    self.send_response(200)
-                    self.send_header("Content-Length", "1000")
-                    self.end_headers()
-                    stop = threading.Event()
-                    try:
-                        for _ in range(100):
-                            self.wfile.write(b"x")
-                            self.wfile.flush()
-                            stop.wait(0.1)
-                    except OSError:
-                        self.close_connection = True
-                else:
-                    self.send_response(200)
-                    self.send_header("Content-Length", "2")
-                    self.end_headers()
-                    self.wfile.write(b"ok")
-
-            do_POST = do_GET  # noqa: N815  the name that http.server looks for
-
-            def log_message(self, *_: Any) -> None:
-                pass
-
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answer)
-        self.server.daemon_threads = True
-        self.port: int = self.server.server_address[1]
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+    def _addresses(self) -> Acted:
+        """Everything that was denied, at the strictest profile, where it is granted."""
+        strangers = ("evil.test", "*.evil.test", "*.exact.test", "exact.test:8080", "wild.test")
+        grants = [f"http://{host}" for host in (*cases.ADDRESSES, *strangers)]
+        acts: dict[str, Any] = {**BY_ADDRESS, **PRIVATE_HOPS}
+        acts |= TO_PLAIN_STRANGERS
+        acts |= {tag: act for tag, act in cases.BY_NAME.items() if tag != "NW-18.many"}
+        return self.net.act("high", acts, [*cases.GRANTS, *grants])
 
 
-@pytest.fixture
-def host() -> Iterator[Host]:
-    made = Host()
-    yield made
-    made.server.shutdown()
-    made.server.server_close()
+@pytest.fixture(scope="module")
+def runs(net: Net) -> Runs:
+    return Runs(net)
 
 
-def tried(
-    program: Program, tries: list[dict[str, Any]], *flags: str, profile: str = "high"
-) -> list[str]:
-    given = ("--param", f"tries={json.dumps(tries)}", "--limit", "wall=60s")
-    result = program.result(TRY, ".lua", "--profile", profile, *flags, *given)
-    assert result["status"] == "done", result
-    value: list[str] = result["value"]
-    return value
+def of(case: str, acts: dict[str, Any]) -> list[str]:
+    found = [tag for tag in acts if tag.startswith(case)]
+    assert found
+    return found
 
 
-def grant(host: Host) -> tuple[str, str]:
-    return "--allow-net", f"http://127.0.0.1:{host.port}"
+def assert_denied(acted: Acted, tag: str, rule: str, *, asked: int = 0) -> None:
+    """The typed denial, its one record, and nothing that arrived after `asked` requests."""
+    told = acted.told[tag]
+    assert (told.get("code"), told.get("kind")) == (DENIED, "denied"), (tag, told)
+    assert re.fullmatch(rule, told["rule"]), (tag, told)
+    refused = acted.refused(tag)
+    assert [(each["rule"], each["code"]) for each in refused] == [(told["rule"], DENIED)], tag
+    assert len(acted.seen(tag)) == asked, tag
+    assert acted.seen(f"{tag}-next") == [], tag
 
 
-SPELLINGS = (
-    "127.0.0.1", "127.1", "127.0.1", "2130706433", "0x7f.0.0.1", "0x7f000001", "017700000001",
-    "0177.0.0.1", "0", "0.0.0.0", "localhost", "localhost.", "LOCALHOST", "foo.localhost", "[::1]",
-    "[::ffff:127.0.0.1]", "[::ffff:7f00:1]", "[0:0:0:0:0:0:0:1]", "[::]", "[64:ff9b::7f00:1]",
-    "[2002:7f00:1::]", "[fe80::1%25lo]", "127.0.0.1%00.example.com", "%31%32%37.0.0.1",
-    "user@127.0.0.1", "example.com@127.0.0.1", "１２７.0.0.1", "127。0。0。1",
-)  # fmt: skip
+def worked(acted: Acted, tag: str) -> bool:
+    return acted.told[tag].get("worked") == 200 and len(acted.seen(tag)) == 1
 
 
-@pytest.mark.parametrize("profile", ["low", "medium", "high"])
-def test_NW_11_NW_12_NW_13_loopback_by_any_name_is_denied(
-    program: Program, host: Host, profile: str
+@pytest.mark.parametrize("profile", BOUNDED)
+@pytest.mark.parametrize("case", ["NW-11", "NW-12"])
+def test_this_machine_and_private_addresses_by_any_spelling(
+    runs: Runs, control: Control, case: str, profile: str
 ) -> None:
-    tries = [{"url": f"http://{name}:{host.port}/"} for name in SPELLINGS]
-    found = tried(program, tries, profile=profile)
-    for name, what in zip(SPELLINGS, found, strict=True):
-        assert what in ("denied", "validation"), (name, what)
-    assert host.seen == []
-    assert tried(program, tries[:1], *grant(host), profile=profile) == ["worked:200"]
-    assert len(host.seen) == 1
+    acted = runs.names(profile)
+    rule = {
+        "low": r"low\.net\.(loopback|private|metadata|unspecified|link-local|reserved)",
+        "medium": r"medium\.net\.host",
+        "high": r"high\.net\.host",
+    }[profile]
+    tags = of(case, BY_ADDRESS)
+    for tag in tags:
+        assert_denied(acted, tag, rule)
+    granted = runs.addresses()
+    control(all(worked(granted, tag) for tag in tags), case)
 
 
-@pytest.mark.parametrize("profile", ["low", "medium", "high"])
-def test_NW_11_metadata_and_private_addresses_are_denied(program: Program, profile: str) -> None:
-    names = (
-        "169.254.169.254",
-        "10.0.0.1",
-        "192.168.1.1",
-        "172.16.0.1",
-        "100.64.0.1",
-        "[fd00::1]",
-        "[fe80::1]",
-        "metadata.google.internal",
-        "224.0.0.1",
-        "255.255.255.255",
-    )
-    found = tried(program, [{"url": f"https://{name}/"} for name in names], profile=profile)
-    for name, what in zip(names, found, strict=True):
-        assert what == "denied" or (name.startswith("metadata") and what != "worked:200"), found
+@pytest.mark.parametrize("profile", LISTED)
+@pytest.mark.parametrize("case", ["NW-13", "NW-14", "NW-26"])
+def test_hosts_and_ports_beside_the_granted_ones(
+    runs: Runs, control: Control, case: str, profile: str
+) -> None:
+    acted = runs.names(profile)
+    for tag in of(case, cases.TO_STRANGERS):
+        assert_denied(acted, tag, rf"{profile}\.net\.(host|port)")
+    # Nobody asked a name server either: a name that is looked up is a message.
+    hosts = {name for name, _ in acted.asked}
+    assert not [name for name in hosts if "evil" in name or name.startswith("xn--")], hosts
+    granted = runs.addresses()
+    reached = [tag for tag in of(case, TO_PLAIN_STRANGERS) if "worked" in granted.told[tag]]
+    control(reached and all(worked(acted, tag) for tag in of(case, cases.ALLOWED)), case)
 
 
-def test_NW_26_another_port_or_scheme_is_denied(program: Program, host: Host) -> None:
-    tries = [{"url": f"http://127.0.0.1:{host.port + 1}/"}, {"url": "file:///etc/passwd"},
-             {"url": "gopher://127.0.0.1/"}, {"url": "ftp://127.0.0.1/"}, {"url": "data:,x"},
-             {"url": f"//127.0.0.1:{host.port}/"}]  # fmt: skip
-    found = tried(program, tries, *grant(host))
-    assert all(what in ("denied", "validation") for what in found), found
-    assert host.seen == []
+@pytest.mark.parametrize("profile", BOUNDED)
+@pytest.mark.parametrize("case", ["NW-12", "NW-13", "NW-16", "NW-17", "NW-21", "NW-24", "NW-36"])
+def test_requests_that_are_none(runs: Runs, control: Control, case: str, profile: str) -> None:
+    acted = runs.names(profile)
+    for tag in of(case, cases.INVALID):
+        told = acted.told[tag]
+        assert (told.get("code"), told.get("kind")) == (WRONG, "validation"), (tag, told)
+        assert [each["code"] for each in acted.failed(tag)] == [WRONG], tag
+        assert acted.seen(tag) == [], tag
+    for request in acted.requests:
+        evil = [line for line in request.head.split(b"\r\n") if line.lower().startswith(b"x-evil")]
+        assert not evil, request.head
+    if case == "NW-12":
+        granted = runs.addresses()
+        control(all(worked(granted, tag) for tag in of(case, BY_ADDRESS)), case)
+        return
+    twins = [acted.told[tag] for tag in of(case, cases.ALLOWED)]
+    control(all(told.get("worked") == 200 for told in twins), case)
 
 
-def test_NW_21_NW_22_each_hop_of_a_redirect_is_judged(program: Program, host: Host) -> None:
-    base = f"http://127.0.0.1:{host.port}"
-    other = Host()
-    try:
-        targets = [f"http://127.0.0.1:{other.port}/", f"http://localhost:{other.port}/",
-                   "file:///etc/passwd", "gopher://127.0.0.1/"]  # fmt: skip
-        found = tried(program, [{"url": f"{base}/to?{target}"} for target in targets], *grant(host))
-        assert not any(what.startswith(("worked", "raw")) for what in found), found
-        assert found[0] == "denied" and other.seen == []
-        assert tried(program, [{"url": f"{base}/to?{base}/fine"}], *grant(host)) == ["worked:200"]
-        host.seen.clear()
-        assert not tried(program, [{"url": f"{base}/loop"}], *grant(host))[0].startswith("worked")
-        assert len(host.seen) <= 25
-    finally:
-        other.server.shutdown()
-        other.server.server_close()
+@pytest.mark.parametrize("profile", BOUNDED)
+def test_NW_13_one_host_has_one_spelling(runs: Runs, control: Control, profile: str) -> None:
+    acted = runs.names(profile)
+    tags = [*of("NW-13", cases.ALLOWED), *of("NW-14", cases.ALLOWED)]
+    for tag in tags:
+        assert worked(acted, tag), (tag, acted.told[tag])
+        (request,) = acted.seen(tag)
+        assert request.headers["host"] in ("exact.test", "a.wild.test", "a.b.wild.test")
+        assert (request.address, acted.told[tag]["url"].count("@")) == (PUBLIC, 0)
+    control(tags)
 
 
-def test_NW_17_NW_24_headers_can_not_be_forged(program: Program, host: Host) -> None:
-    base = f"http://127.0.0.1:{host.port}"
-    bad: list[dict[str, Any]] = [
-        {"url": f"{base}/a\r\nX-Evil: 1"},
-        {"url": f"{base}/", "headers": {"X-A": "1\r\nX-Evil: 1"}},
-        {"url": f"{base}/", "headers": {"X-A\r\nX-Evil": "1"}},
-        {"url": f"{base}/", "headers": {"Host": "evil.example"}},
-        {"url": f"{base}/", "headers": {"Transfer-Encoding": "chunked", "Content-Length": "3"}},
-        {"url": f"{base}/", "headers": {"Proxy-Authorization": "x", "X-Forwarded-For": "1.2.3.4"}},
-        {"url": f"{base}/", "headers": {"Connection": "Upgrade", "Upgrade": "websocket"}},
-        {"url": f"{base}/", "method": "GE T"},
-        {"url": f"{base}/", "method": "CONNECT"},
-    ]
-    tried(program, bad, *grant(host))
-    for _, headers in host.seen:
-        names = {name.lower(): value for name, value in headers.items()}
-        assert "x-evil" not in names and names["host"] == f"127.0.0.1:{host.port}"
-        forged = {"proxy-authorization", "x-forwarded-for", "transfer-encoding", "upgrade"}
-        assert not forged & set(names), headers
-    assert tried(program, [{"url": f"{base}/", "headers": {"X-A": "1"}}], *grant(host)) == [
-        "worked:200"
-    ]
+@pytest.mark.parametrize("profile", BOUNDED)
+def test_NW_18_a_name_that_leads_elsewhere_the_second_time(
+    runs: Runs, control: Control, profile: str
+) -> None:
+    acted = runs.names(profile)
+    assert_denied(acted, "NW-18.rebind", rf"{profile}\.net\.loopback")
+    # One question for each request, and each dialled the very address that was judged.
+    assert acted.asked["rebind.test", "A"] == 2
+    (first,) = acted.seen("NW-18.first")
+    granted = runs.addresses()
+    (second,) = granted.seen("NW-18.rebind")
+    control((first.address, second.address) == (PUBLIC, "127.0.0.1"))
 
 
-def test_NW_28_NW_29_answers_are_bounded(program: Program, host: Host) -> None:
-    base = f"http://127.0.0.1:{host.port}"
-    tries: list[dict[str, Any]] = [
-        {"url": f"{base}/endless"},
-        {"url": f"{base}/bomb"},
-        {"url": f"{base}/drip", "timeout": 1},
-        {"url": f"{base}/x", "max_bytes": 1},
-    ]
-    found = tried(program, tries, *grant(host))
-    assert not any(what.startswith(("worked", "raw")) for what in found), found
+@pytest.mark.parametrize("profile", BOUNDED)
+@pytest.mark.parametrize("case", ["NW-18", "NW-19"])
+def test_granted_names_of_addresses_that_were_not(
+    runs: Runs, control: Control, case: str, profile: str
+) -> None:
+    acted = runs.names(profile)
+    kinds = "loopback|private|metadata|unspecified|reserved"
+    for name in cases.NAMES[case]:
+        rule = r"net\.answers" if name == "many" else rf"{profile}\.net\.({kinds})"
+        assert_denied(acted, f"{case}.{name}", rule)
+    granted = runs.addresses()
+    names = [name for name in cases.NAMES[case] if name != "many"]
+    control(all(worked(granted, f"{case}.{name}") for name in names), case)
 
 
-@pytest.mark.alone
-def test_RS_12_a_wall_limit_ends_a_waiting_request(program: Program, host: Host) -> None:
-    source = f"return http.get('http://127.0.0.1:{host.port}/drip').status"
-    flags = ("--profile", "high", "--limit", "wall=500ms", *grant(host))
-    result = program.result(source, ".lua", *flags)
-    assert (result["exit"], result["reason"]) == (4, "wall"), result
-    assert result["usage"]["wall"] < 0.75
+@pytest.mark.parametrize("profile", BOUNDED)
+def test_NW_21_each_hop_of_a_redirect_is_judged(runs: Runs, control: Control, profile: str) -> None:
+    acted = runs.names(profile)
+    listed = of("NW-21.listed", cases.HOPS) if profile != "low" else []
+    nowhere = of("NW-21.none", cases.HOPS)
+    private = [f"NW-21{number}" for number in range(len(cases.TO["NW-21"]))]
+    for tag in [*private, *listed]:
+        assert_denied(acted, tag, rf"{profile}\.net\.[a-z-]+", asked=1)
+    for tag in nowhere:
+        assert_denied(acted, tag, r"net\.redirect", asked=1)
+    granted = runs.addresses()
+    for tag in private:
+        assert len(granted.seen(f"{tag}-next")) == 1, (tag, granted.told[tag])
+    for tag in ("NW-21.twin0", "NW-21.twin1"):
+        assert (acted.told[tag]["worked"], acted.told[tag]["redirects"]) == (200, 1)
+    control(acted.told["NW-21.twin0"]["url"].startswith("http://other.test/"))
 
 
-def test_NW_27_a_proxy_of_the_environment_is_no_way_round(program: Program, host: Host) -> None:
-    source = "return http.get('http://127.0.0.1:1/').status"
-    for name in ("http_proxy", "HTTP_PROXY", "ALL_PROXY"):
-        env = {name: f"http://127.0.0.1:{host.port}"}
-        ended = program.run(source, ".lua", "--profile", "high", env=env)
-        assert ended.code == 3 and host.seen == [], ended
+@pytest.mark.parametrize("profile", BOUNDED)
+def test_NW_22_redirects_come_to_an_end(runs: Runs, control: Control, profile: str) -> None:
+    acted = runs.names(profile)
+    for tag in ("NW-22.loop", "NW-22.long"):
+        told = acted.told[tag]
+        assert (told.get("code"), told.get("kind")) == (FAILED, "network"), told
+        assert told["message"] == "over 10 redirects"
+        assert [each["code"] for each in acted.failed(tag)] == [FAILED]
+        assert len(acted.seen(tag)) == 11
+    assert (acted.told["NW-22.none"]["worked"], len(acted.seen("NW-22.none"))) == (302, 1)
+    ten = acted.told["NW-22.ten"]
+    control((ten.get("worked"), ten.get("redirects")) == (200, 10))
+
+
+@pytest.mark.parametrize("profile", BOUNDED)
+def test_NW_27_a_proxy_of_the_environment_is_no_way_round(
+    net: Net, control: Control, profile: str
+) -> None:
+    """Whatever a proxy could reach, the verdict on the host comes first."""
+    env = dict.fromkeys(("http_proxy", "HTTPS_PROXY", "ALL_PROXY"), f"http://{PUBLIC}:8080")
+    acts = {
+        "denied": {"url": "http://10.0.0.1/ok/denied"},
+        "metadata": {"url": "http://metadata.test/ok/metadata"},
+        "granted": {"url": "http://exact.test/ok/granted"},
+    }
+    acted = net.act(profile, acts, ["http://exact.test", "http://metadata.test"], env=env)
+    assert_denied(acted, "denied", rf"{profile}\.net\.(host|private)")
+    assert_denied(acted, "metadata", rf"{profile}\.net\.metadata")
+    seen = [request.head.split(b"\r\n")[0] for request in acted.requests]
+    control(seen == [b"GET http://exact.test:80/ok/granted HTTP/1.1"])
+
+
+@pytest.mark.parametrize("profile", BOUNDED)
+def test_NW_27_a_spell_can_not_set_a_proxy(
+    net: Net, program: Program, control: Control, profile: str
+) -> None:
+    """The variables of its own environment change nothing: it has none that anybody reads."""
+    source = f"""
+import os
+os.environ["http_proxy"] = os.environ["HTTP_PROXY"] = "http://{PUBLIC}:8080"
+reply = await http.get("http://exact.test/ok/direct")
+result = reply.status
+"""
+    flags = ("--profile", profile, "--allow-net", "http://exact.test", "--allow-module", "os")
+    before = len(net.web.requests)
+    result = program.result(source, ".py", *flags, wrapper=net.wire.entering)
+    (request,) = net.web.requests[before:]
+    assert request.target == "/ok/direct" and request.connection.fileno() == -1
+    control(result["value"] == 200)

@@ -1,23 +1,30 @@
-"""SL and KX: environment, argv, terminal, and what two runs can see of each other."""
+"""SL: what a worker starts with, what it may read of the supervisor, and what it leaves behind."""
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests.adversarial.batches import EXEC, WAYS, Batches
+from tests.adversarial.proof import Control
 from tests.e2e.program import Program, descendants
 
-ROOT = os.geteuid() == 0
 RUNS_CODE = {
-    "LD_LIBRARY_PATH": "/nowhere", "PYTHONSTARTUP": "/nowhere", "PYTHONINSPECT": "",
-    "NODE_OPTIONS": "x", "BASH_ENV": "/nowhere", "PERL5OPT": "x", "RUBYOPT": "x",
-    "JAVA_TOOL_OPTIONS": "x", "LUA_INIT": "os.exit(9)", "LUA_PATH": "/nowhere/?.lua",
+    "LD_LIBRARY_PATH": "/nowhere", "LD_AUDIT": "/nowhere.so", "DYLD_INSERT_LIBRARIES": "/nowhere",
+    "PYTHONSTARTUP": "/nowhere", "PYTHONINSPECT": "", "NODE_OPTIONS": "x", "BASH_ENV": "/nowhere",
+    "BASH_FUNC_x%%": "() { :; }", "PERL5OPT": "x", "RUBYOPT": "x", "JAVA_TOOL_OPTIONS": "x",
+    "DOTNET_STARTUP_HOOKS": "x", "LUA_INIT": "os.exit(9)", "LUA_PATH": "/nowhere/?.lua",
     "SECRET_TOKEN": "marker-of-secret",
 }  # fmt: skip
+PROFILES = ["low", "medium", "high"]
+SHOWS = """return {tostring(os.getenv('SECRET_TOKEN')), tostring(os.getenv('HOME')),
+  tostring(os.getenv('LD_LIBRARY_PATH'))}"""
 
 
 @pytest.fixture
@@ -25,19 +32,24 @@ def start(both_starts: str) -> str:
     return both_starts
 
 
-@pytest.mark.parametrize("profile", ["low", "medium", "high"])
-def test_SL_01_SL_02_SL_03_SL_04_a_worker_starts_with_nothing(
-    program: Program, profile: str
+@pytest.mark.parametrize("profile", PROFILES)
+def test_SL_01_SL_03_SL_04_a_worker_starts_with_nothing(
+    program: Program, control: Control, profile: str
 ) -> None:
-    program.write("w.lua", "print('up') Async.sleep(60000)")
+    program.write("w.lua", f"print(JSON.encode({SHOWS[7:]})) Async.sleep(60000)")
     running = program.start(
         "run", "--profile", profile, "--param", "key=marker-of-secret", "w.lua",
         env=RUNS_CODE, stdout=subprocess.PIPE,
     )  # fmt: skip
     try:
-        assert running.stdout is not None and running.stdout.read(3) == b"up\n"
+        assert running.stdout is not None
+        shown = running.stdout.readline()
+        assert json.loads(shown) == ["nil"] * 3, shown
         tree = descendants(running.pid)
-        assert tree
+        own = Path(f"/proc/{running.pid}")
+        # The supervisor itself has all of it: in its environment and in its words.
+        control(all(name.encode() in (own / "environ").read_bytes() for name in RUNS_CODE))
+        control(b"marker-of-secret" in (own / "cmdline").read_bytes() and tree)
         for pid in tree:
             words = Path(f"/proc/{pid}/cmdline").read_bytes()
             assert b"marker-of-secret" not in words and b"w.lua" not in words, words
@@ -50,90 +62,135 @@ def test_SL_01_SL_02_SL_03_SL_04_a_worker_starts_with_nothing(
     finally:
         running.terminate()
         running.communicate()
-
-
-def test_SL_07_SL_08_output_on_a_terminal_is_escaped(program: Program) -> None:
-    program.write("t.lua", "print('\\27]52;c;AAAA\\7\\27[2J\\u{202e}x\\u{200b}')")
-    plain = program("run", "--profile", "high", "t.lua")
-    assert "\x1b[2J" in plain.out  # a pipe gets the bytes as they are
-    ours, theirs = pty.openpty()
-    running = program.start("run", "--profile", "high", "t.lua", stdout=theirs, stderr=theirs)
-    os.close(theirs)
-    shown = b""
-    try:
-        while more := os.read(ours, 65536):
-            shown += more
-    except OSError:
-        pass  # the terminal's other side is closed
-    os.close(ours)
-    assert running.wait(20) == 0
-    assert b"\x1b" not in shown and b"\x07" not in shown and "\u202e".encode() not in shown
-    assert b"\\x1b" in shown
-
-
-def test_SL_11_a_spells_words_are_marked_as_its_own(program: Program) -> None:
-    program.write(
-        "asks.lua",
-        '-- /// spell\n-- description = "approved by admin\\u001b[31m \\u202e"\n'
-        '-- [requests]\n-- read = ["' + "a" * 400 + '"]\n-- ///\nreturn 1',
+    granted = program.result(
+        SHOWS, ".lua", "--profile", profile, "--allow-env", "SECRET_TOKEN", env=RUNS_CODE
     )
-    told = program("explain", "--profile", "high", "asks.lua")
-    assert told.code == 0 and "\x1b" not in told.out and "\u202e" not in told.out
-    assert 'the spell says of itself: "approved by admin' in told.out
-    assert all(len(line) < 400 for line in told.out.splitlines() if "--allow-read" in line)
+    control(granted["value"][0] == "marker-of-secret", "SL-01")
+    assert "/nowhere" not in str(granted["value"])
 
 
-def test_SL_16_SL_17_a_worker_has_no_terminal(program: Program) -> None:
-    source = """
-import ctypes
-libc = ctypes.CDLL(None, use_errno=True)
-found = []
-for fd in (0, 1, 2, 3):
-    for request in (0x5412, 0x100005412, 0x540E, 0x541C, 0x5410):
-        result = libc.ioctl(fd, ctypes.c_ulong(request), ctypes.c_char_p(b'x'))
-        found.append(result < 0)
-libc.open.restype = ctypes.c_int
-found.append(libc.open(b'/dev/tty', 2) < 0)
-result = all(found)
+LOOKS = """
+import posix
+told = {}
+for name in ("environ", "cmdline", "maps", "mem", "fd", "root", "cwd", "stat"):
+    for pid in [*params["pids"], "self"]:
+        try:
+            path = f"/proc/{pid}/{name}"
+            if name in ("fd", "root", "cwd"):
+                told[path] = str(posix.listdir(path))[:40]
+            else:
+                told[path] = str(posix.read(posix.open(path, 0), 40))
+        except OSError:
+            pass
+result = told
 """
-    flags = ("--profile", "medium", "--allow-module", "ctypes")
-    assert program.result(source, ".py", *flags)["value"] is True
 
 
-def test_KX_13_KX_16_PR_08_two_workers_do_not_see_each_other(program: Program) -> None:
-    """A native spell at medium looks for the other worker by every number it could have."""
-    program.write("w.lua", "print('up') Async.sleep(60000)")
-    other = program.start("run", "--profile", "medium", "w.lua", stdout=subprocess.PIPE)
-    try:
-        assert other.stdout is not None and other.stdout.read(3) == b"up\n"
-        pids = sorted(descendants(other.pid) | {other.pid})
-        source = """
-import ctypes
-libc = ctypes.CDLL(None, use_errno=True)
-result = [pid for pid in params['pids'] if libc.kill(pid, 0) == 0
-          or libc.syscall(434, pid, 0) >= 0] + [libc.shmget(1, 4096, 0o1600) >= 0,
-          libc.open(b'/dev/shm', 0) >= 0]
+@pytest.mark.parametrize("profile", PROFILES)
+def test_SL_02_the_supervisor_can_not_be_read(
+    batches: Batches, control: Control, profile: str
+) -> None:
+    """By the true modules of Python, on this process's own parent and on the machine's first."""
+    hands = """
+for kind in ().__class__.__base__.__subclasses__():
+    names = getattr(getattr(kind, "__init__", None), "__globals__", None)
+    if names and "sys" in names and hasattr(names["sys"], "modules"):
+        modules = names["sys"].modules
+        break
+posix = modules.get("posix") or modules["os"]
 """
-        given = ("--param", f"pids={pids}", "--allow-module", "ctypes")
-        value = program.result(source, ".py", "--profile", "medium", *given)["value"]
-        assert value == [False, False], value
-        if ROOT:
-            uids = {os.stat(f"/proc/{pid}").st_uid for pid in pids}
-            assert len(uids) > 1 and not uids <= {0}
-    finally:
-        other.terminate()
-        other.communicate()
+    looks = {"language": "python", "params": {"pids": [os.getpid(), 1]}}
+    confined = {**looks, "name": "looks", "profile": profile}
+    source = hands + LOOKS.replace("import posix\n", "")
+    told = batches.results([{**confined, "source": source}], EXEC)["looks"]
+    free = {**looks, "name": "looks", "profile": "none", "source": LOOKS}
+    seen = batches.results([free], EXEC)["looks"]["value"]
+    control(f"/proc/{os.getpid()}/environ" in seen and f"/proc/{os.getpid()}/cmdline" in seen)
+    assert told["status"] == "done" and told["value"] == {}, told
 
 
-def test_KX_18_every_run_draws_its_own_random_numbers(program: Program) -> None:
-    sources = {
-        ".lua": "return math.random(1, 2 ^ 40)",
-        ".js": "return Math.random()",
-        ".py": "import random\nrandom.random()",
-    }
-    for suffix, source in sources.items():
-        for profile in ("medium", "high"):
-            first, second = (
-                program.result(source, suffix, "--profile", profile)["value"] for _ in range(2)
-            )
-            assert first != second, (suffix, profile)
+READS_NEVER = """
+local told = {}
+local ok, e = pcall(fs.read, "/etc/shadow")
+told[1] = ok or e.rule
+told[2] = (pcall(fs.write, "/etc/made-by-a-spell", "x"))
+told[3] = Stdin and Stdin.read() or stdin.read()
+return told
+"""
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("terminal", [False, True])
+def test_SL_09_what_is_typed_before_is_never_taken_for_consent(
+    program: Program, control: Control, terminal: bool, profile: str
+) -> None:
+    """There is no prompt: a verdict comes from the policy alone, and input goes to the spell."""
+    program.write("asks.lua", READS_NEVER)
+    words = ["run", "--output", "json", "--audit", "a.jsonl", "--profile", profile, "asks.lua"]
+    if terminal:
+        ours, theirs = pty.openpty()
+        os.write(ours, b"y\nyes\nA\n")
+        running = program.start(*words, stdin=theirs, stdout=subprocess.PIPE)
+        os.close(theirs)
+        out, _ = running.communicate(timeout=60)
+        os.close(ours)
+    else:
+        running = program.start(*words, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        out, _ = running.communicate(b"y\nyes\nA\n", timeout=60)
+    told = json.loads(out)["value"]
+    # All of it is still there for the spell, which reads it through its own broker.
+    control(told[2].startswith("y\n"))
+    assert told[:2] == [f"{profile}.files.read", False], told
+    record = (program.folder / "a.jsonl").read_text()
+    assert record.count('"allowed":false') == 2 and "/etc/shadow" in record
+    assert not Path("/etc/made-by-a-spell").exists()
+
+
+LEAVES = {
+    "lua": """left = 1 string.left = 1 math.randomseed(1) fs.write("scratch:left", "x")
+    local ok = pcall(fs.write, "/tmp/left", "x")
+    return {left, fs.exists("scratch:left"), ok}""",
+    "javascript": """globalThis.left = 1; Array.prototype.left = 1; Math.random = () => 4;
+    await fs.write("scratch:left", "x");
+    return [left, await fs.exists("scratch:left"), false];""",
+    "python": """
+import json, math, random
+math.left = 1
+json.dumps = random.random = lambda *words: 4
+random.seed(1)
+await fs.write("scratch:left", "x")
+result = [math.left, await fs.exists("scratch:left"), False]
+""",
+}
+FINDS = {
+    "lua": "return {left == nil, string.left == nil, fs.exists('scratch:left'), math.random()}",
+    "javascript": """return [typeof left === "undefined", [].left === undefined,
+    await fs.exists("scratch:left"), Math.random()];""",
+    "python": """
+import json, math, random
+result = [not hasattr(math, "left"), json.dumps(5) == "5", await fs.exists("scratch:left"),
+  random.random()]
+""",
+}
+
+
+def reuse(profile: str, start: str) -> list[dict[str, Any]]:
+    """One spell after another: what the first leaves, the next two look for."""
+    return [
+        {"name": f"{what}-{language}", "language": language, "source": sources[language]}
+        for what, sources in (("leaves", LEAVES), ("finds", FINDS), ("finds2", FINDS))
+        for language in LEAVES
+    ]
+
+
+@pytest.mark.parametrize(("profile", "start"), WAYS)
+def test_SL_18_nothing_of_one_spell_is_there_for_the_next(
+    batches: Batches, control: Control, profile: str, start: str
+) -> None:
+    told = batches.at(reuse, profile, start)
+    for language in LEAVES:
+        control(told[f"leaves-{language}"]["value"][:2] == [1, True])
+        first, second = (told[f"{name}-{language}"]["value"] for name in ("finds", "finds2"))
+        for found in (first, second):
+            assert found[:3] == [True, True, False], (language, found)
+        assert first[3] != second[3], "random numbers are drawn anew"

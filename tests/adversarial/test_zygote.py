@@ -16,8 +16,17 @@ from llmspell.channel.framing import frame
 from llmspell.platform import EFFECTS
 from llmspell.platform.linux.plan import make_zygote_plan
 from llmspell.platform.linux.zygote import Zygote
+from tests.adversarial.proof import Control
 from tests.adversarial.targets import Targets
-from tests.adversarial.test_native_code import MACHINES, NUMBERS, RAW, WAYS
+from tests.adversarial.test_native_code import (
+    MACHINES,
+    NUMBERS,
+    RAW,
+    SHOWN,
+    WAYS,
+    free,
+    works_at_none,
+)
 from tests.attackers import build
 from tests.parity import zygotes
 from tests.parity.workers import Ended, run, run_fields, worker
@@ -29,6 +38,8 @@ REFUSED = {
     "docker": {"unshare": EPERM, "mount": EPERM},
     "no landlock": {"landlock_create_ruleset": ENOSYS},
 }
+__all__ = ["free", "works_at_none"]
+pytestmark = pytest.mark.profile("medium")
 BUSY = "while True:\n    pass"
 
 
@@ -43,10 +54,11 @@ def test_the_machines_are_those_of_the_exec_path() -> None:
 
 
 @pytest.mark.parametrize("machine", REFUSED)
-def test_FS_14_FS_17_NW_01_PR_08_PR_09_PR_11_a_program_in_a_childs_place(
-    targets: Targets, machine: str
+def test_FS_14_FS_17_NW_01_NW_04_PR_08_PR_09_PR_16_a_program_in_a_childs_place(
+    targets: Targets, machine: str, free: set[str], control: Control
 ) -> None:
     """The same attacker as test_native_code's, whose control gets everything outside."""
+    control(set(SHOWN.values()) <= free)
     program = build.program("hostile")
     library = zygotes.command("lua")[-1]
 
@@ -91,7 +103,10 @@ def attack(source: str, **params: Any) -> Ended:
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_PY_01_PY_04_PY_06_raw_system_calls_reach_nothing(targets: Targets, way: str) -> None:
+def test_PY_01_PY_04_PY_06_raw_system_calls_reach_nothing(
+    targets: Targets, way: str, works_at_none: set[str], control: Control
+) -> None:
+    control({"open", "create", "stat", "socket", "unix", "kill", "memfd"} <= works_at_none)
     ended = attack(
         RAW % WAYS[way],
         secret=str(targets.secret),
@@ -121,7 +136,9 @@ result = [name for name, error in answers.items() if not error]
 )
 
 
-def test_PR_08_PR_09_no_sibling_and_no_zygote_is_seen_signalled_or_traced() -> None:
+def test_KX_16_PR_08_PR_09_no_sibling_and_no_zygote_is_seen_signalled_or_traced(
+    control: Control,
+) -> None:
     arguments = ("--modules", "ctypes")
     extra = {
         "x86_64": {"prlimit": 302, "readv": 310, "affinity": 204},
@@ -133,6 +150,9 @@ def test_PR_08_PR_09_no_sibling_and_no_zygote_is_seen_signalled_or_traced() -> N
         home = max(children_of(zygote.process.pid))
         pids = [sibling.process.pid, home, zygote.process.pid, os.getpid()]
         assert min(pids) > 0
+        for pid in pids:
+            os.kill(pid, 0)  # from outside each is there to be signalled, or this raises
+        control(all(map(is_running, pids)))
         numbers = NUMBERS[os.uname().machine] | extra
         ended = attack(NEIGHBOURS, pids=pids, numbers=numbers)
         assert ended.error is None, ended.error

@@ -28,8 +28,12 @@ def program(name: str) -> str:
     found = next(filter(None, map(shutil.which, ("gcc", "clang", "cc"))), None)
     compiler = [found] if found else [sys.executable, "-m", "ziglang", "cc"]
     target = folder() / name
-    command = [*compiler, "-std=gnu11", "-O1", "-Wall", "-o", str(target), str(HERE / f"{name}.c")]
-    done = subprocess.run([*command, "-ldl"], capture_output=True, text=True, timeout=120)
+    # What a program defines itself comes before the libraries: kernel.c watches confine's calls.
+    flags = ["-std=gnu11", "-O1", "-Wall", "-rdynamic"]
+    command = [*compiler, *flags, "-o", str(target), str(HERE / f"{name}.c")]
+    done = subprocess.run(
+        [*command, "-ldl", "-pthread"], capture_output=True, text=True, timeout=120
+    )
     if done.returncode and not found:
         pytest.skip("no C compiler")
     assert done.returncode == 0, done.stderr

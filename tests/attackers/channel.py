@@ -1,14 +1,13 @@
-"""A worker that speaks the channel itself: `channel.py ACT [ENGINE]`. It has no confinement.
+"""A worker that speaks the channel itself: `channel.py ACT ENGINE`. It has no confinement.
 
 Only the standard library: what it does is what any program in a worker's place could do.
 """
 
 from __future__ import annotations
 
-import array
 import json
 import os
-import random
+import signal
 import socket
 import struct
 import sys
@@ -16,77 +15,137 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from channel_frames import DONE, EARLY, TOOLS, VIOLATIONS, call, frame, hello, part, text
+
 CHANNEL: socket.socket
-EFFECTS = ("files", "network", "processes", "spawn", "privilege")
 
 
-def frame(data: bytes) -> bytes:
-    return struct.pack("<I", len(data)) + data
-
-
-def text(message: Any) -> bytes:
-    return frame(json.dumps(message).encode())
-
-
-def send(message: Any) -> None:
-    CHANNEL.sendall(text(message))
+def send(*messages: Any) -> None:
+    CHANNEL.sendall(b"".join(map(text, messages)))
 
 
 def read_frame() -> bytes:
-    def exactly(size: int) -> bytes:
-        data = b""
-        while len(data) < size:
-            more = CHANNEL.recv(size - len(data))
-            if not more:
-                sys.exit(0)
-            data += more
-        return data
-
     return exactly(struct.unpack("<I", exactly(4))[0])
 
 
-def hello(**changes: Any) -> dict[str, Any]:
-    return {
-        "type": "hello",
-        "version": 1,
-        "engine": sys.argv[2] if len(sys.argv) > 2 else "lua",
-        "achieved": {"layers": ["rlimits", "seccomp"], "effects": dict.fromkeys(EFFECTS, True)},
-        **changes,
-    }
+def exactly(size: int) -> bytes:
+    data = bytearray()
+    while len(data) < size:
+        more = CHANNEL.recv(size - len(data))
+        if not more:
+            sys.exit(0)
+        data += more
+    return bytes(data)
 
 
-def call(number: int, method: str = "storage.exists", **args: Any) -> dict[str, Any]:
-    return {"type": "call", "id": number, "method": method, "args": args or {"key": "k"}}
+def read() -> dict[str, Any]:
+    """The supervisor's next message; its plans for a confinement are passed over."""
+    pieces = ""
+    while True:
+        try:
+            message = json.loads(read_frame())
+        except ValueError:
+            continue
+        if message.get("type") == "part":
+            pieces += message["data"]
+            if not message["last"]:
+                continue
+            message = json.loads(pieces)
+        if "type" in message:
+            return dict(message)
 
 
-def begin() -> None:
-    read_frame()  # the plan
-    send(hello())
-    while json.loads(read_frame()).get("type") != "run":
-        pass
+def ask(number: int, method: str, **args: Any) -> dict[str, Any]:
+    send(call(number, method, **args))
+    return read()
+
+
+def done(value: Any) -> None:
+    send({"type": "done", "value": value})
 
 
 def linger(seconds: float = 60) -> None:
     time.sleep(seconds)
 
 
+def wait_for(kind: str) -> dict[str, Any]:
+    while True:
+        message = read()
+        if message["type"] == kind:
+            return message
+
+
+# -- what honest workers do, for controls ------------------------------------------------------
+
+
 def honest() -> None:
-    send(call(1))
-    read_frame()
-    send({"type": "done", "value": "fine"})
+    """Writes where it may, and says what it was answered."""
+    good = ask(1000, "fs.write", path="honest.txt", data="x")
+    done("fine" if good["ok"] else good["error"])
+
+
+def honest_byte_by_byte() -> None:
+    for byte in text(call(1000, "fs.write", path="bytes.txt", data="x")):
+        CHANNEL.sendall(bytes([byte]))
+        CHANNEL.send(b"")
+    read()
+    for byte in text({"type": "done", "value": "fine"}):
+        CHANNEL.sendall(bytes([byte]))
+    linger()
+
+
+def honest_in_parts() -> None:
+    whole = json.dumps(call(1000, "fs.write", path="parts.txt", data="é" * 300_000))
+    pieces = [whole[start : start + 50_000] for start in range(0, len(whole), 50_000)]
+    for piece in pieces:
+        CHANNEL.sendall(part(piece, last=piece is pieces[-1]))
+    done("fine" if read()["ok"] else "not")
+
+
+def pings() -> None:
+    """Calls for a second and a half; the longest that one took, in seconds."""
+    longest, number = 0.0, 0
+    end = time.monotonic() + 1.5
+    while time.monotonic() < end:
+        number += 1
+        begun = time.monotonic()
+        ask(number, "fs.exists", path="scratch:x")
+        longest = max(longest, time.monotonic() - begun)
+        time.sleep(0.002)
+    done([number, longest])
+
+
+# -- those that do not stop --------------------------------------------------------------------
 
 
 def silent() -> None:
     linger()
 
 
+def stuck_on_stop() -> None:
+    os.kill(os.getpid(), signal.SIGSTOP)
+
+
 def never_reads() -> None:
-    # Answers of 1 KiB are asked for and left lying.
-    send(call(1, "storage.set", key="k", value="x" * 1000))
+    """Answers of 1 KiB are asked for and left lying."""
+    send(call(1, "fs.write", path="scratch:k", data="x" * 1000))
     number = 1
     while True:
         number += 1
-        send(call(number, "storage.get", key="k"))
+        send(call(number, "fs.read", path="scratch:k"))
+
+
+def large_answers_unread() -> None:
+    """One turn's worth of small calls, each with an answer of 4 MB, none of them read."""
+    send(*(call(number, "fs.read", path="big.txt") for number in range(1, 50)))
+    linger()
+
+
+def reads_large_answers() -> None:
+    """The honest twin: as many at once, all of them read."""
+    send(*(call(number, "fs.read", path="big.txt") for number in range(1, 6)))
+    answers = [read() for _ in range(5)]
+    done([len(answers), sum(len(answer["value"]) for answer in answers)])
 
 
 def floods_output() -> None:
@@ -109,31 +168,73 @@ def floods_calls() -> None:
         CHANNEL.sendall(data)
 
 
+def floods_takings_back() -> None:
+    """Messages that charge no budget: only their rate ends them."""
+    data = text({"type": "cancel", "id": 1}) * 5_000
+    while True:
+        CHANNEL.sendall(data)
+
+
+def floods_blanks() -> None:
+    """Large frames that mean next to nothing."""
+    data = frame(json.dumps({"type": "cancel", "id": 1}).encode().ljust(1_000_000))
+    while True:
+        CHANNEL.sendall(data)
+
+
 def over_the_window() -> None:
     for number in range(1, 200):
         send(call(number, "http.request", url="http://127.0.0.1:1/"))
-    refused = [json.loads(read_frame()) for _ in range(199)]
-    send({"type": "done", "value": sorted({item["ok"] for item in refused})})
+    refused = [read() for _ in range(199)]
+    rules = {item["error"]["rule"] for item in refused if not item["ok"]}
+    done(sorted(rules))
 
 
 def noise() -> None:
+    import random
+
     chaos = random.Random(7)
     while True:
         CHANNEL.sendall(frame(chaos.randbytes(chaos.randrange(1, 300))))
 
 
 def raw_noise() -> None:
+    import random
+
     CHANNEL.sendall(random.Random(11).randbytes(1 << 20))
     linger()
 
 
+def out_of_band() -> None:
+    """Urgent bytes (MSG_OOB), alone and within a frame; then all is as ever."""
+    whole = text(call(1000, "fs.write", path="urgent.txt", data="x"))
+    try:
+        CHANNEL.send(b"!", socket.MSG_OOB)
+    except OSError:
+        done("no urgent bytes here")
+        linger()
+    time.sleep(0.3)
+    CHANNEL.sendall(whole)
+    linger(0.3)
+    done("fine")
+    linger()
+
+
+# -- descriptors and ends ----------------------------------------------------------------------
+
+
 def descriptors() -> None:
-    # 253 at once is the kernel's most (unix(7)); then the run goes on as if nothing were.
+    """253 at once is the kernel's most (unix(7)); with frames, halves of frames, and alone."""
+    import array
+
     with open("/dev/null") as null:
         many = array.array("i", [null.fileno()] * 253)
         rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, many)]
-        for _ in range(4):
-            CHANNEL.sendmsg([text({"type": "log", "level": "info", "message": "gift"})], rights)
+        log = text({"type": "log", "level": "info", "message": "gift"})
+        for piece in (log, log[:3], log[3:], log[:9], log[9:], log * 20):
+            CHANNEL.sendmsg([piece], rights)
+        own = array.array("i", [CHANNEL.fileno()])
+        CHANNEL.sendmsg([log], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, own)])
     honest()
 
 
@@ -147,8 +248,27 @@ def shuts_down() -> None:
     linger()
 
 
+def shuts_reading() -> None:
+    """Its answers have nowhere to go (EPIPE, SIGPIPE); what it says still counts."""
+    CHANNEL.shutdown(socket.SHUT_RD)
+    send(*(call(number, "fs.write", path="deaf.txt", data="x") for number in range(1, 20)))
+    done("deaf")
+    linger()
+
+
+def half_a_length() -> None:
+    CHANNEL.sendall(b"\x10\0")
+    CHANNEL.shutdown(socket.SHUT_WR)
+    linger()
+
+
+def half_a_frame() -> None:
+    CHANNEL.sendall(text(call(1000, "fs.write", path="half.txt", data="x"))[:-1])
+    os._exit(0)
+
+
 def gone_with_a_call() -> None:
-    send(call(1, "fs.exists", path="scratch:x"))
+    send(call(1, "http.request", url="http://127.0.0.1:1/"))
     os._exit(0)
 
 
@@ -160,28 +280,22 @@ def passes_it_on() -> None:
         os.dup2(copy, 9)
         os.close(3)
         child = socket.socket(fileno=9)
-        child.sendall(text(call(1)))
+        child.sendall(text(call(1000, "fs.write", path="child.txt", data="x")))
         child.recv(65536)
         time.sleep(60)
     os._exit(0)
 
 
-def one(message: Any) -> Callable[[], None]:
-    def act() -> None:
-        data = message if isinstance(message, bytes) else text(message)
-        CHANNEL.sendall(data)
-        linger()
-
-    return act
-
-
-def before_hello(message: Any) -> Callable[[], None]:
-    def act() -> None:
-        read_frame()
-        CHANNEL.sendall(message if isinstance(message, bytes) else text(message))
-        linger()
-
-    return act
+def another_descriptor() -> None:
+    """The channel under other numbers is the same worker with the same budget."""
+    os.dup2(3, 50)
+    other = socket.socket(fileno=50)
+    for number in range(1, 8):
+        (CHANNEL if number % 2 else other).sendall(
+            text(call(number, "fs.write", path=f"dup-{number}.txt", data="x"))
+        )
+        read()
+    done("all")
 
 
 def dribbles() -> None:
@@ -191,100 +305,128 @@ def dribbles() -> None:
         time.sleep(0.05)
 
 
-def stuck_on_stop() -> None:
-    os.kill(os.getpid(), 19)
+# -- identity and time of calls ----------------------------------------------------------------
 
 
-def deep(levels: int) -> bytes:
-    head = b'{"type":"done","value":'
-    return frame(head + b"[" * levels + b"]" * levels + b"}")
+def writes_both() -> None:
+    """Writes into the folders of two runs; the answers as it got them."""
+    answers = [ask(1, "fs.write", path="../a/f.txt", data="x")]
+    answers.append(ask(2, "fs.write", path="../b/f.txt", data="x"))
+    done([answer.get("error", {}).get("rule", "ok") for answer in answers])
 
 
-def parts() -> bytes:
-    part = text({"type": "part", "data": "x" * 200_000, "last": False})
-    return part * 100
+def takes_back() -> None:
+    """A slow call is taken back and another made: only that one is answered."""
+    slow = "http://127.0.0.1:9/" if len(sys.argv) < 4 else sys.argv[3]
+    send(call(1, "http.request", url=slow), {"type": "cancel", "id": 1})
+    got = [ask(2, "fs.write", path="second.txt", data="x")]
+    got.append(ask(3, "fs.read", path="second.txt"))
+    done([[item["id"], item["ok"], item.get("value")] for item in got])
 
 
-DONE = {"type": "done", "value": 1}
-VIOLATIONS: dict[str, Callable[[], None]] = {
-    "IP_01_length_zero": one(b"\0\0\0\0"),
-    "IP_01_length_all_ones": one(b"\xff\xff\xff\xff"),
-    "IP_01_length_negative": one(struct.pack("<i", -5)),
-    "IP_01_length_over_the_cap": one(struct.pack("<I", 1_048_577)),
-    "IP_03_trailing_bytes": one(frame(json.dumps(DONE).encode() + b" x")),
-    "IP_03_two_objects": one(frame(json.dumps(DONE).encode() * 2)),
-    "IP_03_no_object": one(frame(b"[1]")),
-    "IP_04_invalid_utf8": one(frame(b'{"type":"done","value":"\xff"}')),
-    "IP_04_overlong": one(frame(b'{"type":"done","value":"\xc0\x80"}')),
-    "IP_04_bom": one(frame(b"\xef\xbb\xbf" + json.dumps(DONE).encode())),
-    "IP_04_lone_surrogate": one(frame(rb'{"type":"done","value":"\ud800"}')),
-    "IP_06_nan": one(frame(b'{"type":"done","value":NaN}')),
-    "IP_06_infinity": one(frame(b'{"type":"done","value":1e999}')),
-    "IP_06_many_digits": one(frame(b'{"type":"done","value":' + b"9" * 5000 + b"}")),
-    "IP_06_over_2_53": one(frame(b'{"type":"done","value":9007199254740993}')),
-    "IP_07_deep": one(deep(100_000)),
-    "IP_07_one_level_more": one(deep(60)),
-    "IP_08_dense": one(frame(b'{"type":"done","value":[' + b"0," * 300_000 + b"0]}")),
-    "IP_09_wide": one(
-        frame(json.dumps({"type": "done", "value": {str(n): 0 for n in range(60_000)}}).encode())
-    ),
-    "IP_03_duplicate_keys": one(frame(b'{"type":"done","value":1,"value":2}')),
-    "IP_11_answer_never_asked": one({"type": "returned", "id": 1, "ok": True, "value": 1}),
-    "IP_11_second_hello": one(hello()),
-    "IP_11_call_backwards": one(text(call(5)) + text(call(3))),
-    "IP_11_call_zero": one(call(0)),
-    "IP_13_spoofed_reply": one({"type": "reply", "id": 1, "ok": True, "value": "granted"}),
-    "IP_13_spoofed_run": one({"type": "run", "source": "x"}),
-    "IP_13_spoofed_invoke": one({"type": "invoke", "id": 1, "callback": 1, "args": []}),
-    "IP_13_unknown_type": one({"type": "grant", "what": "everything"}),
-    "IP_13_extra_field": one({"type": "done", "value": 1, "status": "done"}),
-    "IP_08_parts_without_end": one(parts()),
-    "IP_17_nothing": noise,
-    "IP_02_noise": raw_noise,
-    "IP_18_closes": closes,
-}
-EARLY: dict[str, Callable[[], None]] = {
-    "IP_12_other_version": before_hello(hello(version=2)),
-    "IP_12_no_version": before_hello({"type": "hello", "engine": "lua"}),
-    "IP_12_other_engine": before_hello(hello(engine="perl")),
-    "IP_13_done_before_hello": before_hello(DONE),
-    "IP_13_call_before_hello": before_hello(call(1)),
-    "EN_effects_as_words": before_hello(
-        hello(achieved={"layers": ["rlimits"], "effects": dict.fromkeys(EFFECTS, "true")})
-    ),
-    "IP_13_hello_and_done": before_hello(text(hello()) + text(DONE)),
-}
-UNHELD = before_hello(
-    hello(
-        achieved={
-            "layers": ["rlimits"],
-            "effects": {**dict.fromkeys(EFFECTS, True), "files": False},
-        }
-    )
-)
-OTHERS: dict[str, Callable[[], None]] = {
-    "honest": honest,
-    "silent": silent,
-    "never_reads": never_reads,
-    "floods_output": floods_output,
-    "floods_events": floods_events,
-    "floods_calls": floods_calls,
-    "over_the_window": over_the_window,
-    "descriptors": descriptors,
-    "shuts_down": shuts_down,
-    "gone_with_a_call": gone_with_a_call,
-    "passes_it_on": passes_it_on,
-    "dribbles": dribbles,
-    "stuck_on_stop": stuck_on_stop,
-}
+def answers_twice() -> None:
+    send(call(1, "hooks.register", point="custom:x", hook={"$callback": 77}))
+    read()
+    send(call(2, "hooks.execute", point="custom:x", context={}))
+    asked = wait_for("invoke")
+    send(*[{"type": "returned", "id": asked["id"], "ok": True, "value": {"callback": 1}}] * 2)
+    linger()
 
-if __name__ == "__main__":
+
+def flips_what_it_sent() -> None:
+    """Sends calls out of a page that another thread goes on changing (sendfile shares pages)."""
+    import tempfile
+    import threading
+
+    spelled = text(call(10_000_000, "fs.write", path="../a/f.txt", data="x"))
+    place = spelled.index(b"a/f.txt")
+    number = spelled.index(b"10000000")
+    with tempfile.TemporaryFile() as file:
+        file.write(spelled)
+        file.flush()
+        going = True
+
+        def flip() -> None:
+            while going:
+                os.pwrite(file.fileno(), b"b", place)
+                os.pwrite(file.fileno(), b"a", place)
+
+        thread = threading.Thread(target=flip)
+        thread.start()
+        rules: dict[str, int] = {}
+        for turn in range(600):
+            os.pwrite(file.fileno(), str(10_000_000 + turn).encode(), number)
+            sent = 0
+            while sent < len(spelled):
+                sent += os.sendfile(CHANNEL.fileno(), file.fileno(), sent, len(spelled) - sent)
+            rule = read().get("error", {}).get("rule", "ok")
+            rules[rule] = rules.get(rule, 0) + 1
+        going = False
+        thread.join()
+    done(rules)
+
+
+def writes_many() -> None:
+    """One file after the other until something says no."""
+    for number in range(1, 60):
+        answer = ask(number, "fs.write", path=f"many-{number}.txt", data="x")
+        if not answer["ok"]:
+            done([number, answer["error"]["code"]])
+            return
+    done([0, 0])
+
+
+def calls_a_tool() -> None:
+    """In the spell's place, so that a tool worker is started; how its call came out."""
+    answer = ask(1, "tools.execute", name="calculator", input={"expression": "6 * 7"})
+    done(answer.get("value", answer.get("error", {}).get("kind")))
+
+
+def tool_asks_for_more() -> None:
+    """A calculator, taken over, asks for what its tool never declared."""
+    asked = wait_for("invoke")
+    answer = ask(1, "fs.write", path="tool.txt", data="x")
+    said = answer.get("error", {}).get("rule", "ok")
+    send({"type": "returned", "id": asked["id"], "ok": True, "value": {"result": said}})
+    linger()
+
+
+def tool_says(data: bytes) -> Callable[[], None]:
+    def act() -> None:
+        wait_for("invoke")
+        CHANNEL.sendall(data)
+        linger()
+
+    return act
+
+
+def violates(name: str) -> Callable[[], None]:
+    """The frames, and in the same breath a call that an honest worker may make."""
+
+    def act() -> None:
+        behind = text(call(100_000, "fs.write", path=f"{name}.txt", data="x"))
+        CHANNEL.sendall(VIOLATIONS[name] + behind)
+        linger()
+
+    return act
+
+
+def main() -> None:
+    global CHANNEL
     CHANNEL = socket.socket(fileno=3)
-    what = sys.argv[1]
-    if what == "unheld":
-        UNHELD()
-    elif what in EARLY:
-        EARLY[what]()
-    else:
-        begin()
-        {**VIOLATIONS, **OTHERS}[what]()
+    act, engine = sys.argv[1], sys.argv[2]
+    if act in EARLY:
+        CHANNEL.sendall(EARLY[act])
+        linger()
+    if act in TOOLS or act.startswith("tool_"):
+        send(hello("tools"))
+        (tool_says(TOOLS[act]) if act in TOOLS else globals()[act])()
+        return
+    send(hello(engine))
+    wait_for("run")
+    (violates(act) if act in VIOLATIONS else globals()[act])()
+
+
+__all__ = ["DONE"]
+if __name__ == "__main__":
+    main()

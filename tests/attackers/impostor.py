@@ -1,6 +1,7 @@
 """Runs a spell with another program in the worker's place; the rest of the supervisor is real.
 
-`impostor.py JSON` with {argv: [..], profile, driver, limits, params}; prints the result as JSON.
+`impostor.py JSON` with {argv: [..], profile, driver, limits, start}; prints the result as JSON.
+With start "fork" the program is the zygote, and what attacks is a fork of it (see in_place.h).
 In argv `@plan` stands for "wasm" or "native", `@lib` for the shipped libconfine.so, `@engine` for
 the engine, `@supervisor` for this process.
 """
@@ -40,10 +41,41 @@ def put_in_place(argv: list[str], engine: str, confined: bool) -> None:
     worker.describe = describe  # type: ignore[assignment]
 
 
+def put_in_zygotes_place(argv: list[str], engine: str) -> None:
+    """From now on every zygote is `argv`, with the plan that the real one would get."""
+    real = worker.describe_zygote
+
+    def describe(kind: worker.ZygoteKind) -> worker.Start:
+        start = real(kind)
+        native = start.argv[0].endswith("llmspell-launch")
+        names = {
+            "@plan": "zygote" if native else "wasm-zygote",
+            "@lib": f"{worker.BUILT}/libconfine.so",
+            "@engine": engine,
+            "@supervisor": str(os.getpid()),
+        }
+        words = [names.get(word, word) for word in argv]
+        return start._replace(argv=tuple([start.argv[0], *words] if native else words))
+
+    worker.describe_zygote = describe
+
+
+async def run_forked(spell: llmspell.Spell, **chosen: Any) -> llmspell.Result:
+    """The run in a fork of a zygote that waits for it; fails where it was not forked."""
+    async with llmspell.Supervisor(spares=0) as supervisor:
+        chosen_for = {"profile": chosen["profile"], "limits": chosen["limits"]}
+        assert await supervisor.warm(spell, **chosen_for), "no zygote"
+        return await supervisor.run(spell, **chosen)
+
+
 def main() -> None:
     order = json.loads(sys.argv[1])
     spell = llmspell.Spell.from_source("return 1", language=order.get("language", "lua"))
-    put_in_place(order["argv"], spell.engine, order.get("confined", True))
+    forks = order.get("start") == "fork"
+    if forks:
+        put_in_zygotes_place(order["argv"], spell.engine)
+    else:
+        put_in_place(order["argv"], spell.engine, order.get("confined", True))
     chosen: dict[str, Any] = {
         "profile": order.get("profile", "high"),
         "limits": order.get("limits", {"wall": "10s"}),
@@ -57,7 +89,9 @@ def main() -> None:
 
     before = len(os.listdir("/proc/self/fd"))
     begun = time.monotonic()
-    if order.get("driver") == "asyncio":
+    if forks:
+        result = asyncio.run(run_forked(spell, **chosen))
+    elif order.get("driver") == "asyncio":
         result = asyncio.run(run())
     else:
         result = llmspell.run(spell, **chosen)

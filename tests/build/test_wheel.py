@@ -49,6 +49,21 @@ def test_the_wheel_runs_on_glibc_2_28(wheel: Path) -> None:
     assert versions and max(versions) <= (2, 28)
 
 
+@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="git says which files are the source")
+def test_a_wheel_made_elsewhere_is_the_same_wheel(wheel: Path, tmp_path: Path) -> None:
+    """SECURITY.md: how to verify a release. Another folder, other times, git's files only."""
+    copy = tmp_path / "copy"
+    listed = subprocess.run(
+        ["git", "-C", ROOT, "ls-files", "-z"], capture_output=True, text=True, check=True
+    )
+    for name in filter(None, listed.stdout.split("\0")):
+        (copy / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(ROOT / name, copy / name)
+    pip = (sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation")
+    run(*pip, "--wheel-dir", tmp_path, copy)
+    assert (tmp_path / wheel.name).read_bytes() == wheel.read_bytes()
+
+
 def test_the_wheel_holds_no_source_of_others_and_all_of_ours(wheel: Path) -> None:
     names = run(sys.executable, "-m", "zipfile", "--list", wheel)
     for part in (

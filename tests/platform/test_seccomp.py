@@ -113,10 +113,19 @@ def test_WA_memory_is_private_and_never_executable(
     key: tuple[str, str], protection: int, flags: int, high: int
 ) -> None:
     executable = protection & tables.PROT_EXEC
-    private = flags & tables.MAP_TYPE == tables.MAP_PRIVATE
+    counted = not flags & (tables.MAP_GROWSDOWN | tables.MAP_HUGETLB)
+    private = flags & tables.MAP_TYPE == tables.MAP_PRIVATE and counted
     mapped = ask(key, "mmap", 0, 4096, protection | high, flags | high)
     assert (mapped == bpf.ALLOW) == (private and not executable)
     assert (ask(key, "mprotect", 0, 4096, protection | high) == bpf.ALLOW) == (not executable)
+
+
+def test_RS_02_no_memory_is_mapped_that_its_limit_does_not_count() -> None:
+    for key in (LOW, *STRICT):
+        assert ask(key, "mmap", 0, 4096, 3, tables.MAP_PRIVATE | tables.MAP_GROWSDOWN) == EPERM
+        assert ask(key, "mmap", 0, 4096, 3, tables.MAP_PRIVATE) == bpf.ALLOW
+    # Moved and made longer, the stack is such a mapping.
+    assert ask(("high", "wasm"), "mremap", 0, 4096, 1 << 30, 1) == EPERM
 
 
 @given(address=st.one_of(u64, high_bits))

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import ast
 import os
 import signal
 import socket
 import threading
 import time
-from pathlib import Path
 
 import pytest
 
@@ -149,20 +147,3 @@ def test_PR_21_a_thread_that_ends_does_not_take_its_workers_along() -> None:
         assert ours.recv(1) == b"!"
         time.sleep(0.05)
         assert process.poll() is None
-
-
-def test_EN_14_processes_are_started_in_one_place() -> None:
-    package = Path(__file__).resolve().parents[2] / "llmspell"
-    forbidden = {"posix_spawn", "posix_spawnp", "fork", "forkpty", "popen", "Popen", "subprocess"}
-    for suffix in ("l", "le", "lp", "lpe", "v", "ve", "vp", "vpe"):
-        forbidden |= {f"exec{suffix}", f"spawn{suffix}"}
-    found = set()
-    for path in package.rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text())):
-            names = {node.attr} if isinstance(node, ast.Attribute) else set()
-            if isinstance(node, ast.Import | ast.ImportFrom):
-                names = {alias.name.partition(".")[0] for alias in node.names}
-                names.add((getattr(node, "module", None) or "").partition(".")[0])
-            if names & forbidden:
-                found.add(str(path.relative_to(package)))
-    assert found == {"platform/linux/process.py"}

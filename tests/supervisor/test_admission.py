@@ -46,6 +46,15 @@ def test_who_has_a_place_starts_and_the_rest_waits() -> None:
     assert admission.start(always) is tickets[2] and admission.start(always) is None
 
 
+def test_the_places_are_those_of_all_tenants_together() -> None:
+    admission: Admission[str] = Admission(2, 5, 30)
+    first, second, third = (admission.enter(tenant, tenant, 0)[0] for tenant in "abc")
+    assert {admission.start(always), admission.start(always)} == {first, second}
+    assert admission.start(always) is None
+    admission.leave(first)
+    assert admission.start(always) is third
+
+
 def test_over_the_bound_is_refused_with_code_and_hint_and_goes_later() -> None:
     admission: Admission[str] = Admission(1, 1, 30)
     first = admission.enter("t", "a", 0)[0]

@@ -178,3 +178,74 @@ def test_a_run_that_ends_in_the_batch_of_its_calls(driver: str) -> None:
     end[1] += (len(body).to_bytes(4, "little") + body).hex()
     result, _ = drive([*HELLO, end, ["sleep", 20]], driver)
     assert (result.status, result.value) == (Status.DONE, "end")
+
+
+def _large(context: CallContext, args: dict[str, Any]) -> str:
+    context.judge(allow("test", "a test"), action="read", target="t")
+    return "x" * 200_000
+
+
+METHODS["test.large"] = Method("test.large", passed, _large, None, True)
+
+
+def test_IP_16_what_would_be_answered_to_nobody_is_not_done() -> None:
+    """200 KB each: after six of them over a MiB waits, and the rest of the batch with it."""
+    run = inline()
+    run.say(*calls(*["test.large"] * 10), {"type": "done", "value": 1})
+    session = run.session
+    assert (run.session.broker.calls, session.backlog.held) == (6, 5)
+    assert not session.backlog.resume(), "they are not on their way yet"
+    assert [one["id"] for one in replies(run)] == [1, 2, 3, 4, 5, 6]
+    session.outbox(0, 1_200_000)  # The worker does not read.
+    assert not session.backlog.resume()
+    session.outbox(0, 900_000)
+    assert session.backlog.resume()
+    assert [one["id"] for one in replies(run)] == [7]
+    session.outbox(0, 0)
+    while session.backlog.resume():
+        replies(run)
+    assert run.session.broker.calls == 10
+    assert run.exit().status is Status.DONE
+
+
+def test_IP_16_one_act_at_a_time_where_the_driver_performs() -> None:
+    run = inline()
+    shown = {"type": "output", "stream": "stdout", "text": "x"}
+    effects = run.say(shown, *calls(*["test.large"] * 3))
+    assert [type(effect) for effect in effects] == [Show, Perform]
+    assert run.session.backlog.held == 2
+    perform(run, effects)
+    assert run.session.backlog.resume() and run.session.backlog.held == 0
+    assert [one["id"] for one in replies(run)] == [1, 2, 3]
+
+
+def test_IP_16_what_a_worker_said_before_it_ended_counts_and_is_answered_to_nobody() -> None:
+    run = inline()
+    run.say(*calls(*["test.large"] * 10), {"type": "done", "value": "end"})
+    assert replies(run) and run.session.backlog.held == 5
+    run.session.outbox(0, 1_200_000)
+    result = run.exit()
+    assert (result.status, result.value) == (Status.DONE, "end")
+    assert replies(run) == [] and run.session.backlog.held == 0
+
+
+def test_IP_16_what_was_held_is_forgotten_with_the_run() -> None:
+    run = inline()
+    run.say(*calls(*["test.large"] * 10))
+    run.session.interrupt("user")
+    assert run.session.backlog.held == 0 and not run.session.backlog.resume()
+    assert run.session.broker.calls == 6
+    assert run.exit().status is Status.KILLED
+
+
+def test_messages_keep_their_order_while_some_are_held() -> None:
+    run = inline()
+    run.say(*calls(*["test.large"] * 7))
+    assert run.say({"type": "output", "stream": "stdout", "text": "after"}) == []
+    replies(run)
+    run.session.outbox(0, 0)
+    assert run.say(*calls("test.read", first=8)) == [], "there is room, but not its turn"
+    assert run.session.backlog.resume()
+    effects = run.session.take_effects()
+    assert [type(effect) for effect in effects] == [Show, Perform]
+    assert [one["id"] for one in replies(run)] == [7]

@@ -58,9 +58,15 @@ def test_bytes_keys_and_other_values() -> None:
     assert Masker().mask(value) is value
 
 
-def test_deep_values_end_closed() -> None:
+def test_every_place_in_a_value_is_masked() -> None:
+    masked = Masker([SECRET]).mask({SECRET: [SECRET, {"a": (SECRET, b"x" + SECRET.encode())}]})
+    assert masked == {MASK: [MASK, {"a": [MASK, b"x" + MASK.encode()]}]}
+
+
+@pytest.mark.parametrize("levels", [100, 200, 100_000])
+def test_deep_values_end_closed(levels: int) -> None:
     value: object = SECRET
-    for _ in range(200):
+    for _ in range(levels):
         value = [value]
     assert "hunter2" not in json.dumps(Masker([SECRET]).mask(value))
 

@@ -84,6 +84,9 @@ _RLIMIT_MSGQUEUE: Final = 12
 _MIB: Final = 1 << 20
 _WASM_OVERHEAD: Final = 48 * _MIB
 """Data pages of the worker around a guest: library, stack, tables. The guest has its own limit."""
+_WASM_MAPPINGS: Final = 12 << 30
+"""Address space of the worker around a guest: 8.2 GiB are reserved for the largest. It is no memory
+but for the page tables that only reading fills: this bounds them to 24 MiB."""
 _NATIVE_MAPPINGS: Final = 512 * _MIB
 """Address space of an interpreter that is not memory: libraries, guard pages, locale files."""
 
@@ -248,6 +251,7 @@ def _limits(confinement: Confinement) -> bytes:
     if limits.memory is not None:
         if confinement.kind == "wasm":
             records[_RLIMIT_DATA] = limits.memory + _WASM_OVERHEAD
+            records[_RLIMIT_AS] = _WASM_MAPPINGS
         else:
             records[_RLIMIT_DATA] = limits.memory
             records[_RLIMIT_AS] = limits.memory + _NATIVE_MAPPINGS

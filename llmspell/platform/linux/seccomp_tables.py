@@ -34,6 +34,8 @@ WHOLE: Final = (1 << 64) - 1
 PROT_EXEC: Final = 0x4
 MAP_TYPE: Final = 0x0F
 MAP_PRIVATE: Final = 0x02
+MAP_GROWSDOWN: Final = 0x100
+MAP_HUGETLB: Final = 0x4_0000
 CLONE_THREAD: Final = 0x0001_0000
 CLONE_NAMESPACES: Final = (
     0x0000_0080,  # time
@@ -54,6 +56,12 @@ SOCK_STREAM: Final = 1
 SOCK_TYPE: Final = 0x0F
 TIOCSTI: Final = 0x5412
 TIOCLINUX: Final = 0x541C
+SOL_SOCKET: Final = 1
+SO_TYPE: Final = 3
+SO_ERROR: Final = 4
+SO_PROTOCOL: Final = 38
+SO_DOMAIN: Final = 39
+"""What an event loop asks of a socket; SO_PEERPIDFD gives a handle on the supervisor (PR-11)."""
 FIONBIO: Final = 0x5421
 FIOASYNC: Final = 0x5452
 F_DUPFD: Final = 0
@@ -70,21 +78,36 @@ F_DUPFD_CLOEXEC: Final = 1030
 NO_ADDRESS: Final = (When(4, WHOLE, 0),)
 """sendto without an address: an unconnected datagram socket could name any receiver (NW-08)."""
 
-PRIVATE_DATA: Final = (When(2, PROT_EXEC, 0), When(3, MAP_TYPE, MAP_PRIVATE))
-"""mmap of memory that is neither executable nor shared: shared pages escape RLIMIT_DATA."""
+OWN_CLOCK: Final = (When(0, 0x8000_0000, 0),)
+"""A negative clock is another process's, by its number, and needs no right to be read (KX-16)."""
+
+FUTEX_COMMAND: Final = LOW_32 & ~0x180
+FUTEX_OF_MEMORY: Final = (0, 1, 3, 4, 5, 9, 10)
+"""Wait, wake and requeue. Those with priority inheritance look a process up by the number that they
+find in memory, and tell whether it is there (KX-16)."""
+
+PRIVATE_DATA: Final = (
+    When(2, PROT_EXEC, 0),
+    When(3, MAP_TYPE | MAP_GROWSDOWN | MAP_HUGETLB, MAP_PRIVATE),
+)
+"""mmap of memory that RLIMIT_DATA counts and that is not executable (RS-02). The kernel counts
+neither shared pages nor those that grow downwards (`is_data_mapping`, mm/vma.c); huge pages come
+out of the whole machine's pool."""
 
 COMMON: Final[tuple[Rule, ...]] = (
     *(
         Rule(call)
         for call in _named(
             "read write readv writev close poll ppoll recvfrom "
-            "munmap mremap madvise brk "
+            "munmap madvise brk "
             "rt_sigaction rt_sigprocmask rt_sigreturn sigaltstack "
-            "futex restart_syscall sched_yield "
-            "clock_gettime clock_getres clock_nanosleep nanosleep gettimeofday time "
+            "restart_syscall sched_yield "
+            "nanosleep gettimeofday time "
             "getrandom getpid gettid exit exit_group"
         )
     ),
+    *(Rule(call, OWN_CLOCK) for call in ("clock_gettime", "clock_getres", "clock_nanosleep")),
+    *(Rule("futex", (When(1, FUTEX_COMMAND, command),)) for command in FUTEX_OF_MEMORY),
     Rule("sendto", NO_ADDRESS),
     Rule("mmap", PRIVATE_DATA),
     Rule("mprotect", (When(2, PROT_EXEC, 0),)),
@@ -96,14 +119,22 @@ INTERPRETER: Final[tuple[Rule, ...]] = (
         Rule(call)
         for call in _named(
             "select pselect6 epoll_wait epoll_pwait epoll_pwait2 epoll_ctl epoll_create1 "
-            "eventfd2 pipe2 fstat lseek shutdown getsockopt getsockname getpeername "
-            "getuid geteuid getgid getegid getppid getrusage times sched_getaffinity "
-            "rt_sigpending rt_sigtimedwait rt_sigsuspend dup"
+            "eventfd2 pipe2 fstat lseek shutdown getsockname getpeername "
+            "getuid geteuid getgid getegid getppid getrusage times "
+            "rt_sigpending rt_sigtimedwait rt_sigsuspend dup "
+            # Lists grow by it. A guest's worker does without: the stack, made longer by it, is
+            # memory that RLIMIT_DATA does not count, and RLIMIT_AS is wide there (RS-02).
+            "mremap"
         )
     ),
     *(
         Rule("fcntl", (When(1, LOW_32, command),))
         for command in (F_DUPFD, F_GETFD, F_SETFD, F_GETFL, F_DUPFD_CLOEXEC)
+    ),
+    Rule("sched_getaffinity", (When(0, LOW_32, 0),)),
+    *(
+        Rule("getsockopt", (When(1, LOW_32, SOL_SOCKET), When(2, LOW_32, option)))
+        for option in (SO_TYPE, SO_ERROR, SO_PROTOCOL, SO_DOMAIN)
     ),
     # O_ASYNC (0x2000) would let the worker aim signals.
     Rule("fcntl", (When(1, LOW_32, F_SETFL), When(2, 0x2000, 0))),
@@ -113,39 +144,55 @@ INTERPRETER: Final[tuple[Rule, ...]] = (
 )
 """What CPython, Lua and QuickJS need besides, after their imports: no path, no new process."""
 
-DENIED_ALWAYS: Final[tuple[str, ...]] = _named(
-    # other doors into the kernel (KX-06, NW-07)
-    "io_uring_setup io_uring_enter io_uring_register userfaultfd bpf perf_event_open "
-    "keyctl add_key request_key fanotify_init fanotify_mark lookup_dcookie "
-    # other processes (PR-08 … PR-12)
-    "ptrace process_vm_readv process_vm_writev process_madvise process_mrelease kcmp "
-    "pidfd_open pidfd_getfd pidfd_send_signal kill tkill tgkill rt_sigqueueinfo rt_tgsigqueueinfo "
-    "get_robust_list move_pages migrate_pages setns unshare "
-    # new processes (PR-14 … PR-18)
-    "execve execveat fork vfork memfd_create memfd_secret "
-    # the system itself (KX-07)
-    "mount umount umount2 mount_setattr move_mount open_tree fsopen fsconfig fsmount "
-    "fspick pivot_root chroot swapon swapoff reboot kexec_load kexec_file_load init_module "
-    "finit_module delete_module create_module query_module get_kernel_syms acct "
-    "quotactl quotactl_fd syslog sethostname setdomainname vhangup nfsservctl "
-    "settimeofday clock_settime clock_adjtime adjtimex stime "
-    "iopl ioperm modify_ldt vm86 vm86old uselib ustat sysfs _sysctl "
-    # identity and attributes
-    "setuid setgid setreuid setregid setresuid setresgid setgroups setfsuid setfsgid capset "
-    "personality seccomp prctl "
-    "open_by_handle_at name_to_handle_at "
-    "mknod mknodat setxattr lsetxattr fsetxattr removexattr lremovexattr fremovexattr "
-    # sockets: the channel is the only one
-    "socket connect bind listen accept accept4 "
-    # shared kernel objects (KX-13)
-    "shmget shmat shmctl shmdt semget semop semctl semtimedop msgget msgsnd msgrcv msgctl "
-    "mq_open mq_unlink mq_timedsend mq_timedreceive mq_notify mq_getsetattr "
-    # scheduling and limits of oneself and others
-    "setpriority ioprio_set sched_setscheduler sched_setparam sched_setattr sched_setaffinity "
-    "set_mempolicy mbind set_mempolicy_home_node prlimit64 setrlimit setsid setpgid "
-    "remap_file_pages vmsplice landlock_create_ruleset landlock_add_rule landlock_restrict_self"
-)
-"""Refused at `low`, where everything else is allowed; at `medium` and `high` nobody lists them."""
+DENIED_GROUPS: Final[dict[str, tuple[str, ...]]] = {
+    "other doors into the kernel": _named(
+        # KX-06, NW-07
+        "io_uring_setup io_uring_enter io_uring_register userfaultfd bpf perf_event_open "
+        "keyctl add_key request_key fanotify_init fanotify_mark lookup_dcookie "
+    ),
+    "other processes": _named(
+        # PR-08 … PR-12
+        "ptrace process_vm_readv process_vm_writev process_madvise process_mrelease kcmp "
+        "pidfd_open pidfd_getfd pidfd_send_signal kill tkill tgkill "
+        "rt_sigqueueinfo rt_tgsigqueueinfo get_robust_list move_pages migrate_pages setns unshare "
+    ),
+    "new processes": _named(
+        # PR-14 … PR-18
+        "execve execveat fork vfork memfd_create memfd_secret "
+    ),
+    "the system itself": _named(
+        # KX-07
+        "mount umount umount2 mount_setattr move_mount open_tree fsopen fsconfig fsmount "
+        "fspick pivot_root chroot swapon swapoff reboot kexec_load kexec_file_load init_module "
+        "finit_module delete_module create_module query_module get_kernel_syms acct "
+        "quotactl quotactl_fd syslog sethostname setdomainname vhangup nfsservctl "
+        "settimeofday clock_settime clock_adjtime adjtimex stime "
+        "iopl ioperm modify_ldt vm86 vm86old uselib ustat sysfs _sysctl "
+    ),
+    "identity and attributes": _named(
+        "setuid setgid setreuid setregid setresuid setresgid setgroups setfsuid setfsgid capset "
+        "personality seccomp prctl "
+        "open_by_handle_at name_to_handle_at "
+        "mknod mknodat setxattr lsetxattr fsetxattr removexattr lremovexattr fremovexattr "
+        # Landlock says nothing about modes, owners and times, of whatever file (FS-27, FS-28)
+        "chmod fchmod fchmodat chown fchown lchown fchownat utime utimes utimensat futimesat "
+    ),
+    "sockets": _named("socket connect bind listen accept accept4 "),
+    "shared kernel objects": _named(
+        # KX-13
+        "shmget shmat shmctl shmdt semget semop semctl semtimedop msgget msgsnd msgrcv msgctl "
+        "mq_open mq_unlink mq_timedsend mq_timedreceive mq_notify mq_getsetattr "
+    ),
+    "scheduling and limits of oneself and others": _named(
+        "setpriority ioprio_set sched_setscheduler sched_setparam sched_setattr sched_setaffinity "
+        "set_mempolicy mbind set_mempolicy_home_node prlimit64 setrlimit setsid setpgid "
+        "remap_file_pages vmsplice landlock_create_ruleset landlock_add_rule landlock_restrict_self"
+    ),
+}
+"""Refused at `low`, where everything else is allowed; above it nobody lists them."""
+
+DENIED_ALWAYS: Final = tuple(call for calls in DENIED_GROUPS.values() for call in calls)
+
 
 DENIED_WHEN: Final[tuple[Rule, ...]] = (
     Rule("clone", (When(0, CLONE_THREAD, 0),)),
@@ -158,6 +205,7 @@ DENIED_WHEN: Final[tuple[Rule, ...]] = (
         Rule("fcntl", (When(1, LOW_32, command),))
         for command in (F_SETOWN, F_SETSIG, F_SETOWN_EX, F_NOTIFY)
     ),
+    Rule("mmap", (When(3, MAP_GROWSDOWN, MAP_GROWSDOWN),)),
     *(Rule("socketpair", (When(1, SOCK_TYPE, kind),)) for kind in (0, 2, 3, 4, 5, 6, 10)),
     *(Rule("socketpair", (When(0, bit, bit),)) for bit in (2, 4, 8, 16, 32, 64)),
 )

@@ -24,7 +24,9 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -63,6 +65,9 @@ static size_t child_count;
 /* Our own process namespace, to come back to after each fork into a new one. -1: there is none. */
 static int home_namespace = -1;
 
+/* Where a child finds /dev/null once the root is empty; no child keeps it. */
+static int device_folder = -1;
+
 /* What a runtime that has locks wants to be called around each fork. */
 static void (*runtime_before_fork)(void), (*runtime_in_zygote)(void), (*runtime_in_child)(void);
 
@@ -79,6 +84,9 @@ int confine_zygote_prepare(void) {
         return confine_fail_text("zygote: more than one thread runs, a fork would copy only one");
     if (confine_state.achieved >> LAYER_PIDNS & 1u)
         home_namespace = open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC);
+    device_folder = open("/dev", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (device_folder < 0)
+        return confine_fail("open of /dev");
     if (confine_wants(LAYER_EMPTY_ROOT))
         confine_enter_empty_root();
     /* The exec of the program made it readable again to whoever has its uid. */
@@ -141,6 +149,23 @@ struct signals {
     struct sigaction on_child, on_pipe;
 };
 
+static bool is_null_device(int fd) {
+    struct stat status;
+    return !fstat(fd, &status) && S_ISCHR(status.st_mode) && status.st_rdev == makedev(1, 3);
+}
+
+/* What a fork shares with the zygote is shared with every sibling: status flags that one of them sets on it, all of
+ * them can read. */
+static int replace_shared_null(void) {
+    int own = openat(device_folder, "null", O_RDWR | O_CLOEXEC);
+    if (own < 0)
+        return -1;
+    for (int fd = 0; fd < CHANNEL_FD; fd++)
+        if (is_null_device(fd) && dup2(own, fd) < 0)
+            return -1;
+    return close(own);
+}
+
 /* Becomes what an exec'ed worker is before its stage 2: its channel, and nothing of the zygote's. */
 static void become_child(const int *fds, pid_t zygote, bool own_namespace, const struct signals *before) {
     confine_zygote_pid = zygote;
@@ -150,9 +175,9 @@ static void become_child(const int *fds, pid_t zygote, bool own_namespace, const
     if (sigaction(SIGCHLD, &before->on_child, NULL) || sigaction(SIGPIPE, &before->on_pipe, NULL) ||
         sigprocmask(SIG_SETMASK, &before->mask, NULL))
         _exit(77);
-    if (dup2(fds[0], CHANNEL_FD) < 0 || confine_close_between(CHANNEL_FD + 1, UINT32_MAX))
+    if (replace_shared_null() || dup2(fds[0], CHANNEL_FD) < 0 || confine_close_between(CHANNEL_FD + 1, UINT32_MAX))
         _exit(77);
-    home_namespace = -1;
+    home_namespace = device_folder = -1;
     if (runtime_in_child)
         runtime_in_child();
 }

@@ -51,7 +51,9 @@ def plain(value: Any, what: str, characters: int) -> Any:
 def is_plain(value: Any, depth: int = DEPTH_MAX) -> bool:
     """Whether the value is JSON that also survives the channel."""
     kind = type(value)
-    if kind is str or kind is bool or value is None:
+    if kind is str:
+        return _is_text(value)
+    if kind is bool or value is None:
         return True
     if kind is int:
         return bool(-INTEGER_MAX <= value <= INTEGER_MAX)
@@ -63,10 +65,21 @@ def is_plain(value: Any, depth: int = DEPTH_MAX) -> bool:
         return all(is_plain(item, depth - 1) for item in value)
     if kind is dict:
         return all(
-            type(key) is str and key not in RESERVED and is_plain(item, depth - 1)
+            type(key) is str and key not in RESERVED and _is_text(key) and is_plain(item, depth - 1)
             for key, item in value.items()
         )
     return False
+
+
+def _is_text(text: str) -> bool:
+    """Whether it holds no half of a surrogate pair, which a model can write as `\\ud800`."""
+    if text.isascii():
+        return True
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def without_functions(value: Any, depth: int = DEPTH_MAX) -> Any:

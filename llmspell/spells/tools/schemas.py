@@ -352,10 +352,16 @@ def _number(value: float, schema: Mapping[str, Any], place: str) -> None:
     if under is not None and value >= under:
         raise InvalidInput(f"{place} must be under {under:g}")
     step = schema.get("multipleOf")
-    if step:
+    if step and not _is_multiple(value, step):
+        raise InvalidInput(f"{place} must be a multiple of {step:g}")
+
+
+def _is_multiple(value: float, step: float) -> bool:
+    try:
         ratio = value / step
-        if abs(ratio - round(ratio)) > 1e-9 * max(1.0, abs(ratio)):
-            raise InvalidInput(f"{place} must be a multiple of {step:g}")
+        return abs(ratio - round(ratio)) <= 1e-9 * max(1.0, abs(ratio))
+    except OverflowError:
+        return False  # so many times that no float holds the number: none can be told
 
 
 def _among(value: Any, listed: list[Any]) -> bool:

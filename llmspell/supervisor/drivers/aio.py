@@ -126,10 +126,14 @@ class AsyncDriver:
 
     @_called_by_the_loop
     def _writable(self, worker: Worker) -> None:
-        if not worker.flush():
+        waiting = worker.flush()
+        if not waiting:
             self._loop.remove_writer(worker.channel)
-        if len(worker.outbox) <= OUTBOX_PAUSE and worker.open:
+        if waiting <= OUTBOX_PAUSE and worker.open:
             self._loop.add_reader(worker.channel, self._readable, worker)
+        self._session.outbox(worker.number, waiting)
+        if self._session.backlog.held:
+            self._advance()
 
     @_called_by_the_loop
     def _ended(self, worker: Worker) -> None:
@@ -170,7 +174,9 @@ class AsyncDriver:
 
     def _advance(self) -> None:
         session = self._session
-        while session.sends or session.effects:
+        while (
+            session.sends or session.effects or (session.backlog.held and session.backlog.resume())
+        ):
             if session.sends:
                 for number, data in session.take_sends():
                     self._send(self._crew.workers[number], data)

@@ -74,6 +74,8 @@ class BlockingDriver:
                 return None
             if self._handover is not None:
                 return self._handover
+            if session.backlog.held and session.backlog.resume():
+                continue
             self._wait()
             if interrupted:
                 session.interrupt(interrupted[0])
@@ -87,7 +89,7 @@ class BlockingDriver:
             worker = self._channels.get(descriptor)
             if worker is not None:
                 if events & WRITE:
-                    worker.flush()
+                    session.outbox(worker.number, worker.flush())
                     self._update(worker)
                 if events & ~WRITE:
                     self._read(worker)

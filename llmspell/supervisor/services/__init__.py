@@ -67,6 +67,7 @@ class Services:
     """
 
     __slots__ = (
+        "_above",
         "_elsewhere",
         "_made",
         "_policy",
@@ -90,6 +91,7 @@ class Services:
         """`above` are the services of the run that this one belongs to: its quotas hold too."""
         if above is not None:
             resolve = above._resolve
+        self._above = above
         self._policy = policy
         self._resolve: Resolve | None = resolve
         self._web: Web | None = None
@@ -189,12 +191,16 @@ class Services:
         self._walker.close()
 
     async def _request(self, ctx: CallContext, args: dict[str, Any]) -> Any:
+        return await self._the_web().request(ctx, args)
+
+    def _the_web(self) -> Web:
         if self._web is None:
             # Most runs never ask for it, and it is a third of this room's import.
             from llmspell.supervisor.services.web import Web
 
-            self._web = Web(self._policy.limits, self._resolve)
-        return await self._web.request(ctx, args)
+            above = None if self._above is None else self._above._the_web()
+            self._web = Web(self._policy.limits, self._resolve, above)
+        return self._web
 
     def _measure_workspace(self, folder: str | None) -> Callable[[], tuple[int, int]]:
         def now() -> tuple[int, int]:

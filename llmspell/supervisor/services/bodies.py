@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 
-from llmspell.errors import OperationFailed
+from llmspell.errors import LimitExceeded, OperationFailed
 from llmspell.records import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -17,6 +17,9 @@ STEP: Final = 65_536
 RATIO_MAX: Final = 200
 RATIO_FROM: Final = 2**20
 """Decoded bytes per received byte that are allowed beyond the first MiB (NW-28)."""
+
+MEMBERS_MAX: Final = 1_000
+"""gzip files that may follow each other: each costs far more than its 20 bytes."""
 
 _TEXT_TYPES: Final = (
     "text/",
@@ -41,7 +44,7 @@ _CHARSETS: Final = {
 class Unpacker:
     """Undoes one Content-Encoding. Raises `OperationFailed` for one not asked for, or a bomb."""
 
-    __slots__ = ("_gzip", "_started", "_stream", "given", "taken")
+    __slots__ = ("_gzip", "_members", "_started", "_stream", "given", "taken")
 
     def __init__(self, encoding: str) -> None:
         name = encoding.strip().lower()
@@ -51,6 +54,7 @@ class Unpacker:
         plain = name in ("", "identity")
         self._stream = None if plain else zlib.decompressobj(31 if self._gzip else 15)
         self._started = False
+        self._members = 1
         self.taken = 0
         self.given = 0
 
@@ -66,6 +70,11 @@ class Unpacker:
                 # gzip files may follow each other (RFC 1952); bytes after deflate are dropped.
                 if not self._gzip:
                     return
+                self._members += 1
+                if self._members > MEMBERS_MAX:
+                    raise LimitExceeded(
+                        "response_body", f"the answer is packed in over {MEMBERS_MAX} pieces"
+                    )
                 self._stream = zlib.decompressobj(31)
             piece = self._step(data)
             data = self._stream.unused_data if self._stream.eof else self._stream.unconsumed_tail

@@ -13,10 +13,16 @@ from llmspell.supervisor.services.access import LEVELS_MAX, Access
 from llmspell.supervisor.services.context import Args, CallContext
 from llmspell.supervisor.services.failures import failure, wrong
 from llmspell.supervisor.services.files import open_regular
+from llmspell.supervisor.services.gitfolders import repository_verdict
 from llmspell.supervisor.services.quota import Quota, measure
 from llmspell.supervisor.services.scratch import Scratch
 from llmspell.supervisor.services.walk import HANDLE, Place, Walker
-from llmspell.supervisor.services.whole import remove_leftovers, write_all, write_whole
+from llmspell.supervisor.services.whole import (
+    PLACED_MODE,
+    remove_leftovers,
+    write_all,
+    write_whole,
+)
 
 if TYPE_CHECKING:
     from typing import Final
@@ -92,8 +98,12 @@ class FileChanges:
                     handle = open_regular(place, WRITING)
                     try:
                         # Asked of the opened file: another one may stand there by now.
-                        if os.fstat(handle).st_nlink > 1:
+                        status = os.fstat(handle)
+                        if status.st_nlink > 1:
                             self._refuse_hard_link(access)
+                        if status.st_mode & ~PLACED_MODE & 0o7777 and not access.unrestricted:
+                            # The kernel does it for a user's write, and not for root's (FS-27).
+                            os.fchmod(handle, status.st_mode & PLACED_MODE)
                         _append(handle, data)
                     finally:
                         os.close(handle)
@@ -138,6 +148,7 @@ class FileChanges:
                 raise Missing(f"can't remove {access.spelled}: there is no such file or folder")
             if not place.name:
                 raise wrong("remove", access.spelled, "it is a granted folder itself", "root")
+            self._judge_repository(access, place)
             quota = self._quota(place)
             try:
                 if not stat.S_ISDIR(place.status.st_mode):
@@ -180,6 +191,8 @@ class FileChanges:
             with target.open(self._walker, follow_last=False) as new:
                 if new.status is not None:
                     raise wrong("move", target.spelled, "something is there already", "exists")
+                self._judge_repository(source, old)
+                self._judge_repository(target, new)
                 if len(new.absent) > 1:
                     raise Missing(f"can't move to {target.spelled}: its folder does not exist")
                 if stat.S_ISDIR(old.status.st_mode):
@@ -210,6 +223,7 @@ class FileChanges:
     def _open(self, access: Access, parents: bool) -> Place:
         place = access.open(self._walker)
         try:
+            self._judge_repository(access, place)
             if len(place.absent) > 1:
                 if not parents and not self._lead_to_grant(access, place):
                     raise Missing(
@@ -224,6 +238,12 @@ class FileChanges:
             place.close()
             raise
         return place
+
+    def _judge_repository(self, access: Access, place: Place) -> None:
+        if access.rules.protects:
+            verdict = repository_verdict(place)
+            if verdict is not None:
+                access.refuse(verdict)
 
     def _lead_to_grant(self, access: Access, place: Place) -> bool:
         """Whether all that is missing is a folder that the user granted (`--allow-write out`)."""
@@ -278,6 +298,15 @@ class FileChanges:
             return
         # A folder that can't be looked into may hold a denied name, and `move` needs no look.
         for entry in tree.entries(place.handle, all_or_none=True):
+            elsewhere = place.status is not None and entry.status.st_dev != place.status.st_dev
+            if elsewhere and entry.is_folder:
+                # Before anything goes: its mount point can't, and what it holds is elsewhere.
+                raise wrong(
+                    access.action,
+                    access.spelled,
+                    "another file system is mounted in it",
+                    "other_file_system",
+                )
             path = f"{base}/{'/'.join(entry.names)}"
             if access.action == "move" and path.count("/") > LEVELS_MAX:
                 raise InvalidInput(f"the moved folder would be over {LEVELS_MAX} levels deep")

@@ -19,6 +19,7 @@ from llmspell.supervisor.services.proxies import Proxy
 from llmspell.supervisor.services.weburl import WebUrl
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Iterable
     from typing import Any, Final
 
@@ -34,8 +35,19 @@ LOOKUPS_MAX: Final = 64
 
 CONNECT_SECONDS: Final = 10.0
 
+CONNECTIONS_MAX: Final = 256
+"""Connections open at once, of all sessions of this process together (NW-32)."""
+
+HEAD_MAX: Final = 262_144
+"""Bytes received until an answer's head is complete: interim answers count (NW-28)."""
+
+WIRE_FACTOR: Final = 8
+WIRE_MIN: Final = 1_048_576
+"""Bytes received per byte that a body may have, and those on top: a chunk of one byte has six."""
+
 
 _looking_up: set[object] = set()
+_connected: set[object] = set()
 
 
 async def system_resolve(name: str, port: int) -> list[str]:
@@ -113,11 +125,16 @@ async def judged_addresses(ctx: CallContext, url: WebUrl, resolve: Resolve) -> l
 
 
 class Dialler(httpcore.AsyncNetworkBackend):
-    """What httpcore is given instead of the network: it can reach one URL's host, or the proxy."""
+    """What httpcore is given instead of the network: it can reach one URL's host, or the proxy.
+
+    `room` is how many bytes may still be received, of whatever kind: what a parser skips (interim
+    answers, words in chunk sizes) costs as much as what it keeps, and no body's limit counts it.
+    """
 
     def __init__(
         self, ctx: CallContext, url: WebUrl, resolve: Resolve, proxy: Proxy | None
     ) -> None:
+        self.room = HEAD_MAX
         self._ctx = ctx
         self._url = url
         self._resolve = resolve
@@ -137,19 +154,39 @@ class Dialler(httpcore.AsyncNetworkBackend):
             if (host, port) != (self._proxy.host, self._proxy.port):
                 raise InternalError("a request was about to leave past the proxy")
             # The proxy is the user's own configuration, so wherever it is it may be reached.
-            return await self._network.connect_tcp(host, port, timeout=CONNECT_SECONDS)
+            return await self._connected_to(host, port)
         if (host, port) != (self._url.host.name, self._url.port):
             raise InternalError("a request was about to leave for another host")
         addresses = await judged_addresses(self._ctx, self._url, self._resolve)
         problem: Exception | None = None
         for address in addresses[:TRIES_MAX]:
             try:
-                stream = await self._network.connect_tcp(address, port, timeout=CONNECT_SECONDS)
+                return await self._connected_to(address, port)
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
                 problem = error
-                continue
-            return stream
         raise problem or httpcore.ConnectError("no address answered")
+
+    async def _connected_to(self, address: str, port: int) -> httpcore.AsyncNetworkStream:
+        if len(_connected) >= CONNECTIONS_MAX:
+            raise failed(f"over {CONNECTIONS_MAX} connections are open")
+        place = object()
+        _connected.add(place)
+        try:
+            stream = await self._network.connect_tcp(address, port, timeout=CONNECT_SECONDS)
+        except BaseException:
+            _connected.discard(place)
+            raise
+        return _Metered(stream, self, place)
+
+    def expect_body(self, most: int) -> None:
+        """The head is complete; a body of at most so many bytes may follow."""
+        self.room = WIRE_FACTOR * most + WIRE_MIN
+
+    def take(self, received: int) -> None:
+        """Counts received bytes. Raises `OperationFailed` for too many."""
+        self.room -= received
+        if self.room < 0:
+            raise failed(f"{self._url.authority} sends far more than an answer has")
 
     async def connect_unix_socket(
         self, path: str, timeout: float | None = None, socket_options: Iterable[Any] | None = None
@@ -160,6 +197,41 @@ class Dialler(httpcore.AsyncNetworkBackend):
     async def sleep(self, seconds: float) -> None:
         """Waits."""
         await self._network.sleep(seconds)
+
+
+class _Metered(httpcore.AsyncNetworkStream):
+    """A connection whose received bytes its dialler counts, and which counts as open itself."""
+
+    def __init__(
+        self, stream: httpcore.AsyncNetworkStream, dialler: Dialler, place: object
+    ) -> None:
+        self._stream = stream
+        self._dialler = dialler
+        self._place = place
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        data = await self._stream.read(max_bytes, timeout)
+        self._dialler.take(len(data))
+        return data
+
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        await self._stream.write(buffer, timeout)
+
+    async def aclose(self) -> None:
+        _connected.discard(self._place)
+        await self._stream.aclose()
+
+    async def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        stream = await self._stream.start_tls(ssl_context, server_hostname, timeout)
+        return _Metered(stream, self._dialler, self._place)
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.get_extra_info(info)
 
 
 def failed(what: str, kind: str = "network") -> OperationFailed:

@@ -79,7 +79,7 @@ class FileReading:
             if place.kind != "directory" or place.handle is None:
                 raise wrong("list", access.spelled, "it is not a folder", "not_a_directory")
             try:
-                return _list_place(access, place, recursive, pattern, limit)
+                return _list_place(access, place, self._walker, recursive, pattern, limit)
             except OSError as error:
                 raise failure(error, "list", access.spelled) from None
 
@@ -189,7 +189,12 @@ def _pattern(text: str | None) -> str | globs.Glob:
 
 
 def _list_place(
-    access: Access, place: Place, recursive: bool, pattern: str | globs.Glob, limit: int
+    access: Access,
+    place: Place,
+    walker: Walker,
+    recursive: bool,
+    pattern: str | globs.Glob,
+    limit: int,
 ) -> list[dict[str, Any]]:
     assert place.handle is not None
     base = place.path.rstrip("/")
@@ -197,8 +202,11 @@ def _list_place(
     # "/" and "scratch:" end in their own separator.
     shown = shown if shown.endswith(":") else f"{shown}/"
 
-    def enter(names: tuple[str, ...]) -> bool:
-        return access.rules.judge("list", f"{base}/{'/'.join(names)}").allowed is True
+    def enter(entry: tree.Entry) -> bool:
+        # A kernel's file system may be mounted anywhere below: /proc lies in a granted "/".
+        if not access.unrestricted and walker.is_special_device(entry.status.st_dev):
+            return False
+        return access.rules.judge("list", f"{base}/{'/'.join(entry.names)}").allowed is True
 
     found: list[dict[str, Any]] = []
     for entry in tree.entries(place.handle, recursive=recursive, enter=enter):

@@ -55,7 +55,7 @@ def entries(
 ) -> Iterator[Entry]:
     """Every entry below the handle `folder`, parents before children, sorted in each folder.
 
-    `enter`, when given, is called with the names of a subfolder and says whether to go in. One
+    `enter`, when given, is called with the `Entry` of a subfolder and says whether to go in. One
     that this user can't enter is passed over, or with `all_or_none` ends the walk.
     Raises `LimitExceeded` past `most` entries, `OperationFailed` when the tree moves under it,
     `OSError` for what can't be read.
@@ -75,7 +75,7 @@ def entries(
                     raise _too_many(most)
                 entry = Entry((*names, name), status)
                 yield entry
-                if recursive and entry.is_folder and (not allowed or allowed(entry.names)):
+                if recursive and entry.is_folder and (not allowed or allowed(entry)):
                     levels[-1].folders.append(name)
             found = []
             if levels[-1].folders:

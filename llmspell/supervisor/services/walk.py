@@ -271,15 +271,21 @@ class Walker:
             raise
         return place
 
-    def _is_special(self, place: Place) -> bool:
-        device = place.root.device() if place.lent else os.fstat(place.parent).st_dev
+    def is_special_device(self, device: int) -> bool:
+        """Whether a device number is of a kernel's or devices' file system."""
         special = self._special
         if special is None:
             special = self._special = SpecialFileSystems()
-        if special.holds(device):
+        return special.holds(device)
+
+    def _is_special(self, place: Place) -> bool:
+        device = place.root.device() if place.lent else os.fstat(place.parent).st_dev
+        if self.is_special_device(device):
             return True
         status = place.status
-        return status is not None and status.st_dev != device and special.holds(status.st_dev)
+        return (
+            status is not None and status.st_dev != device and self.is_special_device(status.st_dev)
+        )
 
 
 class _Course(NamedTuple):

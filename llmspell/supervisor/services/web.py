@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
     import httpcore
 
+    from llmspell.supervisor.services.dial import Dialler
+
 REDIRECTS_MAX: Final = 10
 AT_ONCE_MAX: Final = 100
 """Requests at once where the limit is spelled unlimited."""
@@ -50,11 +52,17 @@ class _Hop(NamedTuple):
 
 
 class Web:
-    """The web for one session. `resolve` gives every address of a name (default: the system)."""
+    """The web for one session. `resolve` gives every address of a name (default: the system).
 
-    __slots__ = ("_limits", "_resolve", "_slots", "_tls")
+    `above` is the web of the run that this one belongs to: its requests at once count both.
+    """
 
-    def __init__(self, limits: Limits, resolve: Resolve | None = None) -> None:
+    __slots__ = ("_above", "_limits", "_resolve", "_slots", "_tls")
+
+    def __init__(
+        self, limits: Limits, resolve: Resolve | None = None, above: Web | None = None
+    ) -> None:
+        self._above = above
         self._limits = limits
         self._resolve = resolve
         self._slots: asyncio.Semaphore | None = None
@@ -67,6 +75,7 @@ class Web:
         network, tls or timeout.
         """
         import asyncio
+        from contextlib import AsyncExitStack
 
         hop = self._first_hop(args)
         self._judge(ctx, hop)
@@ -74,7 +83,9 @@ class Web:
             ctx.reserve("transfer", len(hop.body))
         seconds = _least(args.get("timeout", 30), self._limits.request_time)
         try:
-            async with asyncio.timeout(seconds), self._slot():
+            async with asyncio.timeout(seconds), AsyncExitStack() as slots:
+                for slot in self._all_slots():
+                    await slots.enter_async_context(slot)
                 return await self._follow(ctx, hop, args)
         except TimeoutError:
             raise OperationFailed(
@@ -105,6 +116,10 @@ class Web:
     def _judge(self, ctx: CallContext, hop: _Hop) -> None:
         verdict = ctx.policy.net.judge_host(hop.url.scheme, hop.url.host, hop.url.port)
         ctx.judge(verdict, action=hop.method, target=hop.url.shown)
+
+    def _all_slots(self) -> list[asyncio.Semaphore]:
+        above = [] if self._above is None else self._above._all_slots()
+        return [self._slot(), *above]
 
     def _slot(self) -> asyncio.Semaphore:
         import asyncio
@@ -169,11 +184,12 @@ class Web:
             await _judge_behind_proxy(ctx, hop.url, resolve)
         if self._tls is None:
             self._tls = tls.make_context()
+        dialler = dial.Dialler(ctx, hop.url, resolve, proxy)
         pool = httpcore.AsyncConnectionPool(
             ssl_context=self._tls,
             proxy=None if proxy is None else _configured(proxy),
             max_connections=1,
-            network_backend=dial.Dialler(ctx, hop.url, resolve, proxy),
+            network_backend=dialler,
         )
         request = httpcore.Request(
             hop.method,
@@ -188,7 +204,7 @@ class Web:
         )
         try:
             async with pool:
-                return await self._receive(ctx, pool, request, max_bytes)
+                return await self._receive(ctx, pool, request, dialler, max_bytes)
         except httpcore.TimeoutException:
             raise dial.failed(f"{hop.url.authority} does not answer", "timeout") from None
         except ssl.SSLError as error:
@@ -206,6 +222,7 @@ class Web:
         ctx: CallContext,
         pool: httpcore.AsyncConnectionPool,
         request: httpcore.Request,
+        dialler: Dialler,
         max_bytes: int | None,
     ) -> tuple[int, dict[str, str], bytes]:
         response = await pool.handle_async_request(request)
@@ -216,6 +233,7 @@ class Web:
             most = int(_least(BODY_MAX, self._limits.response_body))
             if max_bytes is not None:
                 most = min(most, max_bytes)
+            dialler.expect_body(most)
             unpacker = Unpacker(headers.get("content-encoding", ""))
             pieces: list[bytes] = []
             assert not isinstance(response.stream, (bytes, bytearray))

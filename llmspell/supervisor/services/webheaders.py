@@ -34,9 +34,10 @@ _OURS: Final = frozenset(
         "transfer-encoding",
         "upgrade",
         "via",
+        "x-real-ip",
     }
 )
-_OUR_PREFIXES: Final = ("proxy-", "x-forwarded-", "sec-websocket-", "sec-fetch-")
+_OUR_PREFIXES: Final = ("proxy-", "x-forwarded", "sec-websocket-", "sec-fetch-")
 _CREDENTIAL: Final = re.compile(
     r"auth|cookie|token|api[-_]?key|secret|session|credential|password|signature", re.IGNORECASE
 )
@@ -54,7 +55,9 @@ def check_headers(headers: Mapping[str, Any]) -> dict[str, str]:
         lower = name.lower()
         if not _NAME.fullmatch(name):
             raise InvalidInput(f"{name[:40]!r} is no header name")
-        if lower in _OURS or lower.startswith(_OUR_PREFIXES):
+        # Servers that hand headers on as variables make no difference between `_` and `-`.
+        meant = lower.replace("_", "-")
+        if meant in _OURS or meant.startswith(_OUR_PREFIXES):
             raise InvalidInput(f"the header {name} is set by llmspell; leave it out")
         if lower in checked:
             raise InvalidInput(f"the header {name} is there twice")

@@ -118,7 +118,7 @@ class Validator:
         if "type" in schema:
             names = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
             for name in names:
-                if name not in _TYPES:
+                if not isinstance(name, str) or name not in _TYPES:
                     raise wrong_schema(f"there is no type {str(name)[:40]}")
             if not any(_TYPES[name](value) for name in names):
                 kind = next((name for name, fits in _TYPES.items() if fits(value)), "nothing")
@@ -184,8 +184,7 @@ class Validator:
         if step is not None:
             if step <= 0:
                 raise wrong_schema("multipleOf is positive")
-            ratio = value / step
-            if abs(ratio - round(ratio)) > 1e-9 * max(1.0, abs(ratio)):
+            if not _is_multiple(value, step):
                 found.append(Failure(path, "multipleOf", f"must be a multiple of {step}"))
 
     def _list(
@@ -236,13 +235,15 @@ class Validator:
             found.append(Failure(path, "minProperties", f"must have at least {low} entries"))
         if high is not None and len(value) > high:
             found.append(Failure(path, "maxProperties", f"must have at most {high} entries"))
-        for name in _array(schema, "required"):
+        for name in _names(schema, "required"):
             if name not in value:
-                found.append(Failure(path, "required", f"{str(name)[:80]} is missing"))
-        for name, needed in _mapping(schema, "dependentRequired").items():
+                found.append(Failure(path, "required", f"{name[:80]} is missing"))
+        dependent = _mapping(schema, "dependentRequired")
+        for name in dependent:
+            needed = _names(dependent, name)
             missing = [each for each in needed if each not in value] if name in value else []
             for each in missing:
-                message = f"{str(each)[:80]} is needed with {name[:80]}"
+                message = f"{each[:80]} is needed with {name[:80]}"
                 found.append(Failure(path, "dependentRequired", message))
         known = _mapping(schema, "properties")
         patterns = _mapping(schema, "patternProperties")
@@ -271,11 +272,26 @@ def _array(schema: dict[str, Any], keyword: str) -> list[Any]:
     return value
 
 
+def _names(schema: dict[str, Any], keyword: str) -> list[str]:
+    value = _array(schema, keyword)
+    if not all(isinstance(name, str) for name in value):
+        raise wrong_schema(f"{keyword[:80]} is a list of names")
+    return value
+
+
 def _mapping(schema: dict[str, Any], keyword: str) -> dict[str, Any]:
     value = schema.get(keyword) or {}
     if not isinstance(value, dict):
         raise wrong_schema(f"{keyword} is an object")
     return value
+
+
+def _is_multiple(value: float, step: float) -> bool:
+    try:
+        ratio = value / step
+        return abs(ratio - round(ratio)) <= 1e-9 * max(1.0, abs(ratio))
+    except OverflowError:
+        return False  # so many times that no float holds the number: none can be told
 
 
 def _bound(schema: dict[str, Any], keyword: str) -> Any:

@@ -125,16 +125,13 @@ def _pattern(form: str, locale: Locale) -> re.Pattern[str]:
             field, body = "fraction", rf"\d{{1,{max(len(token), 1)}}}"
         elif token == "Do":
             field, body = "day", r"\d{1,2}"
-            body = f"(?P<day>{body})(?:st|nd|rd|th|er|e|º|\\.º|\\.)?"
-            parts.append(body)
-            used.add(field)
-            continue
         else:
             raise InvalidInput(f"input_format: {token} can't be read, only written")
         if field in used:
             raise InvalidInput(f"input_format names the {field} twice")
         used.add(field)
-        parts.append(f"(?P<{field}>{body})")
+        ending = r"(?:st|nd|rd|th|er|e|º|\.º|\.)?" if token == "Do" else ""
+        parts.append(f"(?P<{field}>{body}){ending}")
     parts.append(re.escape(form[place:]))
     return re.compile("".join(parts), re.IGNORECASE)
 

@@ -122,7 +122,10 @@ class Evaluator:
         if token.kind == "hex":
             if len(token.text) > DIGITS_MAX:
                 raise self._wrong(token, "the number is too long")
-            return int(token.text, 0)
+            digits = token.text.replace("_", "")
+            if len(digits) < len("0x0"):
+                raise self._wrong(token, "a number has digits")
+            return int(digits, 0)
         if token.kind == "name":
             return self._name(token)
         if token.text == "(":

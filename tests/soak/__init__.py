@@ -1,0 +1,1 @@
+"""Thousands of runs with random kills; afterwards nothing may be left of any of them."""
