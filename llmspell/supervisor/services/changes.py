@@ -13,7 +13,6 @@ from llmspell.supervisor.services.access import LEVELS_MAX, Access
 from llmspell.supervisor.services.context import Args, CallContext
 from llmspell.supervisor.services.failures import failure, wrong
 from llmspell.supervisor.services.files import open_regular
-from llmspell.supervisor.services.gitfolders import repository_verdict
 from llmspell.supervisor.services.quota import Quota, measure
 from llmspell.supervisor.services.scratch import Scratch
 from llmspell.supervisor.services.walk import HANDLE, Place, Walker
@@ -241,6 +240,9 @@ class FileChanges:
 
     def _judge_repository(self, access: Access, place: Place) -> None:
         if access.rules.protects:
+            # Most spells change nothing: what only changes need is loaded then.
+            from llmspell.supervisor.services.gitfolders import repository_verdict
+
             verdict = repository_verdict(place)
             if verdict is not None:
                 access.refuse(verdict)
