@@ -199,4 +199,6 @@ def test_IP_26_IP_27_answers_and_results_that_can_not_be_carried(
     ):
         endless = program.result(source, ".lua", "--profile", profile)
         assert endless["status"] == "spell_error" and endless["value"] is None, endless
-        assert endless["error"]["code"] in (2002, 4002, 4003) and endless["error"]["message"], endless
+        assert endless["error"]["code"] in (2002, 4002, 4003) and endless["error"]["message"], (
+            endless
+        )
