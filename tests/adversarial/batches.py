@@ -59,7 +59,9 @@ def run_batch(
 ) -> Results:
     """Runs the spells; nothing of them may be left afterwards."""
     order = json.dumps({"start": start, "at_once": at_once, "runs": runs})
-    with tempfile.TemporaryDirectory(prefix="llmspell-batch-") as own, Orphanage() as orphans:
+    # Not below the package's folder, which the interpreter of a worker at `low` may read.
+    made = tempfile.TemporaryDirectory(prefix="llmspell-batch-", dir="/tmp")
+    with made as own, Orphanage() as orphans:
         done = subprocess.run(
             [sys.executable, str(CLIENT)],
             input=order.encode(),

@@ -57,7 +57,8 @@ class Canaries(NamedTuple):
     @classmethod
     def new(cls) -> Canaries:
         letters = "ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz23456789"
-        return cls("".join(secrets.choice(letters) for _ in range(MARK_LENGTH)))
+        # The last two have letters in their hexadecimal digits: each spelling differs from others.
+        return cls("".join(secrets.choice(letters) for _ in range(MARK_LENGTH - 2)) + "Kj")
 
     def secret(self, name: str) -> str:
         """The canary of this name."""

@@ -57,7 +57,7 @@ def written(answer: Answer) -> list[str]:
 def broke_the_protocol(answer: Answer) -> bool:
     """Whether a run ended as a broken protocol must: typed, recorded, cheap, without a value."""
     error = answer["error"] or {}
-    return (
+    return bool(
         (answer["status"], answer["reason"]) == ("violation", "protocol")
         and (error.get("code"), error.get("rule")) == (4006, "channel")
         and [item["kind"] for item in answer["violations"]] == ["SuspiciousSystemCall"]
@@ -72,4 +72,4 @@ def broke_the_protocol(answer: Answer) -> bool:
 
 def cheap(answer: Answer) -> bool:
     """Nothing kept, no memory to speak of, no processor time: of the supervisor's."""
-    return answer["leaked"] == 0 and answer["grown_mib"] < 100 and answer["cpu"] < 3
+    return bool(answer["leaked"] == 0 and answer["grown_mib"] < 100 and answer["cpu"] < 3)

@@ -292,7 +292,7 @@ def _processes(
 
 @pytest.fixture(scope="module")
 def planted() -> Iterator[Planted]:
-    with tempfile.TemporaryDirectory(prefix="llmspell-canaries-") as folder:
+    with tempfile.TemporaryDirectory(prefix="llmspell-canaries-", dir="/tmp") as folder:
         yield plant(Path(folder), os.environ.get("LLMSPELL_TEST_CACHE"))
 
 

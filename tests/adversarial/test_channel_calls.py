@@ -202,3 +202,10 @@ def test_IP_26_IP_27_answers_and_results_that_can_not_be_carried(
         assert endless["error"]["code"] in (2002, 4002, 4003) and endless["error"]["message"], (
             endless
         )
+
+
+def test_a_child_that_got_the_channel_ends_with_the_run(program: Program) -> None:
+    """The parent leaves, the child talks on, in a session of its own; `attacks` looks for it."""
+    (answer,) = attacks(program, [{"act": "passes_it_on", "profile": "none"}])
+    assert answer["status"] in ("spell_error", "limit", "violation"), answer
+    assert answer["value"] is None and answer["leaked"] == 0

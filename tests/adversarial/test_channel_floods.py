@@ -15,6 +15,7 @@ from tests.e2e.program import Program
 
 PROFILES = ("low", "medium", "high")
 SHORT = {"wall": "1s", "calls": "unlimited"}
+BOUNDED = {"wall": "20s", "output": "1MiB", "calls": "2000"}
 FLOODS: dict[str, set[tuple[str, str]]] = {
     "floods_output": {("limit", "output")},
     "floods_events": {("limit", "output"), ("limit", "wall"), ("violation", "protocol")},
@@ -67,7 +68,7 @@ def test_IP_02_a_frame_that_dribbles_in_has_its_time(
     program: Program, control: Control, profile: str
 ) -> None:
     """Ten seconds for one message, however many bytes come; beside it somebody honest."""
-    orders = [
+    orders: list[dict[str, Any]] = [
         {"act": "dribbles", "profile": profile, "limits": {"wall": "30s"}},
         {"act": "honest_byte_by_byte", "profile": profile},
     ]
@@ -86,11 +87,8 @@ def test_IP_14_floods_end_and_others_are_served_meanwhile(
         {
             "act": act,
             "profile": profile,
-            "limits": {"wall": "1s", "output": "unlimited"}
-            if act == "floods_blanks"
-            else SHORT
-            if act != "floods_calls"
-            else {"wall": "5s", "calls": "2000"},
+            # Those that meet a bound of their own have the time for it.
+            "limits": BOUNDED if act in ("floods_output", "floods_calls") else SHORT,
         }
         for act in FLOODS
     ]

@@ -251,4 +251,4 @@ def test_ends_at_the_wall(
         return
     assert (result["status"], result["reason"], result["exit"]) == ("limit", "wall", 4), result
     assert (result["error"]["code"], result["error"]["rule"]) == (4004, "limit.wall")
-    assert result["limits"]["wall"] <= used < result["limits"]["wall"] + 1
+    assert result["limits"]["wall"] <= used < result["limits"]["wall"] + 3

@@ -316,4 +316,4 @@ def test_ends_at_the_wall(
     control(told["twin"]["value"] == 7 and result["output"].startswith("begun\n"))
     assert (result["status"], result["reason"], result["exit"]) == ("limit", "wall", 4), result
     assert (result["error"]["code"], result["error"]["rule"]) == (4004, "limit.wall")
-    assert result["limits"]["wall"] <= result["usage"]["wall"] < result["limits"]["wall"] + 1
+    assert result["limits"]["wall"] <= result["usage"]["wall"] < result["limits"]["wall"] + 3

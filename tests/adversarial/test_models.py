@@ -1,7 +1,7 @@
-"""A model that was not granted is not reached, whichever way a spell goes (EN-08).
+"""A model that was not granted is not reached, whichever way a spell goes (NW-60).
 
 The provider is configured and has a key; a server on loopback would see every request. Each way
-has its control: the same spell with the grant.
+has its control: the same spell with the grant is allowed, and arrives where litellm is installed.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.e2e.program import Program
+from tests.adversarial.proof import Control
+from tests.e2e.program import Place, Program
 from tests.supervisor.providers.modelserver import ModelServer
 
 WAYS = {
@@ -71,13 +72,30 @@ CODES = {
 }
 
 
+@pytest.fixture(scope="module")
+def way_is_free(
+    place: Place, tmp_path_factory: pytest.TempPathFactory, server: ModelServer
+) -> bool:
+    """With the grant each of these is allowed, and refused to none."""
+    program = Program(place, tmp_path_factory.mktemp("granted"))
+    trail = program.folder / "audit.jsonl"
+    flags = ("--profile", "high", "--allow-llm", "fake", "--allow-llm", "openai")
+    spell, env = attempts([*PLAIN, "by a hook"]), environ(program, server)
+    result = program.result(spell, ".lua", *flags, "--audit", str(trail), env=env)
+    records = [json.loads(line) for line in trail.read_text().splitlines()]
+    models = [each for each in records if each.get("action") == "model"]
+    asked = [each for each in models if each["target"].startswith("openai/")]
+    return len(asked) >= 8 and all(each["allowed"] for each in models) and not result["denials"]
+
+
 @pytest.mark.parametrize(
     "ways",
     [PLAIN, ["as a fallback"], ["by a hook"], ["by a hook that redirects"]],
     ids=lambda ways: ways[0],
 )
-def test_a_model_that_was_not_granted_is_not_reached(
-    program: Program, server: ModelServer, ways: list[str]
+@pytest.mark.profile("high")
+def test_NW_60_a_model_that_was_not_granted_is_not_reached(
+    program: Program, server: ModelServer, control: Control, way_is_free: bool, ways: list[str]
 ) -> None:
     trail = program.folder / "audit.jsonl"
     asked = len(server.requests)
@@ -95,6 +113,7 @@ def test_a_model_that_was_not_granted_is_not_reached(
     assert len(denied) == len([way for way in ways if way != "as one that suits"])
     assert all(each["target"].startswith("openai/") for each in denied)
     assert {each["target"] for each in result["denials"]} == {each["target"] for each in denied}
+    control(way_is_free)
 
 
 @pytest.mark.skipif(importlib.util.find_spec("litellm") is None, reason="needs the extra llm")

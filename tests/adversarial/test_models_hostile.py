@@ -81,7 +81,7 @@ result = {"success": out["success"], "error": out.get("error_info"),
 """,
 }
 POLICY = 'extends = "{}"\n[tools]\ndeny = [{}]\n'
-WAYS = (("medium", "lua"), ("medium", "python"), ("high", "javascript"), ("high", "lua"))
+WAYS = (("medium", "lua"), ("medium", "python"), ("high", "javascript"))
 
 
 class Told(NamedTuple):
@@ -131,10 +131,10 @@ class Talks:
         decisions = [each for each in records if each["event"] == "decision"]
         return Told(result, result["value"] or {}, decisions)
 
-    def _allowed(self, profile: str, language: str) -> bool:
+    def _allowed(self) -> bool:
         write = Call("file_writer", {"path": "data/fine.txt", "content": "x"}, None)
         turns = [answers_with(write), {"text": "done"}]
-        told = self.talk(profile, language, turns, deny=())
+        told = self.talk("high", "lua", turns, deny=())
         written = self.program.folder / "data/fine.txt"
         return bool(told.value["calls"][0]["success"]) and written.read_text() == "x"
 
@@ -190,7 +190,7 @@ def test_NW_61_a_tool_that_is_denied_or_not_the_agents(
     ] == [("agent:victim", "tool", rule, model.DENIED_TOOL, False)] * len(denied)
     assert len(denied) == 2 and "OTHER" not in told.value["got"]
     # Where nobody denies it, the same call writes.
-    control(talks.allowed(profile, language))
+    control(talks.allowed())
 
 
 @ways(*WAYS)
@@ -218,7 +218,7 @@ def test_NW_62_crafted_arguments(
     control(works == [True] and "noted" in json.dumps(told.value["calls"]))
 
 
-@ways(("medium", "lua"), ("high", "javascript"))
+@ways(("medium", "javascript"))
 def test_NW_62_answers_that_no_model_gives(
     talks: Talks, control: Control, profile: str, language: str
 ) -> None:
@@ -249,7 +249,7 @@ def test_NW_66_instructions_in_what_a_tool_gives(
     control(first["success"] and told.value["content"] == "done")
 
 
-@ways(("medium", "lua"), ("high", "javascript"))
+@ways(("medium", "lua"))
 def test_NW_67_a_model_that_never_ends(
     talks: Talks, control: Control, profile: str, language: str
 ) -> None:

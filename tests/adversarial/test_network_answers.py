@@ -189,7 +189,7 @@ return await Promise.all(Array.from({length: 15}, ask));
 """
 
 
-@pytest.mark.parametrize("profile", ["medium"])
+@pytest.mark.parametrize("profile", BOUNDED)
 def test_NW_32_requests_at_once(net: Net, program: Program, control: Control, profile: str) -> None:
     """Also those of the spells that a spell runs: they share its places."""
     program.write("child.js", CHILD)
@@ -200,7 +200,8 @@ const own = Array.from({length: 15}, ask);
 const nested = [1, 2].map(async () => (await Spell.runFile("spell:child.js", {}, {})).value);
 return (await Promise.all([...own, ...nested])).flat().filter((s) => s === 200).length;
 """
-    flags = ("--profile", profile, "--allow-net", "http://exact.test")
+    reads = ("--allow-read", "child.js") if profile == "high" else ()
+    flags = ("--profile", profile, "--allow-net", "http://exact.test", *reads)
     result = program.result(source, ".js", *flags, wrapper=net.wire.entering)
     assert result["status"] == "done", result
     assert net.web.most_at_once("late") <= 10

@@ -59,7 +59,14 @@ def _redirected(net: Net, profile: str) -> Acted:
         "url": "http://exact.test/to/stays?/ok/stays-next", "headers": CREDENTIALS,
     }  # fmt: skip
     grants = ("http://exact.test", "http://exact.test:8080", "http://other.test")
-    return net.act(profile, acts, grants)
+    placeholders = {
+        f"placeholder{number}": {
+            "url": f"http://exact.test/echo/placeholder{number}?{quote(text, safe='')}",
+            "method": "POST", "headers": {"X-A": text}, "body": text, "query": {"q": text},
+        }
+        for number, text in enumerate(PLACEHOLDERS)
+    }  # fmt: skip
+    return net.act(profile, acts | placeholders, grants, env=ENVIRON)
 
 
 @pytest.mark.parametrize("profile", BOUNDED)
@@ -101,43 +108,53 @@ return told;
 """
 
 
+ENVIRON = {
+    "ADVERSARIAL_SECRET": ENVIRONMENT,
+    "HTTP_PROXY": f"http://{ACCOUNT}@{PUBLIC}:8080",
+    "NO_PROXY": "*",
+}
+
+
+@pytest.fixture(scope="module")
+def granted_sends(net: Net) -> bool:
+    """What is in the environment is sent, where it was granted and the spell says so."""
+    source = 'await http.post("http://exact.test/echo/granted", {body: env.ADVERSARIAL_SECRET});'
+    flags = ("--allow-net", "http://exact.test", "--allow-env", "ADVERSARIAL_SECRET")
+    net.program.result(source, ".js", *flags, wrapper=net.wire.entering, env=ENVIRON)
+    return [each.body.decode() for each in net.web.of("granted")] == [ENVIRONMENT]
+
+
 @pytest.mark.parametrize("profile", BOUNDED)
 def test_NW_33_nothing_in_a_request_is_replaced(
-    net: Net, program: Program, control: Control, profile: str
+    runs: Runs, control: Control, granted_sends: bool, profile: str
 ) -> None:
-    acts = {
-        f"placeholder{number}": {
-            "url": f"http://exact.test/echo/placeholder{number}?{quote(text, safe='')}",
-            "method": "POST", "headers": {"X-A": text}, "body": text, "query": {"q": text},
-        }
-        for number, text in enumerate(PLACEHOLDERS)
-    }  # fmt: skip
-    proxy = f"http://{ACCOUNT}@{PUBLIC}:8080"
-    environ = {"ADVERSARIAL_SECRET": ENVIRONMENT, "HTTP_PROXY": proxy, "NO_PROXY": "exact.test"}
-    acted = net.act(profile, acts, ["http://exact.test"], env=environ)
+    acted = runs.redirected(profile)
     for number, text in enumerate(PLACEHOLDERS):
         (request,) = acted.seen(f"placeholder{number}")
         assert (request.body.decode(), request.headers["x-a"]) == (text, text)
         # Direct, and so without what belongs to the proxy.
         assert "proxy-authorization" not in request.headers
-    net.web.requests.clear()
-    given = ("--param", f"placeholders={json.dumps(PLACEHOLDERS)}", "--profile", profile)
-    flags = (*given, "--allow-net", "http://exact.test", "--audit", "tool.jsonl")
-    result = program.result(BY_TOOL, ".js", *flags, wrapper=net.wire.entering, env=environ)
-    assert result["status"] == "done", result
-    # The tool's own `${NAME}` is of the spell's `variables` and of nothing else.
-    unknown = [told for told in result["value"] if told != 200]
-    assert unknown == [[2002, "validation"]] * 2 * sum("${" in text for text in PLACEHOLDERS), (
-        result["value"]
-    )
-    sent = b"".join(each.head + each.body for each in [*acted.requests, *net.web.requests])
+    sent = b"".join(each.head + each.body for each in acted.requests)
     assert ENVIRONMENT.encode() not in sent and PASSWORD.encode() not in sent
-    granted = program.result(
-        BY_TOOL, ".js", *flags[:-2], "--allow-env", "ADVERSARIAL_SECRET",
-        wrapper=net.wire.entering, env=environ,
-    )  # fmt: skip
+    control(granted_sends)
+
+
+@pytest.mark.profile("high")
+def test_NW_33_nor_in_what_the_tool_is_given(
+    net: Net, program: Program, control: Control, granted_sends: bool
+) -> None:
+    """The tool's own `${NAME}` is of the spell's `variables` and of nothing else."""
+    net.web.requests.clear()
+    given = ("--param", f"placeholders={json.dumps(PLACEHOLDERS)}", "--profile", "high")
+    flags = (*given, "--allow-net", "http://exact.test")
+    result = program.result(BY_TOOL, ".js", *flags, wrapper=net.wire.entering, env=ENVIRON)
+    assert result["status"] == "done", result
+    unknown = [told for told in result["value"] if told != 200]
+    assert unknown == [[2002, "validation"]] * 2 * sum("${" in text for text in PLACEHOLDERS)
+    sent = b"".join(each.head + each.body for each in net.web.requests)
+    assert ENVIRONMENT.encode() not in sent and PASSWORD.encode() not in sent
     own = [each.body.decode() for each in net.web.of("own")]
-    control(granted["status"] == "done" and own == ["", ENVIRONMENT])
+    control(own == [""] and granted_sends)
 
 
 OTHER_WAYS = (
@@ -188,7 +205,6 @@ def test_NW_34_what_a_server_writes_back(runs: Runs, control: Control, profile: 
 SHORT = {
     "no scheme": ("no-scheme:hunter2-hunter2", "hunter2-hunter2"),
     "short": ("proxy-user:p4ss", "p4ss"),
-    "user alone": ("token-0123456789abcdef", "token-0123456789abcdef"),
 }
 
 

@@ -125,10 +125,16 @@ def attacked() -> dict[tuple[str, Way], dict[str, Any]]:
     return {}
 
 
-@pytest.mark.parametrize("case", [*CASES, "NW-06", "NW-09"])
 @pytest.mark.parametrize(
-    ("profile", "way"),
-    [(profile, way) for profile, ways in WAYS.items() for way in ways],
+    ("profile", "way", "case"),
+    [
+        (profile, way, case)
+        for profile, ways in WAYS.items()
+        for way in ways
+        for case in (*CASES, "NW-06", "NW-09")
+        # Nobody sends a descriptor at `low` either; the call that takes one is allowed there.
+        if (profile, case) != ("low", "NW-09")
+    ],
     ids=lambda value: value if isinstance(value, str) else "-".join(value),
 )
 def test_native_code_has_no_network(
@@ -162,8 +168,7 @@ def test_native_code_has_no_network(
         control(not free["NW_06_pair"] and not free["NW_06_datagram"])
         return
     if case == "NW-09":
-        assert acts["NW_09_came"] == 0
-        assert profile == "low" or acts["NW_09_take"] == acts["NW_09_hand_over"] == EPERM
+        assert acts == {"NW_09_came": 0, "NW_09_take": EPERM, "NW_09_hand_over": EPERM}
         control(not free["NW_09_hand_over"])
         return
     assert not [act for act, answer in acts.items() if not refused(act, answer, profile)], acts

@@ -73,7 +73,7 @@ told["host frames"] = ",".join(n for n in names if "supervisor" in n or "broker"
 # PY_04: importers and submodules of what is allowed.
 loader = modules["sys"].__spec__.loader
 reached["importer"] = attempt("control importer", lambda: loader.find_spec("posix")) is not None
-attempt("load_module", lambda: loader.load_module("_posixsubprocess"))
+attempt("load_module", lambda: loader.load_module("posix").open("/etc/passwd", 0))
 attempt("importlib", lambda: import_("importlib").import_module("_socket").socket())
 attempt("submodule", lambda: import_("json").codecs.builtins.open("/etc/passwd"))
 attempt("io", lambda: import_("_io").open_code("/etc/passwd"))
@@ -372,4 +372,4 @@ def test_ends_at_the_wall(
     control(told["twin"]["value"] == 7 and result["output"].startswith("begun\n"))
     assert (result["status"], result["reason"], result["exit"]) == ("limit", "wall", 4), result
     assert (result["error"]["code"], result["error"]["rule"]) == (4004, "limit.wall")
-    assert result["limits"]["wall"] <= result["usage"]["wall"] < result["limits"]["wall"] + 1
+    assert result["limits"]["wall"] <= result["usage"]["wall"] < result["limits"]["wall"] + 3

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+import llmspell
 from tests.adversarial.batches import EXEC, WAYS, Batches
 from tests.adversarial.proof import Control
 from tests.e2e.program import Program, descendants
@@ -69,6 +70,14 @@ def test_SL_01_SL_03_SL_04_a_worker_starts_with_nothing(
     assert "/nowhere" not in str(granted["value"])
 
 
+HANDS = """
+for kind in ().__class__.__base__.__subclasses__():
+    names = getattr(getattr(kind, "__init__", None), "__globals__", None)
+    if names and "sys" in names and hasattr(names["sys"], "modules"):
+        modules = names["sys"].modules
+        break
+posix = modules.get("posix") or modules["os"]
+"""
 LOOKS = """
 import posix
 told = {}
@@ -91,22 +100,34 @@ def test_SL_02_the_supervisor_can_not_be_read(
     batches: Batches, control: Control, profile: str
 ) -> None:
     """By the true modules of Python, on this process's own parent and on the machine's first."""
-    hands = """
-for kind in ().__class__.__base__.__subclasses__():
-    names = getattr(getattr(kind, "__init__", None), "__globals__", None)
-    if names and "sys" in names and hasattr(names["sys"], "modules"):
-        modules = names["sys"].modules
-        break
-posix = modules.get("posix") or modules["os"]
-"""
     looks = {"language": "python", "params": {"pids": [os.getpid(), 1]}}
     confined = {**looks, "name": "looks", "profile": profile}
-    source = hands + LOOKS.replace("import posix\n", "")
+    source = HANDS + LOOKS.replace("import posix\n", "")
     told = batches.results([{**confined, "source": source}], EXEC)["looks"]
     free = {**looks, "name": "looks", "profile": "none", "source": LOOKS}
     seen = batches.results([free], EXEC)["looks"]["value"]
     control(f"/proc/{os.getpid()}/environ" in seen and f"/proc/{os.getpid()}/cmdline" in seen)
     assert told["status"] == "done" and told["value"] == {}, told
+
+
+BESIDE = Path(llmspell.__file__).resolve().parents[1] / "pyproject.toml"
+
+
+@pytest.mark.skipif(not BESIDE.is_file(), reason="the package lies among other packages")
+@pytest.mark.parametrize("profile", PROFILES)
+def test_SL_63_what_lies_beside_the_package_is_not_the_interpreters(
+    batches: Batches, control: Control, profile: str
+) -> None:
+    """A checkout, or a home on PYTHONPATH, holds more than the package: keys, the next spell."""
+    asks = {"language": "python", "params": {"path": str(BESIDE)}}
+    reads = 'result = posix.open(params["path"], 0) > 2'
+    free = {**asks, "name": "beside", "profile": "none", "source": f"import posix\n{reads}"}
+    control(batches.results([free], EXEC)["beside"]["value"] is True)
+    held = {**asks, "name": "beside", "profile": profile, "source": HANDS + reads}
+    told = batches.results([held], EXEC)["beside"]
+    assert (told["status"], told["value"]) == ("spell_error", None), told
+    kinds = ("PermissionError", "FileNotFoundError", "OSError")
+    assert any(kind in told["error"]["message"] for kind in kinds), told
 
 
 READS_NEVER = """

@@ -139,7 +139,7 @@ class Net:
             env=env,
         )
         records = [json.loads(line) for line in audit.read_text().splitlines()]
-        requests = self.web.requests
+        requests = list(self.web.requests)
         asked = dict(self.names.asked)
         return Acted(profile, result["value"] or {}, records, requests, asked, result)
 

@@ -15,7 +15,16 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from channel_frames import DONE, EARLY, TOOLS, VIOLATIONS, call, frame, hello, part, text
+from channel_frames import (  # type: ignore[import-not-found]
+    EARLY,
+    TOOLS,
+    VIOLATIONS,
+    call,
+    frame,
+    hello,
+    part,
+    text,
+)
 
 CHANNEL: socket.socket
 
@@ -427,6 +436,5 @@ def main() -> None:
     (violates(act) if act in VIOLATIONS else globals()[act])()
 
 
-__all__ = ["DONE"]
 if __name__ == "__main__":
     main()

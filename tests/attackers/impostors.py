@@ -41,7 +41,7 @@ def put_in_place() -> None:
         argv = (sys.executable, "-S", "-B", PROGRAM, act, spell.engine, *extra)
         return start._replace(argv=argv)
 
-    worker.describe = describe
+    worker.describe = describe  # type: ignore[assignment]
 
 
 def spell_of(order: Order) -> Any:

@@ -187,7 +187,7 @@ def seen_no_new_privs(taken: str) -> bool:
         process, channel, _,
     ):  # fmt: skip
         channel.sendall(frame(b'{"type":"run"}'))
-        return process.wait(10).code == 43
+        return bool(process.wait(10).code == 43)
 
 
 def seen_parent_death(taken: str) -> bool:

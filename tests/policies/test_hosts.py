@@ -234,6 +234,13 @@ def test_NW_18_NW_19_a_granted_name_does_not_grant_private_addresses(address: st
         assert rules.judge_address(name, "93.184.216.34", 443).allowed is True
 
 
+@pytest.mark.parametrize("answer", ["fe80::1%eth0", "not-an-address", "", "1.2.3.4.5", "::1%lo"])
+def test_NW_18_what_a_resolver_gives_that_is_no_address_is_denied(answer: str) -> None:
+    rules = NetRules("none", "any")
+    verdict = rules.judge_address("example.com", answer, 443)
+    assert (verdict.allowed, verdict.rule) == (False, "none.net.address")
+
+
 def test_a_block_of_addresses_can_be_granted() -> None:
     rules = net("git.corp.example", "10.0.0.0/8")
     assert rules.judge_address("git.corp.example", "10.1.2.3", 443).allowed is True

@@ -28,7 +28,7 @@ from tests.soak.killer import Killer
 from tests.soak.kinds import CHILD, KINDS, SUFFIXES, choose
 from tests.soak.measures import kept_files, litter, reap_adopted, take_audits, within
 
-GONE_SECONDS: Final = 2.0
+GONE_SECONDS: Final = 5.0
 """Time a killed supervisor's tree may take to be gone, on a machine with more work than cores."""
 
 STEADY_MAX: Final = {"objects": 100.0, "allocated_kib": 16.0, "resident_kib": 32.0}

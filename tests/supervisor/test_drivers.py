@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import os
 import socket
@@ -10,19 +11,22 @@ import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from llmspell import platform
 from llmspell.channel.states import Role
+from llmspell.errors import OperationFailed
 from llmspell.policies.budget import Budget
 from llmspell.policies.verdict import allow
 from llmspell.profiles.context import PolicyContext
 from llmspell.profiles.loader import load_policy
 from llmspell.spells.spell import Spell
+from llmspell.supervisor import effects
 from llmspell.supervisor.broker import Broker, CallContext, Method
-from llmspell.supervisor.crew import Crew
+from llmspell.supervisor.crew import Crew, Worker
 from llmspell.supervisor.drivers.aio import AsyncDriver
 from llmspell.supervisor.drivers.blocking import BlockingDriver
 from llmspell.supervisor.peers import MAIN
@@ -178,3 +182,51 @@ def test_RS_11_the_wall_limit_bites_within_100_ms() -> None:
     for driver in ("blocking", "asyncio"):
         result, _ = run([*HELLO, WAIT], driver)
         assert 0.8 <= result.usage.wall < 0.9
+
+
+def test_a_service_that_fails_while_it_is_called_off_is_not_logged_as_forgotten() -> None:
+    async def failing() -> None:
+        try:
+            await asyncio.sleep(9)
+        except asyncio.CancelledError:
+            raise OperationFailed("its worker was killed") from None
+
+    async def called_off() -> list[Any]:
+        complaints: list[Any] = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, told: complaints.append(told))
+        session: Any = SimpleNamespace(sends=(), effects=(), deadline_moved=False)
+        crew: Any = SimpleNamespace(workers={})
+        driver = AsyncDriver(session, crew, Kept())
+        driver._spawn(1, failing())
+        await asyncio.sleep(0)
+        driver._apply(effects.Abandon(1))
+        assert driver._leaving
+        while driver._leaving:
+            await asyncio.sleep(0)
+        gc.collect()
+        return complaints
+
+    assert asyncio.run(called_off()) == []
+
+
+@pytest.mark.parametrize("driver", ["blocking", "asyncio"])
+@pytest.mark.parametrize("step", ["read", "reap"])
+def test_a_driver_that_fails_ends_its_run(
+    driver: str, step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The event loop would log the error and go on, with nobody listening to the worker."""
+    real = getattr(Worker, step)
+    failures = iter([OSError(12, "no memory")])
+
+    def failing(self: Worker, *given: Any) -> Any:
+        for failure in failures:
+            raise failure
+        return real(self, *given)
+
+    monkeypatch.setattr(Worker, step, failing)
+    before = len(os.listdir("/proc/self/fd"))
+    begun = time.monotonic()
+    with pytest.raises(OSError, match="no memory"):
+        run([*HELLO, DONE], driver)
+    assert time.monotonic() - begun < 3
+    assert len(os.listdir("/proc/self/fd")) == before, "descriptors leak"

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from llmspell.supervisor import masking
+from llmspell.supervisor import masking, prepare
 from llmspell.supervisor.masking import MASK, Masker
 
 SECRET = 'hunter2/"Geheim"+ü'
@@ -61,6 +61,42 @@ def test_bytes_keys_and_other_values() -> None:
 def test_every_place_in_a_value_is_masked() -> None:
     masked = Masker([SECRET]).mask({SECRET: [SECRET, {"a": (SECRET, b"x" + SECRET.encode())}]})
     assert masked == {MASK: [MASK, {"a": [MASK, b"x" + MASK.encode()]}]}
+
+
+def test_NW_34_what_is_read_in_another_encoding() -> None:
+    masker = Masker([SECRET])
+    for text in (
+        SECRET.encode().decode("latin-1"),
+        SECRET.encode("latin-1").decode(errors="replace"),
+    ):
+        assert masker.mask(f"a {text} b") == f"a {MASK} b"
+    assert masker.mask(b"a " + SECRET.encode("latin-1")) == b"a " + MASK.encode()
+    # Nothing ordinary becomes a secret by it.
+    cyrillic = Masker(["\u043f\u0430\u0440\u043e\u043b\u044c"])
+    assert cyrillic.mask("?????? \ufffd\ufffd\ufffd\ufffd") == "?????? \ufffd\ufffd\ufffd\ufffd"
+    assert Masker(["\u00fc\u00fc\u00fc\u00fc"]).mask("\ufffd" * 4) == "\ufffd" * 4
+
+
+@pytest.mark.parametrize(
+    ("written", "secrets"),
+    [
+        ("http://me:hunter2-hunter2@proxy:3128", {"hunter2-hunter2"}),
+        ("me:hunter2-hunter2@proxy:3128", {"hunter2-hunter2"}),
+        ("http://me:a%2Fb%40c@proxy/", {"a%2Fb%40c", "a/b@c"}),
+        ("https://token-alone@proxy", {"token-alone"}),
+    ],
+)
+def test_NW_34_credentials_of_a_proxy_however_it_is_written(
+    monkeypatch: pytest.MonkeyPatch, written: str, secrets: set[str]
+) -> None:
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+    monkeypatch.setenv("all_proxy", written)
+    found = set(prepare._known_secrets())
+    user, _, password = written.rpartition("//")[2].rpartition("@")[0].partition(":")
+    sent = f"{user}:{urllib.parse.unquote(password)}"
+    assert found == secrets | {base64.b64encode(sent.encode()).decode()}
 
 
 @pytest.mark.parametrize("levels", [100, 200, 100_000])

@@ -175,7 +175,9 @@ static void become_child(const int *fds, pid_t zygote, bool own_namespace, const
     if (sigaction(SIGCHLD, &before->on_child, NULL) || sigaction(SIGPIPE, &before->on_pipe, NULL) ||
         sigprocmask(SIG_SETMASK, &before->mask, NULL))
         _exit(77);
-    if (replace_shared_null() || dup2(fds[0], CHANNEL_FD) < 0 || confine_close_between(CHANNEL_FD + 1, UINT32_MAX))
+    /* Closed first: where descriptors are few there is then room for one more. */
+    if (dup2(fds[0], CHANNEL_FD) < 0 || confine_close_between(CHANNEL_FD + 1, (unsigned)device_folder - 1) ||
+        confine_close_between((unsigned)device_folder + 1, UINT32_MAX) || replace_shared_null() || close(device_folder))
         _exit(77);
     home_namespace = device_folder = -1;
     if (runtime_in_child)

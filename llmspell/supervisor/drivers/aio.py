@@ -260,9 +260,11 @@ class AsyncDriver:
 
     @_called_by_the_loop
     def _performed(self, token: int, task: asyncio.Task[Any]) -> None:
-        if self._tasks.pop(token, None) is None or task.cancelled():
+        was_asked = self._tasks.pop(token, None) is not None
+        # Looked at even when nobody waits for it any more: the loop would log it as forgotten.
+        error = None if task.cancelled() else task.exception()
+        if not was_asked or task.cancelled():
             return
-        error = task.exception()
         if error is None:
             self._session.performed(token, task.result(), monotonic())
         elif isinstance(error, LlmspellError):

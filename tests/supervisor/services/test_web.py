@@ -150,6 +150,10 @@ def test_NW_13_one_canonical_form(go: Go) -> None:
         {"Expect": "100-continue"},
         {"a": "1", "A": "2"},
         {"X-A": ["b"]},
+        {"Transfer_Encoding": "chunked"},
+        {"x_forwarded_for": "127.0.0.1"},
+        {"X-Forwarded": "127.0.0.1"},
+        {"X-Real-IP": "127.0.0.1"},
         {f"x-{index}": "y" for index in range(101)},
     ],
 )

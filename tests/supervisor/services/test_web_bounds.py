@@ -109,6 +109,47 @@ def test_NW_32_at_most_ten_at_once(go: Go) -> None:
     assert len(answers) == 40 and 2 <= server.most_at_once <= 10
 
 
+def test_NW_32_connections_of_all_sessions_together(
+    go: Go, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def slow(visit: Visit) -> None:
+        time.sleep(0.2)
+        visit.connection.sendall(reply())
+
+    monkeypatch.setattr("llmspell.supervisor.services.dial.CONNECTIONS_MAX", 3)
+    desk, server, base = go({"/": slow})
+
+    async def many() -> list[Any]:
+        asked = (desk.acall("http.request", url=base) for _ in range(8))
+        return await asyncio.gather(*asked, return_exceptions=True)
+
+    answers = asyncio.run(many())
+    refused = [each for each in answers if isinstance(each, OperationFailed)]
+    assert (len(refused), server.most_at_once) == (5, 3)
+    assert all(each.code == 6003 and each.recoverable for each in refused)
+    # Every place is given back.
+    assert len([each for each in asyncio.run(many()) if isinstance(each, dict)]) == 3
+
+
+def test_NW_28_what_a_parser_skips_is_counted(go: Go) -> None:
+    def interim(visit: Visit) -> None:
+        while True:
+            visit.connection.sendall(b"HTTP/1.1 103 X\r\n\r\n" * 1000)
+
+    def wordy(visit: Visit) -> None:
+        visit.connection.sendall(b"HTTP/1.1 200 X\r\ntransfer-encoding: chunked\r\n\r\n")
+        while True:
+            visit.connection.sendall(b"1;" + b"a" * 8000 + b"\r\nx\r\n")
+
+    single = b"".join(b"1\r\n%c\r\n" % byte for byte in b"fine" * 20_000) + b"0\r\n\r\n"
+    plain = b"HTTP/1.1 200 X\r\ncontent-type: text/plain\r\ntransfer-encoding: chunked\r\n\r\n"
+    desk, _, base = go({"/interim": interim, "/wordy": wordy, "/single": plain + single})
+    for path in ("/interim", "/wordy"):
+        with pytest.raises(OperationFailed, match="far more than an answer has"):
+            desk.call("http.request", url=base + path, max_bytes=100_000)
+    assert desk.call("http.request", url=base + "/single")["body"] == "fine" * 20_000
+
+
 def test_NW_36_a_server_can_not_switch_protocols(go: Go) -> None:
     switch = b"HTTP/1.1 101 X\r\nupgrade: websocket\r\nconnection: upgrade\r\n\r\n"
     desk, _, base = go({"/": switch})
