@@ -263,7 +263,6 @@ def _count(limit: object) -> int | None:
     return None if number is None else int(number)
 
 
-<<<<<<< HEAD
 _TIME_ZONES: Final = "/usr/share/zoneinfo"
 _PACKAGE_FOLDERS: Final = ("site-packages", "dist-packages")
 
@@ -284,17 +283,6 @@ def _code_folders(granted: Iterable[str]) -> tuple[str, ...]:
         else:
             found += [f"{folder}/{name}{end}" for name in sorted(names) for end in ("", ".py")]
     return tuple(dict.fromkeys(os.path.realpath(path) for path in found if os.path.exists(path)))
-=======
-def _interpreter_folders() -> tuple[str, ...]:
-    """What a worker at `low` may read. Beside the package may lie a checkout's or a home's secrets:
-    of a folder that holds no engine only the package itself is given."""
-    beside = os.path.dirname(PACKAGE)
-    found = dict.fromkeys((sys.prefix, sys.base_prefix, *_site_folders()))
-    return tuple(
-        os.path.realpath(PACKAGE if folder == beside and not _holds_an_engine(folder) else folder)
-        for folder in found
-    )
->>>>>>> main
 
 
 def _built(name: str) -> str:
