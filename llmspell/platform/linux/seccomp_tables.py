@@ -89,7 +89,7 @@ TERMINAL_TYPE: Final = 0x5400
 MSG_OOB: Final = 0x1
 MSG_OF_ENGINES: Final = 0x40 | 0x100 | 0x4000
 """MSG_DONTWAIT, MSG_WAITALL, MSG_NOSIGNAL. The others are code of the kernel that nobody needs;
-urgent bytes of unix sockets led out of a browser's sandbox (CVE-2025-38236, KX-61)."""
+urgent bytes of unix sockets led out of a browser's sandbox (CVE-2025-38236, KX-70)."""
 
 PLAIN_FLAGS: Final = When(3, LOW_32 & ~MSG_OF_ENGINES, 0)
 NO_ADDRESS: Final = When(4, WHOLE, 0)
@@ -172,13 +172,13 @@ DENIED_GROUPS: Final[dict[str, tuple[str, ...]]] = {
     ),
     "changes of files": _named(
         # The worker changes none: what is granted goes through the broker. Landlock before its
-        # third version (Linux 6.2) knows nothing of truncation, and the machine may have none.
+        # third version (Linux 6.2) knows nothing of truncation; a machine may have none (FS-70).
         "creat truncate ftruncate fallocate openat2 link linkat symlink symlinkat "
         "rename renameat renameat2 unlink unlinkat rmdir mkdir mkdirat "
     ),
     "other eyes on files": _named(
         # Names of what others do in a folder, and attributes of files, which hold text as well:
-        # Landlock judges neither (FS-63).
+        # Landlock judges neither (FS-71).
         "inotify_init inotify_init1 inotify_add_watch inotify_rm_watch "
         "getxattr lgetxattr fgetxattr listxattr llistxattr flistxattr "
     ),
