@@ -13,7 +13,7 @@ import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
@@ -47,7 +47,7 @@ def words(calls: Mapping[str, str], at: Path) -> list[str]:
     return found
 
 
-def read_paths(profile: str, at: Path) -> dict[str, tuple[str, ...]]:
+def read_paths(profile: str, at: Path) -> dict[str, Any]:
     """At `low` the folder may be read, as that of an interpreter which the user installed."""
     return {"read_paths": (str(at),)} if profile == "low" else {}
 
