@@ -94,8 +94,8 @@ def kept(name: str, make: Callable[[int], None], what: str | None = None) -> int
         found = _open_kept(directory, name)
         return found if found is not None else _make_and_keep(name, make, what, directory)
     except OSError as error:
-        reason = (error.strerror or "unknown reason").lower()
-        raise IsolationRefused(f"{name} could not be made: {reason}") from error
+        why = (error.strerror or "unknown reason").lower()
+        raise IsolationRefused(f"{name} could not be made: {why}") from error
     finally:
         os.close(directory)
 

@@ -7,6 +7,7 @@ line that is printed is one case's account, which `tests.faults.judge` judges.
 from __future__ import annotations
 
 import ctypes
+import hashlib
 import json
 import os
 import select
@@ -214,8 +215,15 @@ def contents(folder: Path) -> dict[str, str]:
         elif path.is_dir():
             found[name] = "/"
         elif not name.endswith(".jsonl"):
-            found[name] = path.read_text(encoding="utf-8", errors="replace")
+            found[name] = _told(path.read_bytes())
     return found
+
+
+def _told(data: bytes) -> str:
+    """A file's text; of a large one its size and digest."""
+    if len(data) > 10_000:
+        return f"{len(data)} bytes, {hashlib.sha256(data).hexdigest()}"
+    return data.decode("utf-8", "replace")
 
 
 def litter(folder: Path) -> list[str]:

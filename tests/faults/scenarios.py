@@ -293,7 +293,7 @@ def compiled(given: Mapping[str, Any]) -> Told:
     from llmspell.supervisor import guest_image, guests, worker
 
     for kept in (guests._opened, guest_image._opened, worker._guests):
-        kept.clear()  # type: ignore[attr-defined]
+        kept.clear()
     return blocking(SMALL)(given)
 
 

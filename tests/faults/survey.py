@@ -1,7 +1,8 @@
 """`python -m tests.faults.survey`: strikes every point with every failure; writes the endings.
 
-It takes some minutes and belongs to nobody's CI: there `test_faults.py` runs a part of it, or all
-with `LLMSPELL_FAULTS=all`. What must not be is printed, and its point is not written.
+With `--missing` only what has no ending yet. It takes some minutes and belongs to nobody's CI:
+there `test_faults.py` runs a part of it, or all with `LLMSPELL_FAULTS=all`. What must not be is
+printed, and its point is not written.
 """
 
 from __future__ import annotations
@@ -20,13 +21,31 @@ from tests.faults.scenarios import SCENARIOS
 from tests.faults.seams import STREAM
 from tests.faults.sites import Site, all_sites
 
+Endings = dict[str, dict[str, dict[str, str]]]
+
+
+def _known() -> Endings:
+    """What stands already, of sites that are still there."""
+    there = {str(site) for site in all_sites()}
+    kept: Endings = json.loads(ENDINGS.read_text(encoding="utf-8"))
+    return {
+        scenario: {
+            site: ends
+            for site, ends in sites.items()
+            if site in there or Site.of(site)[:2] == STREAM
+        }
+        for scenario, sites in kept.items()
+    }
+
 
 def main() -> None:
     """Surveys all scenarios, cheapest first: each site is the first one's that takes it."""
     place = Path(tempfile.mkdtemp(prefix="faults-"))
-    cache = sys.argv[1] if len(sys.argv) > 1 else None
-    endings: dict[str, dict[str, dict[str, str]]] = {}
-    taken: set[str] = set()
+    words = sys.argv[1:]
+    only_missing = "--missing" in words
+    cache = next((word for word in words if not word.startswith("--")), None)
+    endings = _known() if only_missing else {}
+    taken = {site for sites in endings.values() for site in sites}
     wrong: list[str] = []
     count = 0
     for name in SCENARIOS:
@@ -55,8 +74,8 @@ def main() -> None:
         print(name, len(cases), file=sys.stderr)
     spent = resource.getrusage(resource.RUSAGE_CHILDREN)
     print(f"{count} faults at {len(taken)} points, {spent.ru_utime + spent.ru_stime:.0f} s of cpu")
-    for words in wrong:
-        print(words[:600])
+    for line in wrong:
+        print(line[:600])
     ENDINGS.write_text(json.dumps(endings, indent=1) + "\n", encoding="utf-8")
     sys.exit(bool(wrong))
 

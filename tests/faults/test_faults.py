@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
+from llmspell.supervisor.services import gitfolders
 from tests.faults import running
 from tests.faults.judge import judged
 from tests.faults.points import TOGETHER, all_points
@@ -69,7 +70,7 @@ def test_the_judge_finds_what_is_wrong(tmp_path: Path) -> None:
     files, result = twin["files"], twin["result"]
     record = next(iter(twin["audits"].values()))
     unrecorded = {"x": {**record, "records": record["records"][:2]}}
-    lies = [
+    lies: list[dict[str, Any]] = [
         {"raised": {"typed": False, "type": "OSError", "code": None}},
         {"children": ["1 S sleeping"]},
         {"leaked": ["9 /tmp/x"]},
@@ -87,3 +88,45 @@ def test_the_judge_finds_what_is_wrong(tmp_path: Path) -> None:
     assert not judged(twin, twin)
     for lie in lies:
         assert judged({**twin, **lie}, twin), lie
+
+
+def test_FS_08_a_folder_that_can_not_be_looked_into_is_not_moved(tmp_path: Path) -> None:
+    """What lies below it may be denied, and a move needs no look."""
+    blind = ("supervisor/services/tree _step os.open", "EACCES+")
+    twin, account = running.run(
+        [running.case("files"), running.case("files", [blind])], tmp_path
+    )  # fmt: skip
+    assert twin["result"]["value"]["move_folder"] == "ok" and "grown" in twin["files"]
+    assert account["result"]["value"]["move_folder"]["code"] == 2003
+    assert "tree/a/b/leaf.txt" in account["files"] and "grown" not in account["files"]
+
+
+def test_a_reply_that_is_lost_ends_the_run_at_once(tmp_path: Path) -> None:
+    """And not at the wall limit, until which its worker would wait for it."""
+    lost = [("supervisor/crew Worker.send socket.send", "ENOBUFS")]
+    (account,) = running.run([running.case("files", lost, wall="15s")], tmp_path)
+    assert account["struck"] == 1
+    assert account["result"]["status"] in ("violation", "spell_error", "internal")
+    assert account["took"] < 8.0 and not account["children"]
+
+
+def test_runs_that_never_began_leave_no_record(tmp_path: Path) -> None:
+    """`warm` makes ready what a run needs, its audit file too, and runs nothing."""
+    (account,) = running.run([running.case("warm")], tmp_path)
+    assert [found["status"] for found in account["audits"].values()] == ["ok", "ok"]
+
+
+def test_what_the_disk_does_not_tell_counts_against_a_write(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def failing(*_: object, **named: object) -> None:
+        raise OSError(5, "Input/output error")
+
+    names = set(gitfolders._MAKING)
+    folder = os.open("/", os.O_PATH)
+    try:
+        assert gitfolders._what_makes_one(folder, "") == set(), "the control"
+        monkeypatch.setattr(os, "stat", failing)
+        assert gitfolders._what_makes_one(folder, "") == names
+    finally:
+        os.close(folder)

@@ -26,7 +26,7 @@ from llmspell.profiles.loader import load_policy
 from llmspell.spells.spell import Spell
 from llmspell.supervisor import effects
 from llmspell.supervisor.broker import Broker, CallContext, Method
-from llmspell.supervisor.crew import Crew
+from llmspell.supervisor.crew import Crew, Worker
 from llmspell.supervisor.drivers.aio import AsyncDriver
 from llmspell.supervisor.drivers.blocking import BlockingDriver
 from llmspell.supervisor.peers import MAIN
@@ -207,3 +207,26 @@ def test_a_service_that_fails_while_it_is_called_off_is_not_logged_as_forgotten(
         return complaints
 
     assert asyncio.run(called_off()) == []
+
+
+@pytest.mark.parametrize("driver", ["blocking", "asyncio"])
+@pytest.mark.parametrize("step", ["read", "reap"])
+def test_a_driver_that_fails_ends_its_run(
+    driver: str, step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The event loop would log the error and go on, with nobody listening to the worker."""
+    real = getattr(Worker, step)
+    failures = iter([OSError(12, "no memory")])
+
+    def failing(self: Worker, *given: Any) -> Any:
+        for failure in failures:
+            raise failure
+        return real(self, *given)
+
+    monkeypatch.setattr(Worker, step, failing)
+    before = len(os.listdir("/proc/self/fd"))
+    begun = time.monotonic()
+    with pytest.raises(OSError, match="no memory"):
+        run([*HELLO, DONE], driver)
+    assert time.monotonic() - begun < 3
+    assert len(os.listdir("/proc/self/fd")) == before, "descriptors leak"
