@@ -178,7 +178,7 @@ class Injector:
         real_connect = backend.connect_tcp
 
         async def connect_tcp(self: Any, *args: Any, **named: Any) -> Any:
-            kind = injector.meet(Site("supervisor/services/dial", "Dialler.connect_tcp", CONNECT))
+            kind = injector.meet(Site("supervisor/services/dial", "Dialler._connected_to", CONNECT))
             if kind is not None:
                 await _strike_later(kind, httpcore.ConnectError)
             stream: Any = await real_connect(self, *args, **named)

@@ -74,8 +74,8 @@ def main() -> None:
         print(name, len(cases), file=sys.stderr)
     spent = resource.getrusage(resource.RUSAGE_CHILDREN)
     print(f"{count} faults at {len(taken)} points, {spent.ru_utime + spent.ru_stime:.0f} s of cpu")
-    for words in wrong:
-        print(words[:600])
+    for line in wrong:
+        print(line[:600])
     ENDINGS.write_text(json.dumps(endings, indent=1) + "\n", encoding="utf-8")
     sys.exit(bool(wrong))
 

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import pytest
 
+from llmspell.supervisor.services import gitfolders
 from tests.faults import running
 from tests.faults.judge import judged
 from tests.faults.points import TOGETHER, all_points
@@ -113,3 +114,19 @@ def test_runs_that_never_began_leave_no_record(tmp_path: Path) -> None:
     """`warm` makes ready what a run needs, its audit file too, and runs nothing."""
     (account,) = running.run([running.case("warm")], tmp_path)
     assert [found["status"] for found in account["audits"].values()] == ["ok", "ok"]
+
+
+def test_what_the_disk_does_not_tell_counts_against_a_write(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def failing(*_: object, **named: object) -> None:
+        raise OSError(5, "Input/output error")
+
+    names = set(gitfolders._MAKING)
+    folder = os.open("/", os.O_PATH)
+    try:
+        assert gitfolders._what_makes_one(folder, "") == set(), "the control"
+        monkeypatch.setattr(os, "stat", failing)
+        assert gitfolders._what_makes_one(folder, "") == names
+    finally:
+        os.close(folder)

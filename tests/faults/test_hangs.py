@@ -23,7 +23,7 @@ MOMENTS = [
 ]
 FOR_EVER = [
     "supervisor/services/dial system_resolve.look_up socket.getaddrinfo",
-    "supervisor/services/dial Dialler.connect_tcp net.connect",
+    "supervisor/services/dial Dialler._connected_to net.connect",
     "supervisor/services/web stream net.read",
     "supervisor/services/web stream net.write",
 ]

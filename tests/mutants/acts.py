@@ -186,7 +186,7 @@ CHANGES: Final = (
         "a request may have any size", WEB_BOUNDS + "test_NW_31_too_large_a_request_is_never_sent",
     ),
     _headers(
-        "header-ours", "if lower in _OURS or lower.startswith(_OUR_PREFIXES):", "if False:",
+        "header-ours", "if meant in _OURS or meant.startswith(_OUR_PREFIXES):", "if False:",
         "a spell may set Host, framing and proxy headers", WEB + "test_NW_17_NW_24_NW_36_headers",
     ),
     _headers(

@@ -15,7 +15,7 @@ from tests.mutants import every, page
 from tests.mutants.source import ROOT, Change
 from tests.mutants.sources import CHANGES, GROUPS
 
-MISTAKES = {"NameError", "ImportError", "SyntaxError", "UnboundLocalError", "ModuleNotFoundError"}
+MISTAKES = {"NameError", "ImportError", "SyntaxError", "UnboundLocalError", "LookupError"}
 """How a mutant fails that is merely broken code: that proves nothing."""
 
 

@@ -13,7 +13,6 @@ from llmspell.supervisor.services.access import LEVELS_MAX, Access
 from llmspell.supervisor.services.context import Args, CallContext
 from llmspell.supervisor.services.failures import failure, wrong
 from llmspell.supervisor.services.files import open_regular
-from llmspell.supervisor.services.gitfolders import repository_verdict
 from llmspell.supervisor.services.quota import Quota, measure
 from llmspell.supervisor.services.scratch import Scratch
 from llmspell.supervisor.services.walk import HANDLE, Place, Walker
@@ -241,6 +240,9 @@ class FileChanges:
 
     def _judge_repository(self, access: Access, place: Place) -> None:
         if access.rules.protects:
+            # Most spells change nothing: what only changes need is loaded then.
+            from llmspell.supervisor.services.gitfolders import repository_verdict
+
             verdict = repository_verdict(place)
             if verdict is not None:
                 access.refuse(verdict)
@@ -297,22 +299,25 @@ class FileChanges:
         if place.handle is None or access.unrestricted:
             return
         # A folder that can't be looked into may hold a denied name, and `move` needs no look.
-        for entry in tree.entries(place.handle, all_or_none=True):
-            elsewhere = place.status is not None and entry.status.st_dev != place.status.st_dev
-            if elsewhere and entry.is_folder:
-                # Before anything goes: its mount point can't, and what it holds is elsewhere.
-                raise wrong(
-                    access.action,
-                    access.spelled,
-                    "another file system is mounted in it",
-                    "other_file_system",
-                )
-            path = f"{base}/{'/'.join(entry.names)}"
-            if access.action == "move" and path.count("/") > LEVELS_MAX:
-                raise InvalidInput(f"the moved folder would be over {LEVELS_MAX} levels deep")
-            verdict = access.verdict_on(path)
-            if verdict.allowed is not True:
-                access.refuse(verdict)
+        try:
+            for entry in tree.entries(place.handle, all_or_none=True):
+                elsewhere = place.status is not None and entry.status.st_dev != place.status.st_dev
+                if elsewhere and entry.is_folder:
+                    # Before anything goes: its mount point can't, and what it holds is elsewhere.
+                    raise wrong(
+                        access.action,
+                        access.spelled,
+                        "another file system is mounted in it",
+                        "other_file_system",
+                    )
+                path = f"{base}/{'/'.join(entry.names)}"
+                if access.action == "move" and path.count("/") > LEVELS_MAX:
+                    raise InvalidInput(f"the moved folder would be over {LEVELS_MAX} levels deep")
+                verdict = access.verdict_on(path)
+                if verdict.allowed is not True:
+                    access.refuse(verdict)
+        except OSError as error:
+            raise failure(error, access.action, access.spelled) from None
 
     def _quota(self, place: Place) -> Quota:
         if self._workspace is None:

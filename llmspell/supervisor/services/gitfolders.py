@@ -59,7 +59,11 @@ def _what_makes_one(folder: int, above: str) -> set[str]:
     for name in _MAKING:
         try:
             os.stat(above + name, dir_fd=folder, follow_symlinks=False)
+        except (FileNotFoundError, NotADirectoryError, PermissionError):
+            continue
         except OSError:
+            # It may be there: what the disk will not tell counts against the write.
+            found.add(name)
             continue
         found.add(name)
     return found
