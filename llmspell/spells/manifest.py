@@ -12,6 +12,9 @@ The user grants it (`--grant-requested`, after seeing the list), or does not.
 
 from __future__ import annotations
 
+import os
+import stat
+
 from llmspell.errors import ConfigurationError
 from llmspell.records import TYPE_CHECKING, NamedTuple
 
@@ -24,6 +27,9 @@ KINDS: Final = ("read", "write", "net", "tool", "llm", "env", "state", "module")
 
 REQUESTS_MAX: Final = 100
 """Requests of one manifest: more can't be read by a person who is asked to grant them."""
+
+SIZE_MAX: Final = 65_536
+"""Bytes of a manifest's file."""
 
 _MARKS: Final[Mapping[str, str]] = {"lua": "--", "javascript": "//", "python": "#"}
 _BEGIN: Final = "/// spell"
@@ -71,6 +77,25 @@ def _first(lines: list[str], mark: str) -> int | None:
         if text and not text.startswith((mark, "#!")):
             return None
     return None
+
+
+def read(path: str) -> str:
+    """The text of a manifest's file, which a stranger may have made. Raises `ConfigurationError`
+    for what is no plain file, no text, or over `SIZE_MAX` bytes: what is cut would say less."""
+    try:
+        # Without O_NONBLOCK a FIFO in its place would hang the command.
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(handle, "rb") as file:
+            if not stat.S_ISREG(os.fstat(handle).st_mode):
+                raise ConfigurationError(f"{path}: it is no regular file")
+            data = file.read(SIZE_MAX + 1)
+        if len(data) > SIZE_MAX:
+            raise ConfigurationError(f"{path}: it is over {SIZE_MAX} bytes")
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        raise ConfigurationError(f"{path}: it is not UTF-8 text") from None
+    except OSError as error:
+        raise ConfigurationError(f"{path}: it can't be read ({error.strerror})") from None
 
 
 def parse(text: str, where: str) -> Manifest:
