@@ -7,6 +7,7 @@ import asyncio
 from llmspell.channel.jsontext import Callback
 from llmspell.errors import InvalidInput, LimitExceeded, LlmspellError
 from llmspell.records import TYPE_CHECKING
+from llmspell.spells.plain import footprint
 from llmspell.spells.workflows import failures
 from llmspell.spells.workflows.model import count_steps
 from llmspell.spells.workflows.values import Record, Values, check
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
 KEPT_MAX: Final = 16_777_216
 """Bytes (about) of all outputs that one run keeps."""
+
+TAKEN_MAX: Final = 67_108_864
+"""Bytes of memory (about) that they may take: empty lists take far more than they weigh."""
 
 RECORDS_MAX: Final = 20_000
 """Steps of one run, each round of a loop and each item counted."""
@@ -76,7 +80,7 @@ class Run:
         self.began = host.now()
         self._save = save
         self._since_save = 0
-        self._kept = 0
+        self._kept = self._taken = 0
         self._cancelled = asyncio.Event()
         self._reason = ""
         self._going = asyncio.Event()
@@ -173,7 +177,8 @@ class Run:
         """Takes in a step's end; saves a checkpoint where one is due. Raises `LimitExceeded`."""
         self._kept += check(record.output, f"the output of step {record.name}")
         self._kept += check(dict(record.outputs), f"the output of step {record.name}")
-        if self._kept > KEPT_MAX:
+        self._taken += footprint([record.output, dict(record.outputs)])
+        if self._kept > KEPT_MAX or self._taken > TAKEN_MAX:
             raise LimitExceeded(
                 "workflow_memory", f"workflow {self.name} keeps over {KEPT_MAX} bytes of outputs"
             )
@@ -278,6 +283,12 @@ class Run:
             "compensated": self.compensated[:SHOWN_MAX],
             "errors": self.errors[:SHOWN_MAX],
         }
+
+    def footprint(self) -> int:
+        """About how many bytes the run takes while it is kept."""
+        given = (self.values.input, [record.output for record in self.done.values()])
+        outputs = [dict(record.outputs) for record in self.done.values()]
+        return footprint([*given, outputs, self.errors]) + 512 * len(self.done)
 
     def result(self) -> dict[str, Any]:
         """What `execute` gives: named outputs are fields of it too, where their names are free."""

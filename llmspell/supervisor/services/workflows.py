@@ -134,6 +134,7 @@ class WorkflowService:
             result = await execute(run)
         finally:
             workflow.runs.remove(run)
+            self._book.hold(workflow)
         if run.flow.save_checkpoints and run.status == "completed":
             # Done is done: the next process begins anew.
             await keeping.forget(self._host.state, checkpoints.key_of(run.name))
@@ -209,6 +210,8 @@ class WorkflowService:
         workflow = self._of(args)
         if workflow.last is not None:
             return workflow.last.state()
+        if workflow.told is not None and workflow.pending is None:
+            return workflow.told
         run = Run(self._host, workflow.flow, None)
         run.status = "created" if workflow.pending is None else "restored"
         return run.state()
@@ -252,6 +255,7 @@ class WorkflowService:
         # A trial: what does not fit is refused here and now, not at the next execute.
         checkpoints.restore(Run(self._host, workflow.flow, None), given)
         workflow.pending = given
+        self._book.hold(workflow)
         return True
 
     # -- the definition --------------------------------------------------------------------------
