@@ -23,6 +23,7 @@ GARBAGE_LOOKED_FOR: Final = 50_000
 def main(argv: Sequence[str] | None = None) -> int:
     """The `llmspell` program. Returns its exit code; as the program itself it may end at once."""
     if argv is None:
+        _open_streams()
         _collect_seldom()
         return _left(main(sys.argv[1:]))
     words = list(argv)
@@ -34,6 +35,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     from llmspell.cli.program import dispatch
 
     return dispatch(words)
+
+
+def _open_streams() -> None:
+    """Gives what was closed of standard input, output and error a null device.
+
+    Else the next file opened, an audit record or a worker's channel, would get that number, and
+    what is printed would be written into it.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            opened = os.open(os.devnull, os.O_RDWR)  # the lowest number: those below are open
+            mode = "w" if number else "r"
+            setattr(sys, name, os.fdopen(opened, mode, encoding="utf-8", closefd=False))
 
 
 def _collect_seldom() -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+
+from llmspell.cli.terminal import LONE, escaped_json
 from llmspell.errors import UsageError
 from llmspell.records import TYPE_CHECKING
 from llmspell.supervisor.options import RunOptions
@@ -57,10 +60,11 @@ def options(chosen: Chosen) -> RunOptions:
 
 
 def print_json(value: Any) -> None:
-    """One JSON document on stdout."""
+    """One JSON document on stdout; on a terminal nothing in it moves, hides or forges."""
     import json
 
-    print(json.dumps(value, indent=2, ensure_ascii=False, default=_bytes))
+    text = json.dumps(value, indent=2, ensure_ascii=False, default=_bytes)
+    print(escaped_json(text) if sys.stdout.isatty() else escaped_json(text, LONE))
 
 
 def _bytes(value: object) -> Any:

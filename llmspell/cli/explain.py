@@ -31,6 +31,7 @@ def main(chosen: Chosen) -> int:
         document: dict[str, Any] = {
             "policy": policy.to_json(),
             "requests": [f"{kind}:{value}" for kind, value in manifest.requests],
+            "requested_limits": dict(manifest.limits),
             "description": manifest.description,
             "advisories": [advisory._asdict() for advisory in advisories],
         }
@@ -52,11 +53,13 @@ def _print_requests(manifest: Manifest) -> None:
     if manifest.description:
         # The spell's own words: quoted and marked, so that they can't pass for ours (SL-11).
         print(f'the spell says of itself: "{escaped(manifest.description)}"')
-    if not manifest.requests:
+    if not manifest.requests and not manifest.limits:
         return
     print("the spell asks for (not granted unless you add --grant-requested):")
     for kind, value in manifest.requests:
         print(f"  --allow-{kind} {_elided(escaped(value))}")
+    for name, value in manifest.limits:
+        print(f"  --limit {_elided(escaped(f'{name}={value}'))}")
 
 
 def _elided(text: str, width: int = 100) -> str:

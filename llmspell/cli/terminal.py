@@ -32,6 +32,18 @@ def escaped(text: str) -> str:
     return re.sub(_UNSAFE, lambda match: _code(match.group()), text)
 
 
+LONE: Final = "[\ud800-\udfff]"
+"""Halves of surrogate pairs: no text that can be written holds one."""
+
+
+def escaped_json(text: str, unsafe: str = _UNSAFE) -> str:
+    """A JSON document with such characters as JSON's own escapes: the same values in it."""
+    import json
+    import re
+
+    return re.sub(unsafe, lambda match: json.dumps(match.group())[1:-1], text)
+
+
 def _code(character: str) -> str:
     number = ord(character)
     return f"\\x{number:02x}" if number < 0x100 else f"\\u{{{number:x}}}"

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 
+from llmspell.cli.terminal import escaped
 from llmspell.errors import UsageError
 from llmspell.records import TYPE_CHECKING
 from llmspell.spells.api import editors
@@ -29,8 +32,21 @@ def main(chosen: Chosen) -> int:
         path = folder / editors.FILES[language]
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            path.write_text(editors.render(language), "utf-8")
+            _put(path, editors.render(language))
         except OSError as error:
             raise UsageError(f"can't write {path}: {error.strerror}") from None
-        print(path)
+        print(escaped(str(path)) if sys.stdout.isatty() else path)
     return 0
+
+
+def _put(path: Path, text: str) -> None:
+    """Puts a whole file in its place. A link there is replaced, never followed: the folder may be
+    somebody's project, and what its links lead to is the user's."""
+    fresh = path.with_name(f".{path.name}.{os.urandom(8).hex()}")
+    try:
+        with open(fresh, "x", encoding="utf-8") as file:
+            file.write(text)
+        os.rename(fresh, path)
+    except OSError:
+        fresh.unlink(missing_ok=True)
+        raise

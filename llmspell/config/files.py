@@ -12,7 +12,7 @@ import os
 from llmspell.config import paths
 from llmspell.errors import ConfigurationError
 from llmspell.profiles.overrides import ScriptOverride
-from llmspell.profiles.recipe import BUILTIN_ORDER, Recipe, builtin, merged
+from llmspell.profiles.recipe import DEFAULT_PROFILE, Recipe, builtin, merged
 from llmspell.records import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -97,12 +97,14 @@ def _only_public(recipe: Recipe, hosts: tuple[str, ...] | None) -> bool:
 
 class Settings(NamedTuple):
     """The settings in effect. `profile` is the default profile and None when nothing says one;
-    `profile_origin` says what did. `overrides` are the ones of the user's own file."""
+    `profile_origin` says what did. `overrides` are the ones of the user's own file; `places` is
+    what the user's configuration lies in or names (`own_places`): no spell may touch it."""
 
     profile: str | None = None
     profile_origin: str | None = None
     layers: tuple[SettingsLayer, ...] = ()
     overrides: tuple[ScriptOverride, ...] = ()
+    places: tuple[str, ...] = ()
 
     def overrides_for(self, script: str | None) -> tuple[ScriptOverride, ...]:
         """The overrides of one script, by its resolved path."""
@@ -126,6 +128,11 @@ def load_settings(working_folder: str, environ: Mapping[str, str] = os.environ) 
         settings = _read(own_file, settings, environ, narrows=False)
     if os.path.lexists(project_file) and not _same(project_file, own_file):
         settings = _read(project_file, settings, environ, narrows=True)
+    if any(name.startswith("LLMSPELL_") for name in environ):
+        from llmspell.config.own_places import named_in_variables
+
+        places = (*settings.places, *named_in_variables(environ))
+        settings = settings._replace(places=places)
     named = environ.get(PROFILE_VARIABLE)
     if named is not None:
         builtin(named)
@@ -138,7 +145,9 @@ def _same(first: str, second: str) -> bool:
 
 
 def _read(path: str, settings: Settings, environ: Mapping[str, str], *, narrows: bool) -> Settings:
-    found = _security(path, paths.home(environ))
+    found, places = _meaning(path, paths.home(environ))
+    if not narrows:
+        settings = settings._replace(places=places)
     if found is None:
         return settings
     if narrows:
@@ -157,38 +166,53 @@ def _read(path: str, settings: Settings, environ: Mapping[str, str], *, narrows:
     )
 
 
-_checked: dict[tuple[str, str], tuple[bytes, Found | None]] = {}
+class Meaning(NamedTuple):
+    """What `[security]` of a file means, and the places that the file names."""
+
+    found: Found | None
+    places: tuple[str, ...]
+
+
+_checked: dict[tuple[str, str], tuple[bytes, Meaning]] = {}
 """What files meant when they were read last: by path and home, with the bytes that say it."""
 
 
-def _security(path: str, home: str) -> Found | None:
-    """What `[security]` of a file means. The file is read, and its owner judged, at every run;
-    the same bytes are parsed once."""
+def _meaning(path: str, home: str) -> Meaning:
+    """What a file means. It is read, and its owner judged, at every run; the same bytes are parsed
+    once."""
     from llmspell.profiles.files import parse_toml, read_trusted
 
     data = read_trusted(path)
     known = _checked.get((path, home))
     if known is not None and known[0] == data:
         return known[1]
-    from llmspell.config.security import check_security
+    from llmspell.config.own_places import named_in_file
 
-    table = parse_toml(data, path).get("security")
-    found = None if table is None else check_security(table, path, home)
+    tables = parse_toml(data, path)
+    table = tables.get("security")
+    found = None
+    if table is not None:
+        from llmspell.config.security import check_security
+
+        found = check_security(table, path, home)
+    meaning = Meaning(found, named_in_file(tables, path, home))
     if found is None or not found.overrides:
         # An exception names a script by where its path leads, which is looked up each time.
         if len(_checked) >= FILES_KEPT:
             _checked.clear()
-        _checked[path, home] = (data, found)
-    return found
+        _checked[path, home] = (data, meaning)
+    return meaning
 
 
 def _refuse_looser_profile(path: str, wanted: str | None, current: str | None) -> None:
     if wanted is None:
         return
-    before = builtin(current or "medium")["confinement"]["level"]
-    after = builtin(wanted)["confinement"]["level"]
-    if BUILTIN_ORDER.index(after) < BUILTIN_ORDER.index(before):
+    from llmspell.profiles.loosening import loosenings
+
+    # Not by the level alone: a preset of the same level may grant files, hosts and more of a limit.
+    looser = loosenings(builtin(current or DEFAULT_PROFILE), builtin(wanted))
+    if looser:
         raise ConfigurationError(
-            f"{path}: security.profile {wanted!r} is looser than yours",
+            f"{path}: security.profile {wanted!r} is looser than yours in {looser[0]}",
             hint=f"name it on the command line: --profile {wanted}",
         )

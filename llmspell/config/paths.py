@@ -28,13 +28,27 @@ _own: dict[tuple[str | None, ...], tuple[str, ...]] = {}
 
 
 def home(environ: Mapping[str, str] = os.environ) -> str:
-    """The user's home folder: `HOME` when absolute, else the user database's."""
+    """The user's home folder: `HOME` when absolute, else the user database's.
+
+    Raises `ConfigurationError` where neither names one.
+    """
     given = environ.get("HOME", "")
     if os.path.isabs(given):
         return os.path.normpath(given)
     import pwd
 
-    return pwd.getpwuid(os.getuid()).pw_dir
+    try:
+        found = pwd.getpwuid(os.getuid()).pw_dir
+    except KeyError:
+        found = ""
+    if not os.path.isabs(found):
+        raise ConfigurationError("you have no home folder", hint="set HOME to an absolute path")
+    return os.path.normpath(found)
+
+
+def expanded(path: str, environ: Mapping[str, str] = os.environ) -> str:
+    """The path with a leading `~/` as the home folder that everything else means, too."""
+    return os.path.join(home(environ), path[2:]) if path.startswith("~/") else path
 
 
 def _folder(kind: str, environ: Mapping[str, str]) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 
+from llmspell.config import paths
 from llmspell.config.provider_types import ALIASES, TYPES
 from llmspell.errors import ConfigurationError, LlmspellError
 from llmspell.records import TYPE_CHECKING, NamedTuple
@@ -199,7 +200,7 @@ def _url(value: Any) -> str:
 
 
 def _file(value: Any) -> str:
-    path = os.path.expanduser(_text(value))
+    path = paths.expanded(_text(value))
     if not os.path.isabs(path):
         raise ValueError("must be an absolute path")
     return path

@@ -197,7 +197,7 @@ def _whole(layers: _Layers, providers: dict[str, ProviderConfig]) -> ProvidersCo
         value = top.get(key)
         if value is not None and (not isinstance(value, str) or not value):
             raise ConfigurationError(f"{source}: providers.{key} is the path of a file")
-        files[key] = None if value is None else os.path.abspath(os.path.expanduser(value))
+        files[key] = None if value is None else os.path.abspath(paths.expanded(value))
     if files["record"] and files["replay"]:
         raise ConfigurationError(f"{source}: providers: either record or replay")
     fallback = top.get("fallback", [])
@@ -245,8 +245,10 @@ def _narrowed(found: ProviderConfig, table: Mapping[str, Any], source: str) -> P
         table_now = {"type": found.type, "enabled": False, known: value}
         new = getattr(check_table(found.name, table_now, source), field)
         old = getattr(found, field)
-        if known in _NARROWED and old is not None:
-            looser = new < old if _NARROWED[known] else new > old
+        if known in _NARROWED:
+            upwards = _NARROWED[known]
+            # Where the user says no price, the price list does, and what is said here replaces it.
+            looser = upwards if old is None else new < old if upwards else new > old
             if looser:
                 raise _belongs_to_user(source, f"{found.name}.{key}")
         changed[field] = new

@@ -7,13 +7,13 @@ from llmspell.policies.policy import Override, Policy
 from llmspell.profiles.assemble import build
 from llmspell.profiles.grants import KINDS as GRANT_KINDS
 from llmspell.profiles.grants import Grant, refuse_conflicts, refuse_contradictions
-from llmspell.profiles.recipe import Recipe, builtin, merged
+from llmspell.profiles.recipe import DEFAULT_PROFILE, Recipe, builtin, merged
 from llmspell.records import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
-    from typing import Any, Final, Protocol
+    from typing import Any, Protocol
 
     from llmspell.profiles.context import PolicyContext
     from llmspell.profiles.overrides import ScriptOverride
@@ -27,9 +27,6 @@ if TYPE_CHECKING:
 
         def apply(self, recipe: Recipe) -> Recipe:
             """The profile with the layer on top."""
-
-
-DEFAULT_PROFILE: Final = "medium"
 
 
 def load_policy(

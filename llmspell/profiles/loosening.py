@@ -54,6 +54,12 @@ _LISTS_THAT_REFUSE: Final = (
     ("modules", "deny"),
 )
 
+_ALLOWS_ALL: Final = frozenset({"all", "any"})
+"""Modes to which a list of what is allowed adds nothing."""
+
+_NEVER_GRANTED: Final = frozenset({"process", "local_service"})
+"""Needs of tools that only the mode `unless` could let through: no grant is about them."""
+
 
 def loosenings(base: Recipe, recipe: Recipe) -> list[str]:
     """The keys (`net.mode`, `limits.memory`) in which `recipe` allows more than `base`.
@@ -68,10 +74,16 @@ def loosenings(base: Recipe, recipe: Recipe) -> list[str]:
         ):
             found.append(f"{table}.{key}")
     for table, key in _LISTS_THAT_ALLOW:
-        if set(recipe[table][key]) - set(base[table][key]):
+        before = base[table]
+        if before.get("mode") in _ALLOWS_ALL or "/" in before[key]:
+            continue
+        if set(recipe[table][key]) - set(before[key]):
             found.append(f"{table}.{key}")
     for table, key in _LISTS_THAT_REFUSE:
-        if set(base[table][key]) - set(recipe[table][key]):
+        lost = set(base[table][key]) - set(recipe[table][key])
+        if key == "refused_needs" and recipe[table]["mode"] in ("granted", "none"):
+            lost -= _NEVER_GRANTED
+        if lost:
             found.append(f"{table}.{key}")
     return found + _looser_limits(base, recipe)
 

@@ -18,6 +18,10 @@ BUILTIN_ORDER = ("none", "low", "medium", "high")
 """The four profiles from loose to strict."""
 
 
+DEFAULT_PROFILE = "medium"
+"""What a run gets where nobody says anything."""
+
+
 def merged(base: Mapping[str, Any], extra: Mapping[str, Any]) -> Recipe:
     """`base` with `extra` on top: tables are merged, lists added to, everything else replaced."""
     result: Recipe = dict(base)

@@ -12,6 +12,9 @@ The user grants it (`--grant-requested`, after seeing the list), or does not.
 
 from __future__ import annotations
 
+import os
+import stat
+
 from llmspell.errors import ConfigurationError
 from llmspell.records import TYPE_CHECKING, NamedTuple
 
@@ -24,6 +27,9 @@ KINDS: Final = ("read", "write", "net", "tool", "llm", "env", "state", "module")
 
 REQUESTS_MAX: Final = 100
 """Requests of one manifest: more can't be read by a person who is asked to grant them."""
+
+SIZE_MAX: Final = 65_536
+"""Bytes of a manifest's file."""
 
 _MARKS: Final[Mapping[str, str]] = {"lua": "--", "javascript": "//", "python": "#"}
 _BEGIN: Final = "/// spell"
@@ -73,6 +79,25 @@ def _first(lines: list[str], mark: str) -> int | None:
     return None
 
 
+def read(path: str) -> str:
+    """The text of a manifest's file, which a stranger may have made. Raises `ConfigurationError`
+    for what is no plain file, no text, or over `SIZE_MAX` bytes: what is cut would say less."""
+    try:
+        # Without O_NONBLOCK a FIFO in its place would hang the command.
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(handle, "rb") as file:
+            if not stat.S_ISREG(os.fstat(handle).st_mode):
+                raise ConfigurationError(f"{path}: it is no regular file")
+            data = file.read(SIZE_MAX + 1)
+        if len(data) > SIZE_MAX:
+            raise ConfigurationError(f"{path}: it is over {SIZE_MAX} bytes")
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        raise ConfigurationError(f"{path}: it is not UTF-8 text") from None
+    except OSError as error:
+        raise ConfigurationError(f"{path}: it can't be read ({error.strerror})") from None
+
+
 def parse(text: str, where: str) -> Manifest:
     """The manifest in TOML `text`. Raises `ConfigurationError` naming `where` and the key."""
     import tomllib
@@ -114,7 +139,20 @@ def _requests(raw: Any, where: str) -> tuple[tuple[str, str], ...]:
     for kind, value in found:
         if not value or len(value) > 500 or re.search(r"[\x00-\x1f\x7f]", value):
             raise ConfigurationError(f"{where}: requests.{kind} holds an unusable value")
+        if kind in ("read", "write") and _turns_back(value):
+            raise ConfigurationError(
+                f"{where}: requests.{kind}: {value[:100]!r} turns back on its way",
+                hint="'..' can only stand in front, where whoever is asked sees it",
+            )
     return tuple(found)
+
+
+def _turns_back(path: str) -> bool:
+    """Whether a path leads elsewhere than its beginning says: `data/../../keys`."""
+    names = [name for name in path.rpartition(":")[2].split("/") if name not in ("", ".")]
+    while names[:1] == [".."] and not path.startswith("/"):
+        del names[0]
+    return ".." in names
 
 
 def _limits(raw: Mapping[str, Any], where: str) -> tuple[tuple[str, str], ...]:

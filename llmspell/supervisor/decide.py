@@ -59,11 +59,12 @@ def decide(spell: Spell, options: RunOptions) -> Decided:
 def choose_policy(spell: Spell | None, options: RunOptions) -> Policy:
     """The policy of a run. Raises `UsageError`, `ConfigurationError`."""
     context = policy_context(spell)
-    if options.audit is not None:
-        # The record of a run is ours wherever it lies.
-        record = os.path.abspath(options.audit)
-        context = context._replace(own_folders=(*context.own_folders, record))
     settings = load_settings(context.working_folder)
+    # The record of a run is ours wherever it lies, and so is what decides over the next one.
+    named = [os.path.abspath(path) for path in (options.audit, options.policy_file) if path]
+    if named or settings.places:
+        own_places = (*context.own_folders, *settings.places, *named)
+        context = context._replace(own_folders=own_places)
     key = policies_kept.key_of(options, context, settings)
     policy = policies_kept.find(key, settings)
     if policy is None:
@@ -121,8 +122,7 @@ def manifest_of(spell: Spell) -> manifests.Manifest:
     path = os.path.join(spell.folder, "spell.toml")
     if not os.path.isfile(path):
         return manifests.NOTHING
-    with open(path, encoding="utf-8") as file:
-        return manifests.parse(file.read(65_536), path)
+    return manifests.parse(manifests.read(path), path)
 
 
 def _check_limits(policy: Policy) -> None:

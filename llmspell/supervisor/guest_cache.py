@@ -11,8 +11,10 @@ from __future__ import annotations
 import fcntl
 import os
 import stat
+import sys
 from pathlib import Path
 
+from llmspell.config import paths
 from llmspell.errors import IsolationRefused
 from llmspell.records import TYPE_CHECKING, NamedTuple
 
@@ -49,10 +51,11 @@ class _UnusableError(Exception):
 
 
 def folder() -> Path:
-    """`${XDG_CACHE_HOME:-~/.cache}/llmspell/guests`; it need not exist."""
-    home = os.environ.get("XDG_CACHE_HOME") or ""
-    base = home if os.path.isabs(home) else os.path.join(os.path.expanduser("~"), ".cache")
-    return Path(base, "llmspell", "guests")
+    """`${XDG_CACHE_HOME:-~/.cache}/llmspell/guests`; it need not exist.
+
+    One of the folders that no spell may write (`paths.own_folders`): machine code is run.
+    """
+    return Path(paths.cache_folder(), "guests")
 
 
 def as_path(descriptor: int, path: Path) -> str:
@@ -278,6 +281,8 @@ def _check_content(order: Order, source: int) -> None:
 
 
 def _say(line: str) -> None:
+    if sys.stderr is None:
+        return  # Closed when Python began: the number may be a file's or a worker's by now.
     try:
         os.write(2, f"llmspell: {line}\n".encode())
     except OSError:

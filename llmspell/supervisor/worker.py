@@ -16,7 +16,7 @@ from llmspell.policies.limits import number_of
 from llmspell.records import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
+    from collections.abc import Hashable, Iterable
     from typing import Final
 
     from llmspell.platform import Process
@@ -213,9 +213,10 @@ def _native(role: Role, level: str, policy: Policy, spell: Spell, script: Script
     tools = role is Role.TOOLS
     confinement = confinement_of(role, policy)
     if level == "low":
-        # The worker itself reads its interpreter's folders and nothing else: what the spell reads
+        # The worker itself reads its interpreter's code and nothing else: what the spell reads
         # and writes goes through the broker, where also protected names are held.
-        confinement = confinement._replace(read_paths=_interpreter_folders())
+        granted = policy.modules.granted(spell.engine)
+        confinement = confinement._replace(read_paths=_code_folders(granted))
     plan = platform.plan(confinement)
     words: list[str] = []
     if not tools:
@@ -262,15 +263,26 @@ def _count(limit: object) -> int | None:
     return None if number is None else int(number)
 
 
-def _interpreter_folders() -> tuple[str, ...]:
-    """What a worker at `low` may read. Beside the package may lie a checkout's or a home's secrets:
-    of a folder that holds no engine only the package itself is given."""
-    beside = os.path.dirname(PACKAGE)
-    found = dict.fromkeys((sys.prefix, sys.base_prefix, *_site_folders()))
-    return tuple(
-        os.path.realpath(PACKAGE if folder == beside and not _holds_an_engine(folder) else folder)
-        for folder in found
-    )
+_TIME_ZONES: Final = "/usr/share/zoneinfo"
+_PACKAGE_FOLDERS: Final = ("site-packages", "dist-packages")
+
+
+def _code_folders(granted: Iterable[str]) -> tuple[str, ...]:
+    """What a worker at `low` may read: the standard library, and the packages that it runs.
+
+    No prefix as a whole, which may be `~/.local` with every program's data. A folder that holds
+    packages and is not made for them is an application's own: of it only those that are used.
+    """
+    found = [os.path.dirname(os.__file__), _TIME_ZONES]
+    found += [path for path in sys.path if os.path.basename(path) == "lib-dynload"]
+    names = {"llmspell", "lupa", "quickjs", *(name.partition(".")[0] for name in granted)}
+    names -= sys.stdlib_module_names
+    for folder in _site_folders():
+        if os.path.basename(folder) in _PACKAGE_FOLDERS:
+            found.append(folder)
+        else:
+            found += [f"{folder}/{name}{end}" for name in sorted(names) for end in ("", ".py")]
+    return tuple(dict.fromkeys(os.path.realpath(path) for path in found if os.path.exists(path)))
 
 
 def _built(name: str) -> str:

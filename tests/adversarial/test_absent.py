@@ -11,11 +11,14 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from tests.adversarial.batches import EXEC
 from tests.adversarial.conftest import ATTACKERS
+from tests.adversarial.machines import AS_IT_IS, CameTo, came_to
 from tests.adversarial.proof import Control
-from tests.e2e.program import Program, descendants
+from tests.e2e.program import Place, Program, descendants
 from tests.platform.test_zygote import descriptors
 
+__all__ = ["came_to"]
 ROOT = os.geteuid() == 0
 NAMESPACES = {"netns", "pidns", "ipcns", "utsns", "mntns", "cgroupns"}
 
@@ -75,15 +78,15 @@ def start(both_starts: str) -> str:
     return both_starts
 
 
-_as_it_is: dict[tuple[str, str], dict[str, Any]] = {}
+@pytest.fixture
+def executed(place: Place, tmp_path: Path) -> Program:
+    """For what forks no worker at any start: `low`, and `doctor`."""
+    return Program(place, tmp_path)
 
 
-def starts_here(program: Program, profile: str, layers: frozenset[str]) -> bool:
+def starts_here(came_to: CameTo, profile: str, start: str, layers: frozenset[str]) -> bool:
     """The control: where nothing is taken away the profile starts, with these layers."""
-    key = (program.module, profile)
-    if key not in _as_it_is:
-        _as_it_is[key] = program.result("return 'ran'", ".lua", "--profile", profile)
-    result = _as_it_is[key]
+    result = came_to(AS_IT_IS, profile, start)
     wanted = layers if profile != "low" else frozenset()
     return (
         (result["exit"], result["value"]) == (0, "ran")
@@ -100,12 +103,12 @@ def carries(name: str) -> bool:
 @pytest.mark.parametrize("name", MACHINES)
 @pytest.mark.parametrize("profile", ["medium", "high"])
 def test_a_profile_holds_or_refuses(
-    program: Program, profile: str, name: str, control: Control
+    program: Program, came_to: CameTo, start: str, profile: str, name: str, control: Control
 ) -> None:
     wrapper, what = machine(name)
     if carries(name):
-        control(starts_here(program, profile, what.layers))
-    result = program.result("return 'ran'", ".lua", "--profile", profile, wrapper=wrapper)
+        control(starts_here(came_to, profile, start, what.layers))
+    result = came_to(wrapper, profile, start)
     isolation = result["isolation"]
     assert not what.layers & set(isolation["layers"]), isolation
     if not what.open:
@@ -117,9 +120,7 @@ def test_a_profile_holds_or_refuses(
     assert result["error"]["rule"] == f"{profile}.isolation" and result["error"]["hint"]
     ended = program.run("return 'ran'", ".lua", "--profile", profile, wrapper=wrapper)
     assert ended.code == 5 and ended.out == "" and "llmspell doctor" in ended.err
-    degraded = program.result(
-        "return 'ran'", ".lua", "--profile", profile, "--allow-degraded", wrapper=wrapper
-    )
+    degraded = came_to(wrapper, profile, start, allow_degraded=True)
     if profile == "high":
         assert degraded["exit"] == 5 and degraded["value"] is None, degraded
     else:
@@ -129,14 +130,16 @@ def test_a_profile_holds_or_refuses(
 
 @pytest.mark.profile("low")
 @pytest.mark.parametrize("name", MACHINES)
-def test_low_starts_and_says_what_is_missing(program: Program, name: str, control: Control) -> None:
+def test_low_starts_and_says_what_is_missing(
+    executed: Program, came_to: CameTo, name: str, control: Control
+) -> None:
     wrapper, what = machine(name)
     if carries(name):
-        control(starts_here(program, "low", what.layers))
-    result = program.result("return 'ran'", ".lua", "--profile", "low", wrapper=wrapper)
+        control(starts_here(came_to, "low", EXEC, what.layers))
+    result = came_to(wrapper, "low")
     assert (result["exit"], result["value"]) == (0, "ran"), result
     assert what.low_open <= set(result["isolation"]["missing"]), result["isolation"]
-    ended = program.run(
+    ended = executed.run(
         "return 'ran'", ".lua", "--profile", "low", "--audit", "low.jsonl", wrapper=wrapper
     )
     assert (ended.code, ended.out) == (0, "ran\n")
@@ -145,7 +148,7 @@ def test_low_starts_and_says_what_is_missing(program: Program, name: str, contro
         for effect in what.low_open:
             assert effect in ended.err
     (line,) = [
-        line for line in (program.folder / "low.jsonl").read_text().splitlines()
+        line for line in (executed.folder / "low.jsonl").read_text().splitlines()
         if '"event":"isolation"' in line
     ]  # fmt: skip
     for effect in what.low_open:
@@ -154,10 +157,10 @@ def test_low_starts_and_says_what_is_missing(program: Program, name: str, contro
 
 @pytest.mark.parametrize("profile", ["low", "medium"])
 def test_EN_17_a_weaker_sandbox_says_so_in_its_result(
-    program: Program, profile: str, control: Control
+    program: Program, came_to: CameTo, start: str, profile: str, control: Control
 ) -> None:
     """Nested in a sandbox that takes the filter away, by the user's own word."""
-    control(starts_here(program, profile, frozenset()))
+    control(starts_here(came_to, profile, start, frozenset()))
     wrapper, what = machine("EN_02_no_filter")
     flags = ("--profile", profile, *(["--allow-degraded"] if profile == "medium" else []))
     result = program.result("return 'ran'", ".lua", *flags, wrapper=wrapper)
@@ -169,11 +172,14 @@ def test_EN_17_a_weaker_sandbox_says_so_in_its_result(
 
 @pytest.mark.profile("medium", "high")
 @pytest.mark.parametrize("name", MACHINES)
-def test_doctor_names_what_is_taken(program: Program, name: str, control: Control) -> None:
+def test_doctor_names_what_is_taken(
+    executed: Program, came_to: CameTo, name: str, control: Control
+) -> None:
     wrapper, what = machine(name)
     if carries(name):
-        control(all(starts_here(program, one, what.layers) for one in ("medium", "high")))
-    ended = program("doctor", "--output", "json", wrapper=wrapper)
+        both = ("medium", "high")
+        control(all(starts_here(came_to, one, EXEC, what.layers) for one in both))
+    ended = executed("doctor", "--output", "json", wrapper=wrapper)
     report = ended.json()
     for layer in what.layers:
         assert report["mechanisms"].get(layer, "refused").startswith("refused"), report
@@ -182,7 +188,7 @@ def test_doctor_names_what_is_taken(program: Program, name: str, control: Contro
     assert ended.code == (5 if what.open else 0)
     if what.open:
         assert report["advice"]
-    told = program("doctor", wrapper=wrapper)
+    told = executed("doctor", wrapper=wrapper)
     for layer in what.layers & set(report["mechanisms"]):
         assert layer in told.out
 

@@ -88,7 +88,7 @@ def test_IP_14_floods_end_and_others_are_served_meanwhile(
             "act": act,
             "profile": profile,
             # Those that meet a bound of their own have the time for it.
-            "limits": BOUNDED if act in ("floods_output", "floods_calls") else SHORT,
+            "limits": SHORT if ("limit", "wall") in FLOODS[act] else BOUNDED,
         }
         for act in FLOODS
     ]

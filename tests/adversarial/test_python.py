@@ -179,8 +179,8 @@ import ctypes
 text = b'{"type":"done","value":"by hand"}'
 frame = len(text).to_bytes(4, 'little') + text
 libc = ctypes.CDLL(None)
-libc.write(3, frame, len(frame))
-libc.write(3, %r, %d)
+both = frame + %r
+libc.write(3, both, len(both))
 """
 PICKLED = (
     b"\x80\x04\x95\x1b\x00\x00\x00\x00\x00\x00\x00\x8c\x05posix\x94\x8c\x06system\x94\x93\x94."
@@ -262,7 +262,7 @@ def runs(profile: str, start: str) -> list[dict[str, Any]]:
     ]
     if profile == "medium" and start == EXEC:
         for name, more in (("frames", b""), ("pickle", PICKLED), ("junk", b"\xff" * 64)):
-            source = FRAMES % (more, len(more)) + ("" if more else "libc._exit(0)")
+            source = FRAMES % more + ("" if more else "libc._exit(0)")
             found.append({"name": name, "source": source, "grants": ["module:ctypes"]})
     if (profile, start) in ONE_WAY_EACH:
         mark = {"reach": "begun", "limits": {**LIMITS, "wall": WALL}}

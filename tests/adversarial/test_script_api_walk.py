@@ -51,7 +51,7 @@ def walked(program: Program, calls: Iterable[api_walk.Call], profile: str) -> Wa
 
 
 @pytest.mark.alone
-@pytest.mark.parametrize("profile", ["medium"])
+@pytest.mark.parametrize("profile", ["high"])
 def test_IP_70_hostile_values_in_every_argument(
     program: Program, control: Control, profile: str
 ) -> None:
@@ -72,8 +72,8 @@ def test_IP_70_hostile_values_in_every_argument(
 
 
 @pytest.mark.alone
-@pytest.mark.parametrize("profile", ["medium"])
-def test_RS_70_a_small_call_that_means_much(
+@pytest.mark.parametrize("profile", ["high"])
+def test_RS_71_a_small_call_that_means_much(
     program: Program, control: Control, profile: str
 ) -> None:
     ended, rows = walked(program, api_walk.small_calls_that_mean_much(), profile)
@@ -81,7 +81,7 @@ def test_RS_70_a_small_call_that_means_much(
     for label, _, code, _, _ in rows:
         codes.setdefault(label, set()).add(code)
     said = {label: json.loads(text) for label, _, _, text, _ in rows if len(text) < 20_000}
-    control(all(found == {0} for label, found in codes.items() if label.endswith("fine")), "RS-70")
+    control(all(found == {0} for label, found in codes.items() if label.endswith("fine")), "RS-71")
     much = {label.split()[0]: found for label, found in codes.items() if label.endswith("much")}
     too_much = {key: {4009} for key in ("reads", "merges", "batch", "labels")}
     assert much == too_much | {key: {2002} for key in ("unique", "filter", "spells")}, much

@@ -143,6 +143,7 @@ class Confinement(NamedTuple):
     read_paths: tuple[str, ...] = ()
     """Absolute real paths that the worker itself may read; used at `low` only."""
     write_paths: tuple[str, ...] = ()
+    """What Landlock would let it write; the filter of `low` opens nothing for writing."""
     keep_fds: tuple[int, ...] = ()
     """Descriptors besides 0-3 that survive stage 1."""
     without: frozenset[str] = frozenset()

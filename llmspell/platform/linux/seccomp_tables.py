@@ -73,18 +73,46 @@ F_SETOWN: Final = 8
 F_SETSIG: Final = 10
 F_SETOWN_EX: Final = 15
 F_NOTIFY: Final = 1026
+F_SETLEASE: Final = 1024
 F_DUPFD_CLOEXEC: Final = 1030
+F_SETPIPE_SZ: Final = 1031
+O_CHANGES: Final = (
+    0x001,  # O_WRONLY
+    0x002,  # O_RDWR
+    0x040,  # O_CREAT
+    0x200,  # O_TRUNC, which empties a file that is opened for reading, too
+)
+IOCTL_TYPE: Final = tuple(1 << bit for bit in range(8, 16))
+TERMINAL_TYPE: Final = 0x5400
+"""What is asked of terminals, and of every descriptor (FIONREAD, FIONBIO); files have other types
+(attributes, keys, clones, snapshots: FS-28), and so has a handle on a process."""
+MSG_OOB: Final = 0x1
+MSG_OF_ENGINES: Final = 0x40 | 0x100 | 0x4000
+"""MSG_DONTWAIT, MSG_WAITALL, MSG_NOSIGNAL. The others are code of the kernel that nobody needs;
+urgent bytes of unix sockets led out of a browser's sandbox (CVE-2025-38236, KX-70)."""
 
-NO_ADDRESS: Final = (When(4, WHOLE, 0),)
+PLAIN_FLAGS: Final = When(3, LOW_32 & ~MSG_OF_ENGINES, 0)
+NO_ADDRESS: Final = When(4, WHOLE, 0)
 """sendto without an address: an unconnected datagram socket could name any receiver (NW-08)."""
 
 OWN_CLOCK: Final = (When(0, 0x8000_0000, 0),)
 """A negative clock is another process's, by its number, and needs no right to be read (KX-16)."""
 
-FUTEX_COMMAND: Final = LOW_32 & ~0x180
-FUTEX_OF_MEMORY: Final = (0, 1, 3, 4, 5, 9, 10)
-"""Wait, wake and requeue. Those with priority inheritance look a process up by the number that they
-find in memory, and tell whether it is there (KX-16)."""
+FUTEX_PRIVATE: Final = 0x80
+FUTEX_COMMAND: Final = LOW_32 & ~0x100
+FUTEX_OF_MEMORY: Final = tuple(FUTEX_PRIVATE | command for command in (0, 1, 3, 4, 5, 9, 10))
+"""Wait, wake and requeue, within the process: one that is not private is found by the file of its
+page, and every process has pages of the C library (KX-71). Those with priority inheritance look a
+process up by the number that they find in memory, and tell whether it is there (KX-16)."""
+
+ADVICE: Final = (0, 1, 2, 3, 4, 8, 14, 15, 16, 17, 18, 19)
+"""What allocators say of their own pages (MADV_DONTNEED, MADV_FREE, MADV_HUGEPAGE, …)."""
+ADVICE_OF_OTHERS: Final = (
+    12,  # MADV_MERGEABLE: the time of a write tells whether another has such a page
+    20,  # MADV_COLD and
+    21,  # MADV_PAGEOUT: the pages may be a library's, and its file one's own
+)
+"""What concerns pages that other processes have as well (KX-72)."""
 
 PRIVATE_DATA: Final = (
     When(2, PROT_EXEC, 0),
@@ -98,8 +126,8 @@ COMMON: Final[tuple[Rule, ...]] = (
     *(
         Rule(call)
         for call in _named(
-            "read write readv writev close poll ppoll recvfrom "
-            "munmap madvise brk "
+            "read write readv writev close poll ppoll "
+            "munmap brk "
             "rt_sigaction rt_sigprocmask rt_sigreturn sigaltstack "
             "restart_syscall sched_yield "
             "nanosleep gettimeofday time "
@@ -108,8 +136,10 @@ COMMON: Final[tuple[Rule, ...]] = (
     ),
     *(Rule(call, OWN_CLOCK) for call in ("clock_gettime", "clock_getres", "clock_nanosleep")),
     *(Rule("futex", (When(1, FUTEX_COMMAND, command),)) for command in FUTEX_OF_MEMORY),
-    Rule("sendto", NO_ADDRESS),
+    Rule("sendto", (PLAIN_FLAGS, NO_ADDRESS)),
+    Rule("recvfrom", (PLAIN_FLAGS,)),
     Rule("mmap", PRIVATE_DATA),
+    *(Rule("madvise", (When(2, LOW_32, advice),)) for advice in ADVICE),
     Rule("mprotect", (When(2, PROT_EXEC, 0),)),
 )
 """What a wasm guest's worker needs once the guest is instantiated."""
@@ -149,6 +179,20 @@ DENIED_GROUPS: Final[dict[str, tuple[str, ...]]] = {
         # KX-06, NW-07
         "io_uring_setup io_uring_enter io_uring_register userfaultfd bpf perf_event_open "
         "keyctl add_key request_key fanotify_init fanotify_mark lookup_dcookie "
+        # The machine has one small number of requests for all its processes.
+        "io_setup io_destroy io_submit io_getevents io_pgetevents io_cancel "
+    ),
+    "changes of files": _named(
+        # The worker changes none: what is granted goes through the broker. Landlock before its
+        # third version (Linux 6.2) knows nothing of truncation; a machine may have none (FS-70).
+        "creat truncate ftruncate fallocate openat2 link linkat symlink symlinkat "
+        "rename renameat renameat2 unlink unlinkat rmdir mkdir mkdirat "
+    ),
+    "other eyes on files": _named(
+        # Names of what others do in a folder, and attributes of files, which hold text as well:
+        # Landlock judges neither (FS-71).
+        "inotify_init inotify_init1 inotify_add_watch inotify_rm_watch "
+        "getxattr lgetxattr fgetxattr listxattr llistxattr flistxattr "
     ),
     "other processes": _named(
         # PR-08 … PR-12
@@ -165,7 +209,7 @@ DENIED_GROUPS: Final[dict[str, tuple[str, ...]]] = {
         "mount umount umount2 mount_setattr move_mount open_tree fsopen fsconfig fsmount "
         "fspick pivot_root chroot swapon swapoff reboot kexec_load kexec_file_load init_module "
         "finit_module delete_module create_module query_module get_kernel_syms acct "
-        "quotactl quotactl_fd syslog sethostname setdomainname vhangup nfsservctl "
+        "sync syncfs quotactl quotactl_fd syslog sethostname setdomainname vhangup nfsservctl "
         "settimeofday clock_settime clock_adjtime adjtimex stime "
         "iopl ioperm modify_ldt vm86 vm86old uselib ustat sysfs _sysctl "
     ),
@@ -186,6 +230,8 @@ DENIED_GROUPS: Final[dict[str, tuple[str, ...]]] = {
     "scheduling and limits of oneself and others": _named(
         "setpriority ioprio_set sched_setscheduler sched_setparam sched_setattr sched_setaffinity "
         "set_mempolicy mbind set_mempolicy_home_node prlimit64 setrlimit setsid setpgid "
+        # Each timer is one of the signals that all processes of a user may have waiting.
+        "timer_create "
         "remap_file_pages vmsplice landlock_create_ruleset landlock_add_rule landlock_restrict_self"
     ),
 }
@@ -197,15 +243,21 @@ DENIED_ALWAYS: Final = tuple(call for calls in DENIED_GROUPS.values() for call i
 DENIED_WHEN: Final[tuple[Rule, ...]] = (
     Rule("clone", (When(0, CLONE_THREAD, 0),)),
     *(Rule("clone", (When(0, bit, bit),)) for bit in (*CLONE_NAMESPACES, *CLONE_ESCAPES)),
-    *(
-        Rule("ioctl", (When(1, LOW_32, request),))
-        for request in (TIOCSTI, TIOCLINUX, FIOASYNC, 0x8901, 0x8902)  # FIOSETOWN, SIOCSPGRP
-    ),
+    *(Rule("open", (When(1, flag, flag),)) for flag in O_CHANGES),
+    *(Rule("openat", (When(2, flag, flag),)) for flag in O_CHANGES),
+    *(Rule("ioctl", (When(1, bit, bit ^ TERMINAL_TYPE & bit),)) for bit in IOCTL_TYPE),
+    *(Rule("ioctl", (When(1, LOW_32, request),)) for request in (TIOCSTI, TIOCLINUX, FIOASYNC)),
     *(
         Rule("fcntl", (When(1, LOW_32, command),))
-        for command in (F_SETOWN, F_SETSIG, F_SETOWN_EX, F_NOTIFY)
+        for command in (F_SETOWN, F_SETSIG, F_SETOWN_EX, F_NOTIFY, F_SETLEASE, F_SETPIPE_SZ)
     ),
+    *(
+        Rule(call, (When(3, MSG_OOB, MSG_OOB),))
+        for call in ("sendto", "recvfrom", "sendmmsg", "recvmmsg")
+    ),
+    *(Rule(call, (When(2, MSG_OOB, MSG_OOB),)) for call in ("sendmsg", "recvmsg")),
     Rule("mmap", (When(3, MAP_GROWSDOWN, MAP_GROWSDOWN),)),
+    *(Rule("madvise", (When(2, LOW_32, advice),)) for advice in ADVICE_OF_OTHERS),
     *(Rule("socketpair", (When(1, SOCK_TYPE, kind),)) for kind in (0, 2, 3, 4, 5, 6, 10)),
     *(Rule("socketpair", (When(0, bit, bit),)) for bit in (2, 4, 8, 16, 32, 64)),
 )

@@ -12,6 +12,7 @@ import os
 import stat
 import time
 
+from llmspell.config import paths
 from llmspell.errors import ConfigurationError
 from llmspell.records import TYPE_CHECKING
 
@@ -58,10 +59,7 @@ def is_ours(name: str) -> bool:
 
 def default_folder() -> str:
     """The folder audit files go to unless the user names a file."""
-    state = os.environ.get("XDG_STATE_HOME", "")
-    if not os.path.isabs(state):
-        state = os.path.join(os.path.expanduser("~"), ".local", "state")
-    return os.path.join(state, "llmspell", "audit")
+    return paths.audit_folder()
 
 
 def create_in_folder(folder: str, session: str, moment: float) -> tuple[int, str]:

@@ -92,8 +92,12 @@ def test_FS_low_opens_what_was_granted_and_nothing_else(victim: int) -> None:
         pytest.skip("no Landlock here")
     assert attack("low", victim, read_paths=("/etc",))["FS_read"] == 0
     assert attack("low", victim, read_paths=("/usr",))["FS_read"] == EACCES
-    assert attack("low", victim, read_paths=("/etc",))["FS_create"] == EACCES
-    assert attack("low", victim, write_paths=("/tmp",))["FS_create"] == 0
+    # Landlock alone lets what is granted be written; the filter lets no worker write at all.
+    alone = frozenset({"seccomp"})
+    assert attack("low", victim, read_paths=("/etc",), without=alone)["FS_create"] == EACCES
+    assert attack("low", victim, write_paths=("/tmp",), without=alone)["FS_create"] == 0
+    assert attack("low", victim, read_paths=("/etc",))["FS_create"] == EPERM
+    assert attack("low", victim, write_paths=("/tmp",))["FS_create"] == EPERM
     assert attack("low", victim, read_paths=("/no/such/folder",))["FS_read"] == EACCES
 
 
