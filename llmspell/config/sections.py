@@ -21,22 +21,18 @@ class Section(NamedTuple):
 
 
 def own_section(name: str, environ: Mapping[str, str] = os.environ) -> Section:
-    """The section of the user's own file. Raises `ConfigurationError` naming the file."""
+    """The section of the user's own file, which nobody else can have written.
+
+    Raises `ConfigurationError` naming the file.
+    """
     path = environ.get("LLMSPELL_CONFIG_PATH") or os.path.join(
         paths.config_folder(environ), "llmspell.toml"
     )
-    try:
-        with open(path, "rb") as file:
-            data = file.read()
-    except FileNotFoundError:
+    if not os.path.lexists(path):
         return Section({}, path)
-    except OSError as error:
-        raise ConfigurationError(
-            f"{path}: it can't be read: {os.strerror(error.errno or 5).lower()}"
-        ) from None
-    from llmspell.profiles.files import parse_toml
+    from llmspell.profiles.files import parse_toml, read_trusted
 
-    table = parse_toml(data, path).get(name, {})
+    table = parse_toml(read_trusted(path), path).get(name, {})
     if not isinstance(table, dict):
         raise ConfigurationError(f"{path}: {name} is no table")
     return Section(table, path)

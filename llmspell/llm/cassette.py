@@ -8,6 +8,7 @@ key is in it: none ever reaches the process that writes it.
 from __future__ import annotations
 
 import os
+import stat
 
 from llmspell.errors import ConfigurationError
 from llmspell.llm import counting
@@ -138,6 +139,8 @@ def _read(path: str) -> bytes:
     try:
         handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         try:
+            if not stat.S_ISREG(os.fstat(handle).st_mode):
+                raise ConfigurationError(f"{path}: it is no regular file")
             with os.fdopen(handle, "rb", closefd=False) as file:
                 data = file.read(SIZE_MAX + 1)
         finally:
@@ -157,11 +160,14 @@ def _append(path: str, request: dict[str, Any], reply: Mapping[str, Any]) -> Non
         "reply": dict(reply),
     }
     line = counting.compact(entry).encode("utf-8") + b"\n"
-    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
     try:
         handle = os.open(path, flags, 0o600)
         try:
-            before = os.fstat(handle).st_size
+            there = os.fstat(handle)
+            if not stat.S_ISREG(there.st_mode):
+                raise ConfigurationError(f"{path}: it is no regular file")
+            before = there.st_size
             if before + len(line) > SIZE_MAX:
                 raise ConfigurationError(f"{path}: it would be over {SIZE_MAX} bytes")
             try:

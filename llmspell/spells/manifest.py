@@ -139,7 +139,20 @@ def _requests(raw: Any, where: str) -> tuple[tuple[str, str], ...]:
     for kind, value in found:
         if not value or len(value) > 500 or re.search(r"[\x00-\x1f\x7f]", value):
             raise ConfigurationError(f"{where}: requests.{kind} holds an unusable value")
+        if kind in ("read", "write") and _turns_back(value):
+            raise ConfigurationError(
+                f"{where}: requests.{kind}: {value[:100]!r} turns back on its way",
+                hint="'..' can only stand in front, where whoever is asked sees it",
+            )
     return tuple(found)
+
+
+def _turns_back(path: str) -> bool:
+    """Whether a path leads elsewhere than its beginning says: `data/../../keys`."""
+    names = [name for name in path.rpartition(":")[2].split("/") if name not in ("", ".")]
+    while names[:1] == [".."] and not path.startswith("/"):
+        del names[0]
+    return ".." in names
 
 
 def _limits(raw: Mapping[str, Any], where: str) -> tuple[tuple[str, str], ...]:

@@ -66,6 +66,10 @@ ROOM: Final = 16_777_216
 """Characters and values that there is room for unless somebody says less: a message's size."""
 
 
+CONTAINER: Final = 16
+"""What a list or an object counts beside what is in it: an empty one is two characters, and in
+memory thirty times that."""
+
 _SMALL: Final = frozenset({int, float, bool, type(None)})
 """Values that count as one and need no further look."""
 
@@ -90,11 +94,30 @@ class Room:
             if isinstance(item, (str, bytes)):
                 self._left -= len(item)
             elif isinstance(item, dict):
-                self._left -= len(item) + sum(map(len, item))
+                self._left -= CONTAINER + len(item) + sum(map(len, item))
                 left.extend([one for one in item.values() if type(one) not in _SMALL])
             elif isinstance(item, list):
-                self._left -= len(item)
+                self._left -= CONTAINER + len(item)
                 left.extend([one for one in item if type(one) not in _SMALL])
             if self._left < 0:
                 raise InvalidInput(f"{self._what} over {self._most} characters and values")
         return value
+
+
+def footprint(value: Any) -> int:
+    """About how many bytes of memory plain data takes (an empty list: 64)."""
+    total, left = 0, [value]
+    while left:
+        item = left.pop()
+        total += 64
+        if isinstance(item, str):
+            total += len(item) if item.isascii() else 4 * len(item)
+        elif isinstance(item, bytes):
+            total += len(item)
+        elif isinstance(item, list):
+            total += 8 * len(item)
+            left.extend(item)
+        elif isinstance(item, dict):
+            total += 64 * len(item) + sum(map(len, item))
+            left.extend(item.values())
+    return total

@@ -214,9 +214,10 @@ class Session:
         """The earliest moment at which `tick` has something to do."""
         if self._deadline_known:
             return self._deadline
-        earliest = self.wall_deadline
+        # A run that ended only waits for its workers' exits: no deadline is about it any more.
+        earliest = None if self._end is not None else self.wall_deadline
         for peer in self._peers.values():
-            if not peer.exited and not peer.ending:
+            if self._end is None and not peer.exited and not peer.ending:
                 moment = peer.next_deadline()
                 if moment is not None and (earliest is None or moment < earliest):
                     earliest = moment
@@ -472,6 +473,7 @@ class Session:
         if self._end is not None:
             return
         self._end = how
+        self._deadline_known = False
         for token in self._performing:
             self.effects.append(Abandon(token))
         self._performing.clear()

@@ -187,6 +187,22 @@ def test_KX_70_odd_flags_of_messages_do_not_reach_the_kernel(
     assert {acts[name] for name in PLAIN} <= {0, errno.EAGAIN}
 
 
+ADVICE: Final = {"merge": "madvise,b,8192,12", "put aside": "madvise,b,8192,20"}
+OWN_ADVICE: Final = {"drop": "madvise,b,8192,4", "drop later": "madvise,b,8192,15"}
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_KX_72_no_page_is_offered_to_be_shared(profile: str, control: Control) -> None:
+    """Where the machine merges pages, how long a write takes tells what others have in memory."""
+    tried = words({**OWN_ADVICE, **ADVICE}, Path("/"))
+    found = outside("kernel", tried)
+    # A kernel may be built without merging.
+    control(all(error in (0, errno.EINVAL) for error in found.values()))
+    acts = attack("kernel", tried, profile).acts
+    assert {name: acts[name] for name in ADVICE} == dict.fromkeys(ADVICE, errno.EPERM)
+    assert {name: acts[name] for name in OWN_ADVICE} == {name: found[name] for name in OWN_ADVICE}
+
+
 @pytest.mark.profile("low")
 def test_SL_70_a_prefix_or_an_applications_folder_is_not_the_interpreters(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, control: Control

@@ -409,6 +409,14 @@ def tool_says(data: bytes) -> Callable[[], None]:
     return act
 
 
+def walks_the_api() -> None:
+    """Every call of a file, one after the other; how many there were."""
+    from api_walker import walk  # type: ignore[import-not-found]
+
+    done(walk(CHANNEL, read, sys.argv[3], sys.argv[4]))
+    linger()
+
+
 def violates(name: str) -> Callable[[], None]:
     """The frames, and in the same breath a call that an honest worker may make."""
 

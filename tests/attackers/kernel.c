@@ -1,7 +1,8 @@
 /* Makes the system calls that its words describe, in a worker's place or outside (see in_place.h).
  *
  * Each word is NAME=CALL,ARGUMENT,.. where CALL is a number or one of the acts below, and an argument is an integer,
- * `b` (a buffer of zeros), `t:TEXT` (a string) or `l` (what the last call that worked returned).
+ * `b` (a buffer of zeros), `t:TEXT` (a string), `l` (what the last call that worked returned), `code` (a place in the
+ * program's own file, as it lies in memory) or `at-code` (the number there).
  * The answer to NAME is the error, 0 where it worked. Outside, the word `namespaces` first makes those that a user
  * may make, and what may end the process is done in a child, whose signal is the answer.
  *
@@ -163,7 +164,14 @@ static long call_vsyscall(long at) {
 static long call_32_bit(long number) { return call_vsyscall(number); }
 #endif
 
+/* A page that no process wrote to is the file's, the same for all that run the program. */
+static const unsigned code[1024] __attribute__((aligned(4096))) = {20251121};
+
 static long argument(char *word) {
+    if (!strcmp(word, "code"))
+        return (long)code;
+    if (!strcmp(word, "at-code"))
+        return (long)*(const volatile unsigned *)code;
     if (!strcmp(word, "b"))
         return (long)zeros;
     if (!strcmp(word, "l"))

@@ -98,10 +98,21 @@ NO_ADDRESS: Final = When(4, WHOLE, 0)
 OWN_CLOCK: Final = (When(0, 0x8000_0000, 0),)
 """A negative clock is another process's, by its number, and needs no right to be read (KX-16)."""
 
-FUTEX_COMMAND: Final = LOW_32 & ~0x180
-FUTEX_OF_MEMORY: Final = (0, 1, 3, 4, 5, 9, 10)
-"""Wait, wake and requeue. Those with priority inheritance look a process up by the number that they
-find in memory, and tell whether it is there (KX-16)."""
+FUTEX_PRIVATE: Final = 0x80
+FUTEX_COMMAND: Final = LOW_32 & ~0x100
+FUTEX_OF_MEMORY: Final = tuple(FUTEX_PRIVATE | command for command in (0, 1, 3, 4, 5, 9, 10))
+"""Wait, wake and requeue, within the process: one that is not private is found by the file of its
+page, and every process has pages of the C library (KX-71). Those with priority inheritance look a
+process up by the number that they find in memory, and tell whether it is there (KX-16)."""
+
+ADVICE: Final = (0, 1, 2, 3, 4, 8, 14, 15, 16, 17, 18, 19)
+"""What allocators say of their own pages (MADV_DONTNEED, MADV_FREE, MADV_HUGEPAGE, …)."""
+ADVICE_OF_OTHERS: Final = (
+    12,  # MADV_MERGEABLE: the time of a write tells whether another has such a page
+    20,  # MADV_COLD and
+    21,  # MADV_PAGEOUT: the pages may be a library's, and its file one's own
+)
+"""What concerns pages that other processes have as well (KX-72)."""
 
 PRIVATE_DATA: Final = (
     When(2, PROT_EXEC, 0),
@@ -116,7 +127,7 @@ COMMON: Final[tuple[Rule, ...]] = (
         Rule(call)
         for call in _named(
             "read write readv writev close poll ppoll "
-            "munmap madvise brk "
+            "munmap brk "
             "rt_sigaction rt_sigprocmask rt_sigreturn sigaltstack "
             "restart_syscall sched_yield "
             "nanosleep gettimeofday time "
@@ -128,6 +139,7 @@ COMMON: Final[tuple[Rule, ...]] = (
     Rule("sendto", (PLAIN_FLAGS, NO_ADDRESS)),
     Rule("recvfrom", (PLAIN_FLAGS,)),
     Rule("mmap", PRIVATE_DATA),
+    *(Rule("madvise", (When(2, LOW_32, advice),)) for advice in ADVICE),
     Rule("mprotect", (When(2, PROT_EXEC, 0),)),
 )
 """What a wasm guest's worker needs once the guest is instantiated."""
@@ -245,6 +257,7 @@ DENIED_WHEN: Final[tuple[Rule, ...]] = (
     ),
     *(Rule(call, (When(2, MSG_OOB, MSG_OOB),)) for call in ("sendmsg", "recvmsg")),
     Rule("mmap", (When(3, MAP_GROWSDOWN, MAP_GROWSDOWN),)),
+    *(Rule("madvise", (When(2, LOW_32, advice),)) for advice in ADVICE_OF_OTHERS),
     *(Rule("socketpair", (When(1, SOCK_TYPE, kind),)) for kind in (0, 2, 3, 4, 5, 6, 10)),
     *(Rule("socketpair", (When(0, bit, bit),)) for bit in (2, 4, 8, 16, 32, 64)),
 )

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from llmspell.spells.hooks.definition import BuiltIn
     from llmspell.spells.ports import Host
+    from llmspell.spells.tools.cache import Shelf
 
 TARGETS_MAX: Final = 256
 """Names a collector keeps apart; further ones are counted as `other`."""
@@ -217,10 +218,12 @@ class Cache:
 
     kind = "cache"
 
-    def __init__(self, host: Host, config: Mapping[str, Any], function: str) -> None:
+    def __init__(
+        self, host: Host, config: Mapping[str, Any], function: str, shelf: Shelf | None = None
+    ) -> None:
         from llmspell.spells.tools.cache import ResultCache
 
-        self._cache = ResultCache.of(config, host.engine, host.now, function)
+        self._cache = ResultCache.of(config, host.engine, host.now, function, shelf)
 
     def act(self, point: str, context: Mapping[str, Any]) -> HookOutcome | None:
         name = target_of(context)
@@ -297,8 +300,18 @@ _ALIASES: Final[Mapping[str, str]] = {
 }
 
 
-def make(host: Host, kind: str, config: Mapping[str, Any], identity: str, function: str) -> Hook:
-    """A built-in hook by its name. Raises `InvalidInput` (5008 for a name there is not)."""
+def make(
+    host: Host,
+    kind: str,
+    config: Mapping[str, Any],
+    identity: str,
+    function: str,
+    shelf: Shelf | None = None,
+) -> Hook:
+    """A built-in hook by its name; caches hold what there is room for on the `shelf`.
+
+    Raises `InvalidInput` (5008 for a name there is not).
+    """
     word = _ALIASES.get(kind, kind)
     maker = _KINDS.get(word)
     if maker is None or (word == "validator" and not config):
@@ -309,7 +322,11 @@ def make(host: Host, kind: str, config: Mapping[str, Any], identity: str, functi
     if word == "validator":
         return Hook(identity, word, maker(host, config, function))
     options = normalise(config)
-    built = maker(host, options, function)
+    built: BuiltIn
+    if maker is Cache:
+        built = Cache(host, options, function, shelf)
+    else:
+        built = maker(host, options, function)
     return _hook(identity, word, built, options, host, function)
 
 

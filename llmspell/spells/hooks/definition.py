@@ -29,6 +29,9 @@ NAME_MAX: Final = 128
 MATCHES_MAX: Final = 16
 """Fields that a filter given as data may name."""
 
+MATCH_MAX: Final = 1_024
+"""Characters of such a field's path, and of the text it must be: each hook keeps its own."""
+
 FAILURES: Final = ("continue", "stop", "rollback")
 MODES: Final = ("sequential", "parallel", "parallel_with_timeout", "asynchronous")
 """`asynchronous` (001:154): told, not asked; nobody waits for it and its answer changes nothing."""
@@ -231,10 +234,12 @@ def _condition(
         isinstance(value, dict)
         and len(value) <= MATCHES_MAX
         and all(type(item) in (str, int, float, bool) for item in value.values())
+        and all(len(item) <= MATCH_MAX for item in (*value, *value.values()) if type(item) is str)
     ):
         return None, dict(value)
     raise InvalidInput(
-        f"{function}: condition must be a function, or up to {MATCHES_MAX} fields and their values"
+        f"{function}: condition must be a function, or up to {MATCHES_MAX} fields and their values "
+        f"of at most {MATCH_MAX} characters"
     )
 
 

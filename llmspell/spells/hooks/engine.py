@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from typing import Any, Final
 
     from llmspell.spells.ports import Host
+    from llmspell.spells.tools.cache import Shelf
 
 USUAL: Final = HookSettings()
 NOTES_MAX: Final = 3
@@ -44,6 +45,16 @@ class HookEngine:
         self.executions = self.failures = self.timeouts = 0
         self.spent = 0.0
         self._background: set[Task[None]] = set()
+        self._shelf: Shelf | None = None
+
+    @property
+    def shelf(self) -> Shelf:
+        """The room that all hooks which cache share: a run may make 256 of them."""
+        if self._shelf is None:
+            from llmspell.spells.tools.cache import Shelf
+
+            self._shelf = Shelf()
+        return self._shelf
 
     def close(self) -> None:
         """Asynchronous hooks that are still at work are let go."""
@@ -97,7 +108,7 @@ class HookEngine:
         if isinstance(given, str):
             from llmspell.spells.hooks.builtin import make
 
-            return make(self.host, given, {}, self.registry.next_id(), function)
+            return make(self.host, given, {}, self.registry.next_id(), function, self.shelf)
         number = self.registry.next_id()
         if isinstance(given, Callback):
             return self._settled(Hook(number, number, given, on_failure=""))

@@ -19,6 +19,7 @@ from llmspell.spells.state.values import (
     VERSION_KEY,
     Operation,
     Quota,
+    Reading,
     conflict,
     merged,
     same,
@@ -135,9 +136,10 @@ class SqliteStore:
     def apply(self, operations: Sequence[Operation]) -> list[bytes | None]:
         """All operations or none."""
         results: list[bytes | None] = []
+        reading = Reading()
         with self._transaction():
             for operation in operations:
-                results.append(self._one(operation))
+                results.append(self._one(operation, reading))
         return results
 
     def clear(self) -> int:
@@ -215,17 +217,19 @@ class SqliteStore:
 
     # -- inside a transaction ------------------------------------------------------------------
 
-    def _one(self, operation: Operation) -> bytes | None:
+    def _one(self, operation: Operation, reading: Reading) -> bytes | None:
         kind, key, text, ttl = operation
         if kind == "get":
-            return self._get(key)
+            return reading.take(self._get(key))
         if kind == "delete":
             self._delete(key)
         elif kind == "check":
-            if not same(self._get(key), text):
+            if not same(reading.take(self._get(key)), text):
                 raise conflict(key)
         elif text is not None:
-            self._put(key, merged(self._get(key), text) if kind == "merge" else text, ttl)
+            if kind == "merge":
+                text = merged(reading.take(self._get(key)), text)
+            self._put(key, text, ttl)
         return None
 
     def _get(self, key: str) -> bytes | None:

@@ -30,6 +30,11 @@ PAGE_BYTES: Final = 4 * 2**20
 MIGRATION_MAX: Final = KEYS_MAX
 """Operations of one migration: it may touch all there is."""
 
+APPLY_BYTES: Final = 16 * 2**20
+APPLY_VALUES: Final = 1_000_000
+"""Bytes (as JSON) and values in them that one batch or transaction may read, compare and merge: an
+operation of forty bytes names a MiB of empty lists, which are twenty times that in memory."""
+
 VERSION_KEY: Final = ""
 """Where a store keeps the version of what is in it. No spell can name or list this key; copies,
 transactions and encryption treat it like any other."""
@@ -61,6 +66,29 @@ class Operation(NamedTuple):
     key: str
     text: bytes | None = None
     ttl: float | None = None
+
+
+class Reading:
+    """What one batch or transaction has read so far; charged before anything is decoded."""
+
+    __slots__ = ("_bytes", "_values")
+
+    def __init__(self) -> None:
+        self._bytes = APPLY_BYTES
+        self._values = APPLY_VALUES
+
+    def take(self, text: bytes | None) -> bytes | None:
+        """The JSON of a value, when it may still be read. Raises `LimitExceeded`."""
+        if text is not None:
+            self._bytes -= len(text)
+            self._values -= 1 + text.count(b",") + text.count(b"[") + text.count(b"{")
+            if self._bytes < 0 or self._values < 0:
+                raise LimitExceeded(
+                    "storage",
+                    f"one call reads at most {APPLY_BYTES} bytes and {APPLY_VALUES} values",
+                    hint="ask for fewer keys at a time, or for pages by Storage.scan",
+                )
+        return text
 
 
 class Store(Protocol):

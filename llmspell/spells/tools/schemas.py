@@ -30,6 +30,10 @@ STEPS_MAX: Final = 100_000
 BYTES_A_STEP: Final = 128
 """What a step may compare a value with: a long `enum` is looked at as a whole each time."""
 
+BYTES_WRITTEN_A_STEP: Final = 1_024
+"""What a step may write of a value to compare it: `uniqueItems` writes each item as JSON, and a
+thousand alternatives would write it a thousand times."""
+
 Check = Callable[["Any", str], "Any"]
 """`check(value, name)`: the value with its defaults. Raises `InvalidInput` naming the place."""
 
@@ -165,9 +169,7 @@ class _Checking:
         self._costs: dict[int, int] = {}
 
     def check(self, value: Any, schema: Any, place: str, depth: int) -> Any:
-        self._steps += self._cost(schema) if type(schema) is dict else 1
-        if self._steps > STEPS_MAX or depth > 2 * DEPTH_MAX:
-            raise InvalidInput(f"{place[:200]}: there is too much to check")
+        self._pay(self._cost(schema) if type(schema) is dict else 1, place, depth)
         if schema is True or (not schema and schema is not False):
             return value
         if schema is False:
@@ -192,6 +194,11 @@ class _Checking:
         elif kind in (int, float):
             _number(value, schema, place)
         return value
+
+    def _pay(self, steps: int, place: str, depth: int = 0) -> None:
+        self._steps += steps
+        if self._steps > STEPS_MAX or depth > 2 * DEPTH_MAX:
+            raise InvalidInput(f"{place[:200]}: there is too much to check")
 
     def _cost(self, schema: dict[str, Any]) -> int:
         """Steps that this schema takes for each value, by the size of its lists."""
@@ -283,7 +290,11 @@ class _Checking:
             for index, item in enumerate(value)
         ]
         if schema.get("uniqueItems") is True:
-            seen = {encoded(item, place) for item in result}
+            seen: set[bytes] = set()
+            for item in result:
+                text = encoded(item, place)
+                self._pay(len(text) // BYTES_WRITTEN_A_STEP, place)
+                seen.add(text)
             if len(seen) < len(result):
                 raise InvalidInput(f"{place} has an item twice")
         if "contains" in schema and not any(

@@ -6,7 +6,7 @@ from llmspell.channel.jsontext import Callback
 from llmspell.errors import InvalidInput, LimitExceeded, Missing
 from llmspell.records import TYPE_CHECKING
 from llmspell.spells.api.options import snake
-from llmspell.spells.plain import Room
+from llmspell.spells.plain import Room, footprint
 from llmspell.spells.workflows.model import STEPS_MAX, Flow, count_steps, inner_steps
 from llmspell.spells.workflows.options import wrong
 from llmspell.spells.workflows.ordering import order_of
@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 WORKFLOWS_MAX: Final = 256
 """Workflows of one run."""
 
+ENDED_MAX: Final = 67_108_864
+"""Bytes (about) that the workflows of a run hold together of runs that ended (`get_result`) and of
+checkpoints to go on from."""
+
 CALLBACKS_MAX: Final = 16
 """Callbacks of one kind on one workflow."""
 
@@ -31,10 +35,11 @@ CALLBACKS_MAX: Final = 16
 class Workflow:
     """One workflow: its definition, who wants to be told, and its runs.
 
-    `pending` is a checkpoint that the next run goes on from; `last` the latest run.
+    `pending` is a checkpoint that the next run goes on from; `last` the latest run, and `told`
+    where it stood when there was no more room for it.
     """
 
-    __slots__ = ("breakers", "callbacks", "flow", "id", "last", "pending", "runs")
+    __slots__ = ("breakers", "callbacks", "flow", "id", "last", "pending", "runs", "told")
 
     def __init__(self, identity: str, flow: Flow) -> None:
         self.id = identity
@@ -43,6 +48,7 @@ class Workflow:
         self.breakers: dict[str, CircuitBreaker] = {}
         self.runs: list[Run] = []
         self.last: Run | None = None
+        self.told: dict[str, Any] | None = None
         self.pending: Mapping[str, Any] | None = None
 
     def show(self) -> dict[str, Any]:
@@ -71,6 +77,7 @@ class WorkflowBook:
         self._workflows: dict[str, Workflow] = {}
         self._names: dict[str, str] = {}
         self._room = Room("the workflows of a run come to")
+        self._held: dict[str, int] = {}
 
     def __iter__(self) -> Iterator[Workflow]:
         return iter(self._workflows.values())
@@ -79,6 +86,7 @@ class WorkflowBook:
         """Forgets every workflow."""
         self._workflows.clear()
         self._names.clear()
+        self._held.clear()
 
     def find(self, name_or_id: str) -> str | None:
         """The id of a workflow by id or name."""
@@ -133,6 +141,36 @@ class WorkflowBook:
         order_of(left, f"workflow {workflow.flow.name}")
         workflow.flow = workflow.flow._replace(steps=left)
         return True
+
+    def hold(self, workflow: Workflow) -> None:
+        """Keeps what a run came to, or a checkpoint; what was kept longest goes where it is too
+        much, and only where the run stood is still told.
+        """
+        if workflow.id not in self._workflows:
+            return  # The run of the whole spell is over.
+        self._held.pop(workflow.id, None)
+        size = footprint(workflow.pending)
+        if workflow.last is not None:
+            size += workflow.last.footprint()
+        self._held[workflow.id] = size
+        over = sum(self._held.values()) - ENDED_MAX
+        for identity in list(self._held):
+            if over <= 0:
+                return
+            other = self._workflows[identity]
+            if not other.runs:
+                over -= self._held.pop(identity)
+                self._let_go(other)
+
+    def _let_go(self, workflow: Workflow) -> None:
+        if workflow.last is not None:
+            workflow.told = workflow.last.state()
+        workflow.last = workflow.pending = None
+        self._host.note(
+            "warn",
+            f"workflow {workflow.flow.name}: what its last run gave is not kept any longer",
+            {"kept_bytes": ENDED_MAX},
+        )
 
     def check_circle(self, workflow: Workflow, flow: Flow) -> None:
         """Raises 3006 when running the flow would run the workflow itself again."""

@@ -7,6 +7,7 @@ import asyncio
 from llmspell.channel.jsontext import Callback
 from llmspell.errors import InvalidInput, LimitExceeded, LlmspellError
 from llmspell.records import TYPE_CHECKING
+from llmspell.spells.plain import footprint
 from llmspell.spells.workflows import failures
 from llmspell.spells.workflows.model import count_steps
 from llmspell.spells.workflows.values import Record, Values, check
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 KEPT_MAX: Final = 16_777_216
 """Bytes (about) of all outputs that one run keeps."""
 
+TAKEN_MAX: Final = 67_108_864
+"""Bytes of memory (about) that they may take: empty lists take far more than they weigh."""
+
 RECORDS_MAX: Final = 20_000
 """Steps of one run, each round of a loop and each item counted."""
 
@@ -32,6 +36,23 @@ CALLBACK_SECONDS: Final = 30.0
 """Time that a callback of the spell's may take; its failure is a warning."""
 
 WARNINGS_MAX: Final = 50
+
+
+class Turn:
+    """Whose step of a spell's workflows begins now."""
+
+    __slots__ = ("_lock", "_loop")
+
+    def __init__(self) -> None:
+        self._lock = asyncio.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def lock(self) -> asyncio.Lock:
+        """The lock, of the loop that runs: who embeds us may use one after another."""
+        loop = asyncio.get_running_loop()
+        if loop is not self._loop:
+            self._lock, self._loop = asyncio.Lock(), loop
+        return self._lock
 
 
 class Run:
@@ -51,7 +72,9 @@ class Run:
         callbacks: Mapping[str, list[Callback]] | None = None,
         breakers: dict[str, CircuitBreaker] | None = None,
         save: Callable[[Run], Awaitable[object]] | None = None,
+        turn: Turn | None = None,
     ) -> None:
+        """`turn` is shared by the runs of one spell: whoever has it begins a step."""
         self.host = host
         self.flow = flow
         self.id = identity
@@ -75,8 +98,9 @@ class Run:
         self.counts = {"completed": 0, "failed": 0, "skipped": 0}
         self.began = host.now()
         self._save = save
+        self._turn = turn or Turn()
         self._since_save = 0
-        self._kept = 0
+        self._kept = self._taken = 0
         self._cancelled = asyncio.Event()
         self._reason = ""
         self._going = asyncio.Event()
@@ -132,8 +156,11 @@ class Run:
 
     async def gate(self) -> None:
         """A step boundary: waits while paused. Raises the cancellation (WF-015)."""
-        # Steps that wait for nothing must not keep other runs of this process from theirs.
-        await asyncio.sleep(0)
+        # Steps that wait for nothing must not keep other runs of this process from theirs, nor the
+        # clock from ending this one: one of a whole spell begins in a turn of the loop. Of a
+        # thousand at once each may look at megabytes before it waits.
+        async with self._turn.lock():
+            await asyncio.sleep(0)
         if not self._going.is_set():
             await self._going.wait()
         if self._cancelled.is_set():
@@ -173,7 +200,8 @@ class Run:
         """Takes in a step's end; saves a checkpoint where one is due. Raises `LimitExceeded`."""
         self._kept += check(record.output, f"the output of step {record.name}")
         self._kept += check(dict(record.outputs), f"the output of step {record.name}")
-        if self._kept > KEPT_MAX:
+        self._taken += footprint([record.output, dict(record.outputs)])
+        if self._kept > KEPT_MAX or self._taken > TAKEN_MAX:
             raise LimitExceeded(
                 "workflow_memory", f"workflow {self.name} keeps over {KEPT_MAX} bytes of outputs"
             )
@@ -278,6 +306,12 @@ class Run:
             "compensated": self.compensated[:SHOWN_MAX],
             "errors": self.errors[:SHOWN_MAX],
         }
+
+    def footprint(self) -> int:
+        """About how many bytes the run takes while it is kept."""
+        given = (self.values.input, [record.output for record in self.done.values()])
+        outputs = [dict(record.outputs) for record in self.done.values()]
+        return footprint([*given, outputs, self.errors]) + 512 * len(self.done)
 
     def result(self) -> dict[str, Any]:
         """What `execute` gives: named outputs are fields of it too, where their names are free."""

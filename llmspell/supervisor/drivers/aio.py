@@ -74,9 +74,10 @@ class AsyncDriver:
             await asyncio.shield(self._finished)
         except asyncio.CancelledError:
             self.interrupt("cancelled")
-            await self._finished
+            await self._ended_for_good()
             raise
         finally:
+            self._let_go()
             for task in list(self._tasks.values()):
                 self._call_off(task)
             if self._timer is not None:
@@ -89,6 +90,27 @@ class AsyncDriver:
         self._session.interrupt(reason)
         self._advance()
 
+    async def _ended_for_good(self) -> None:
+        """Waits for the end of a run that was cancelled, however often it is cancelled again.
+
+        Every worker is killed by now; what is left is that the kernel says so.
+        """
+        while not self._finished.done():
+            try:
+                await asyncio.shield(self._finished)
+            except asyncio.CancelledError:
+                continue
+
+    def _let_go(self) -> None:
+        """Listens to no descriptor any more. One that is closed while the loop knows it would be
+        taken for the next with its number, which then is never heard."""
+        for worker in self._crew.workers.values():
+            if worker.process.pidfd >= 0:
+                self._loop.remove_reader(worker.process.pidfd)
+            if worker.open:
+                self._loop.remove_reader(worker.channel)
+                self._loop.remove_writer(worker.channel)
+
     # -- events --------------------------------------------------------------------------------
 
     def _broken(self, error: BaseException) -> None:
@@ -96,12 +118,7 @@ class AsyncDriver:
 
         The event loop would log it and go on: with a worker that nobody listens to any more.
         """
-        for worker in self._crew.workers.values():
-            if worker.process.pidfd >= 0:
-                self._loop.remove_reader(worker.process.pidfd)
-            if worker.open:
-                self._loop.remove_reader(worker.channel)
-                self._loop.remove_writer(worker.channel)
+        self._let_go()
         if not self._finished.done():
             self._finished.set_exception(error)
 

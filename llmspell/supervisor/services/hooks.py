@@ -154,7 +154,8 @@ class HookService(HookEngine):
 
         config = args.get("config") or {}
         name = f"hooks.create_{kind}"
-        return self._kept(make(self.host, kind, config, self.registry.next_id(), name))
+        number = self.registry.next_id()
+        return self._kept(make(self.host, kind, config, number, name, self.shelf))
 
     def _validator(self, ctx: CallContext, args: Args) -> dict[str, Any]:
         from llmspell.spells.hooks.builtin import make

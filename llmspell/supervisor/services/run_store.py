@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from llmspell.spells.state.values import Operation, conflict, merged, same
+from llmspell.spells.state.values import Operation, Reading, conflict, merged, same
 from llmspell.supervisor.services.storage import KEYS_MAX, TOTAL_MAX, Storage
 
 
@@ -39,23 +39,26 @@ class RunStore:
     def apply(self, operations: Sequence[Operation]) -> list[bytes | None]:
         """All operations or none."""
         before = self._values.snapshot()
+        reading = Reading()
         try:
-            return [self._one(operation) for operation in operations]
+            return [self._one(operation, reading) for operation in operations]
         except BaseException:
             self._values.restore(before)
             raise
 
-    def _one(self, operation: Operation) -> bytes | None:
+    def _one(self, operation: Operation, reading: Reading) -> bytes | None:
         kind, key, text, ttl = operation
         if kind == "get":
-            return self.get(key)
+            return reading.take(self.get(key))
         if kind == "delete":
             self.delete(key)
         elif kind == "check":
-            if not same(self.get(key), text):
+            if not same(reading.take(self.get(key)), text):
                 raise conflict(key)
         elif text is not None:
-            self.set(key, merged(self.get(key), text) if kind == "merge" else text, ttl)
+            if kind == "merge":
+                text = merged(reading.take(self.get(key)), text)
+            self.set(key, text, ttl)
         return None
 
     def clear(self) -> int:

@@ -260,11 +260,13 @@ class ConfigService:
         level = options.get("log_level", self._observability["log_level"])
         if level not in LEVELS:
             raise InvalidInput(f"log_level is one of {', '.join(LEVELS)}")
-        if len(repr(options)) > OWN_VALUE_MAX:
+        # All that is kept, or a hundred calls with other labels would each leave theirs.
+        kept = {**self._observability, **options}
+        if len(repr(kept)) > OWN_VALUE_MAX:
             raise LimitExceeded("config", f"settings over {OWN_VALUE_MAX} characters")
         target = f"observability {', '.join(sorted(options))}"
         ctx.judge(allow("config.observability", "labels"), action="configure", target=target)
-        self._observability.update(options)
+        self._observability = kept
         self._host.running.printed.least = level
         await self._changed("observability", {"keys": sorted(options)})
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from llmspell.errors import LimitExceeded, Missing
 from llmspell.records import TYPE_CHECKING, NamedTuple
 from llmspell.spells.api.options import handle_id
+from llmspell.spells.plain import Room
 from llmspell.spells.workflows.model import NAME_MAX
 from llmspell.spells.workflows.options import Options, mapping, wrong
 from llmspell.spells.workflows.strategies import read_strategy
@@ -42,6 +43,7 @@ class SpellService:
         self._host = host
         self._spells: dict[str, Made] = {}
         self._nested: NestedRuns | None = None
+        self._room = Room("the spells that a run creates come to")
         self.table: dict[str, Callable[[CallContext, Args], Any]] = {
             "spell.create": self._create,
             "spell.cast": self._cast,
@@ -80,6 +82,7 @@ class SpellService:
     async def _create(self, context: CallContext, args: Args) -> dict[str, Any]:
         if len(self._spells) >= SPELLS_MAX:
             raise LimitExceeded("spells", f"a run creates at most {SPELLS_MAX} spells")
+        self._room.take(args["config"])
         options = Options(args["config"], "Spell.create", self._host.engine)
         identity = f"spell-{len(self._spells) + 1}"
         name = options.text("name", maximum=NAME_MAX) or identity

@@ -55,7 +55,7 @@ class ToolService:
             "tools.get_stats": lambda ctx, args: registry.stats(),
             "tools.create_pipeline": lambda ctx, args: self.pipelines.create(args["config"]),
             "tools.pipeline_execute": lambda ctx, args: self.pipelines.execute(
-                args["id"], args["input"], ctx.origin
+                args["id"], args.get("input"), ctx.origin
             ),
             "tools.pipeline_steps": lambda ctx, args: self.pipelines.steps(args["id"]),
             "tools.output_schema": lambda ctx, args: self.describe(args["id"])["output_schema"],

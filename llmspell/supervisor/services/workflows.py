@@ -14,7 +14,7 @@ from llmspell.spells.workflows.model import KINDS, inner_steps
 from llmspell.spells.workflows.options import wrong
 from llmspell.spells.workflows.overlays import overlay
 from llmspell.spells.workflows.reading import CALLBACKS, describe
-from llmspell.spells.workflows.run import Run
+from llmspell.spells.workflows.run import Run, Turn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -35,6 +35,7 @@ class WorkflowService:
     def __init__(self, host: Host) -> None:
         self._host = host
         self._book = WorkflowBook(host)
+        self._turn = Turn()
         self.table: dict[str, Callable[[CallContext, Args], Any]] = {
             "workflow.create": self._create,
             "workflow.conditional": self._conditional,
@@ -134,6 +135,7 @@ class WorkflowService:
             result = await execute(run)
         finally:
             workflow.runs.remove(run)
+            self._book.hold(workflow)
         if run.flow.save_checkpoints and run.status == "completed":
             # Done is done: the next process begins anew.
             await keeping.forget(self._host.state, checkpoints.key_of(run.name))
@@ -159,6 +161,7 @@ class WorkflowService:
             callbacks=callbacks,
             breakers=workflow.breakers,
             save=self._save,
+            turn=self._turn,
         )
 
     async def _execute_step(self, context: CallContext, args: Args) -> Any:
@@ -209,6 +212,8 @@ class WorkflowService:
         workflow = self._of(args)
         if workflow.last is not None:
             return workflow.last.state()
+        if workflow.told is not None and workflow.pending is None:
+            return workflow.told
         run = Run(self._host, workflow.flow, None)
         run.status = "created" if workflow.pending is None else "restored"
         return run.state()
@@ -252,6 +257,7 @@ class WorkflowService:
         # A trial: what does not fit is refused here and now, not at the next execute.
         checkpoints.restore(Run(self._host, workflow.flow, None), given)
         workflow.pending = given
+        self._book.hold(workflow)
         return True
 
     # -- the definition --------------------------------------------------------------------------
