@@ -30,6 +30,9 @@ PATH_VARIABLE: Final = "LLMSPELL_CONFIG_PATH"
 """Names another file as the user's own (CFG-038)."""
 
 
+NAMES_PLACES: Final = (PATH_VARIABLE, "LLMSPELL_PROVIDERS__", "LLMSPELL_FAKE_SCRIPT")
+"""How variables begin that may name a file (`own_places`)."""
+
 FILES_KEPT: Final = 64
 """Files whose meaning is remembered: a user's own, and one for each project."""
 
@@ -128,7 +131,7 @@ def load_settings(working_folder: str, environ: Mapping[str, str] = os.environ) 
         settings = _read(own_file, settings, environ, narrows=False)
     if os.path.lexists(project_file) and not _same(project_file, own_file):
         settings = _read(project_file, settings, environ, narrows=True)
-    if any(name.startswith("LLMSPELL_") for name in environ):
+    if any(name.startswith(NAMES_PLACES) for name in environ):
         from llmspell.config.own_places import named_in_variables
 
         places = (*settings.places, *named_in_variables(environ))
