@@ -123,6 +123,7 @@ def test_RS_72_work_between_the_calls_does_not_outlast_the_wall(
 ) -> None:
     """A thousand steps that begin at once, each of which looks at all of a large input."""
     flags = ("--profile", profile, "--audit", "a.jsonl", "--limit", "wall=3s")
+    flags += ("--limit", "calls=unlimited")
     few = program.result(FANS, ".lua", *flags, "--param", "count=2")
     control((few["status"], few["value"]) == ("done", True))
     (program.folder / "a.jsonl").unlink()
