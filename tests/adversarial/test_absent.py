@@ -15,10 +15,11 @@ from tests.adversarial.batches import EXEC
 from tests.adversarial.conftest import ATTACKERS
 from tests.adversarial.machines import AS_IT_IS, CameTo, came_to
 from tests.adversarial.proof import Control
+from tests.e2e.in_turn import in_turn
 from tests.e2e.program import Place, Program, descendants
 from tests.platform.test_zygote import descriptors
 
-__all__ = ["came_to"]
+__all__ = ["came_to", "in_turn"]
 ROOT = os.geteuid() == 0
 NAMESPACES = {"netns", "pidns", "ipcns", "utsns", "mntns", "cgroupns"}
 

@@ -103,3 +103,31 @@ def _nothing_told(rows: list[list[Any]], base: Path) -> None:
     words = (str(base), package, sys.prefix, "Traceback", 'File \\"', " object at 0x", "<class ")
     told = [row for row in rows for word in words if word in row[3]]
     assert not told, told[:5]
+
+
+FANS = """
+local items = {}
+for i = 1, params.count do items[i] = {{}, {}, {}, {}, {}, {}, {}, {}, {}, {}} end
+local function fan(step) return {name = "f", type = "fan_out", items = "{{input.l}}",
+  max_concurrency = 32, step = step} end
+local last = {name = "d", run = function() return 1 end}
+local told = Workflow.fan_out(fan(fan(fan(last)))):execute({l = items})
+return told.success
+"""
+
+
+@pytest.mark.alone
+@pytest.mark.parametrize("profile", ["medium"])
+def test_RS_71_work_between_the_calls_does_not_outlast_the_wall(
+    program: Program, control: Control, profile: str
+) -> None:
+    """A thousand steps that begin at once, each of which looks at all of a large input."""
+    flags = ("--profile", profile, "--audit", "a.jsonl", "--limit", "wall=2s")
+    few = program.result(FANS, ".lua", *flags, "--param", "count=2")
+    control((few["status"], few["value"]) == ("done", True))
+    (program.folder / "a.jsonl").unlink()
+    many = program.result(FANS, ".lua", *flags, "--param", "count=9000")
+    assert (many["status"], many["reason"], many["error"]["code"]) == ("limit", "wall", 4004), many
+    assert many["usage"]["wall"] < 4, many["usage"]
+    last = json.loads((program.folder / "a.jsonl").read_bytes().splitlines()[-1])
+    assert (last["event"], last["details"]["reason"]) == ("session_end", "wall"), last

@@ -5,27 +5,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.e2e import spells
+from tests.e2e.in_turn import InTurn, Order, in_turn
 from tests.e2e.program import LANGUAGES, PROFILES, SUFFIXES, Program
 
+__all__ = ["in_turn"]
 WALL = 0.5
 SLACK = 0.1
-
-
-def ends_at_wall(program: Program, source: str, language: str, profile: str) -> None:
-    flags = ("--profile", profile, "--limit", f"wall={WALL}s")
-    for last in (False, True):
-        result = program.result(source, SUFFIXES[language], *flags)
-        assert (result["exit"], result["status"], result["reason"]) == (4, "limit", "wall"), result
-        assert result["usage"]["wall"] >= WALL
-        # A machine that does other work now and then gives no turn in time: one more chance.
-        if result["usage"]["wall"] <= WALL + SLACK or last:
-            break
-    assert result["usage"]["wall"] <= WALL + SLACK
-    assert "wall" in result["error"]["message"] and "--limit wall=" in result["error"]["hint"]
-    assert [item["kind"] for item in result["violations"]] == ["ExecutionTimeExceeded"]
+CONFINED = ("low", "medium", "high")
+FORKED = ("medium", "high")
 
 
 @pytest.fixture
@@ -33,29 +25,117 @@ def start(both_starts: str) -> str:
     return both_starts
 
 
-@pytest.mark.parametrize("profile", ["medium", "high"])
+class Group:
+    """Runs with the same limits, carried out one after the other by one process of a start."""
+
+    def __init__(self, sources: dict[Any, tuple[str, str]], **limits: str) -> None:
+        """`sources` are by (language, what, profile)."""
+        self.limits = limits
+        self._sources = sources
+
+    def order(self, start: str, key: Any) -> Order:
+        """The run of this key."""
+        source, profile = self._sources[key]
+        return Order(start, source, key[0], {"profile": profile, "limits": self.limits})
+
+    def orders(self, start: str) -> list[Order]:
+        """All that this start can have."""
+        profiles = FORKED if start == "fork" else PROFILES
+        return [
+            self.order(start, key)
+            for key, (_, profile) in self._sources.items()
+            if profile in profiles
+        ]
+
+
+def group(sources: dict[tuple[str, str], str], profiles: tuple[str, ...], **limits: str) -> Group:
+    """Each of these sources at each of these profiles."""
+    every = {
+        (language, what, profile): (source, profile)
+        for (language, what), source in sources.items()
+        for profile in profiles
+    }
+    return Group(every, **limits)
+
+
+Ran = Any
+
+
+@pytest.fixture
+def ran(in_turn: InTurn, start: str) -> Ran:
+    """What the run of a key of a group came to."""
+
+    def look(of: Group, *key: str) -> dict[str, Any]:
+        return in_turn(of.order(start, key), of.orders(start))
+
+    return look
+
+
+CAUGHT = {key: source for key, source in spells.LOOPS.items() if key[1] == "caught"}
+LOOPS = group(spells.LOOPS, FORKED, wall=f"{WALL}s")
+LOOPS_BELOW = group(CAUGHT, ("none", "low"), wall=f"{WALL}s")
+FLOODS = group(
+    {(language, "flood"): source for language, source in spells.FLOODS.items()},
+    PROFILES, output="100KiB", wall="20s",
+)  # fmt: skip
+LARGE = group(
+    {
+        (language, what): source
+        for language, large in spells.TOO_LARGE.items()
+        for what, source in (("dies", large), ("catches", spells.CAUGHT[language].format(large)))
+    },
+    CONFINED, memory="256MiB",
+)  # fmt: skip
+BEYOND = group(
+    {(language, "beyond"): source for language, source in spells.BEYOND_NUMBERING.items()}, CONFINED
+)
+GROWS = group(
+    {(language, "grows"): source for language, source in spells.GROWS.items()},
+    CONFINED, memory="128MiB", wall="30s",
+)  # fmt: skip
+
+
+def ended_at_wall(
+    result: dict[str, Any], program: Program, source: str, language: str, profile: str
+) -> None:
+    ended_by_wall(result)
+    # A machine that does other work now and then gives no turn in time: one more chance.
+    if result["usage"]["wall"] > WALL + SLACK:
+        flags = ("--profile", profile, "--limit", f"wall={WALL}s")
+        result = program.result(source, SUFFIXES[language], *flags)
+        ended_by_wall(result)
+    assert result["usage"]["wall"] <= WALL + SLACK
+
+
+def ended_by_wall(result: dict[str, Any]) -> None:
+    assert (result["exit"], result["status"], result["reason"]) == (4, "limit", "wall"), result
+    assert result["usage"]["wall"] >= WALL
+    assert "wall" in result["error"]["message"] and "--limit wall=" in result["error"]["hint"]
+    assert [item["kind"] for item in result["violations"]] == ["ExecutionTimeExceeded"]
+
+
+@pytest.mark.parametrize("profile", FORKED)
 @pytest.mark.parametrize(("language", "what"), spells.LOOPS)
 def test_RS_11_RS_13_RS_14_LU_06_LU_07_JS_01_PY_12_ends_at_the_wall(
-    program: Program, language: str, what: str, profile: str
+    ran: Ran, program: Program, language: str, what: str, profile: str
 ) -> None:
-    ends_at_wall(program, spells.LOOPS[language, what], language, profile)
+    result = ran(LOOPS, language, what, profile)
+    ended_at_wall(result, program, spells.LOOPS[language, what], language, profile)
 
 
 @pytest.mark.parametrize("profile", ["none", "low"])
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_RS_14_a_caught_loop_ends_at_the_wall_at_the_lower_profiles(
-    program: Program, language: str, profile: str
+    ran: Ran, program: Program, language: str, profile: str
 ) -> None:
-    ends_at_wall(program, spells.LOOPS[language, "caught"], language, profile)
+    result = ran(LOOPS_BELOW, language, "caught", profile)
+    ended_at_wall(result, program, spells.LOOPS[language, "caught"], language, profile)
 
 
 @pytest.mark.parametrize("profile", PROFILES)
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_RS_06_an_output_flood_is_cut_at_its_limit(
-    program: Program, language: str, profile: str
-) -> None:
-    flags = ("--profile", profile, "--limit", "output=100KiB", "--limit", "wall=20s")
-    result = program.result(spells.FLOODS[language], SUFFIXES[language], *flags)
+def test_RS_06_an_output_flood_is_cut_at_its_limit(ran: Ran, language: str, profile: str) -> None:
+    result = ran(FLOODS, language, "flood", profile)
     assert (result["exit"], result["status"], result["reason"]) == (4, "limit", "output"), result
     assert "output" in result["error"]["message"]
     assert result["output"].endswith("[output cut here by its limit]\n")
@@ -70,38 +150,29 @@ def test_RS_06_a_flood_goes_to_the_terminal_as_it_happens(program: Program, lang
     assert "output limit" in ended.err
 
 
-@pytest.mark.parametrize("profile", ["low", "medium", "high"])
+@pytest.mark.parametrize("profile", CONFINED)
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_RS_01_two_gigabytes_are_refused_by_memory(
-    program: Program, language: str, profile: str
-) -> None:
-    flags = ("--profile", profile, "--limit", "memory=256MiB")
-    source = spells.TOO_LARGE[language]
-    result = program.result(source, SUFFIXES[language], *flags)
+def test_RS_01_two_gigabytes_are_refused_by_memory(ran: Ran, language: str, profile: str) -> None:
+    result = ran(LARGE, language, "dies", profile)
     assert (result["exit"], result["status"], result["reason"]) == (4, "limit", "memory"), result
     assert result["error"]["code"] == 4005 and "--limit memory=" in result["error"]["hint"]
-    caught = spells.CAUGHT[language].format(source)
-    result = program.result(caught, SUFFIXES[language], *flags)
+    result = ran(LARGE, language, "catches", profile)
     assert (result["exit"], result["value"]) == (0, False), result
 
 
-@pytest.mark.parametrize("profile", ["low", "medium", "high"])
+@pytest.mark.parametrize("profile", CONFINED)
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_RS_01_a_length_beyond_numbering_is_memory_too(
-    program: Program, language: str, profile: str
+    ran: Ran, language: str, profile: str
 ) -> None:
-    source = spells.BEYOND_NUMBERING[language]
-    result = program.result(source, SUFFIXES[language], "--profile", profile)
+    result = ran(BEYOND, language, "beyond", profile)
     assert (result["exit"], result["status"], result["reason"]) == (4, "limit", "memory"), result
 
 
-@pytest.mark.parametrize("profile", ["low", "medium", "high"])
+@pytest.mark.parametrize("profile", CONFINED)
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_RS_01_growth_ends_at_the_memory_limit(
-    program: Program, language: str, profile: str
-) -> None:
-    flags = ("--profile", profile, "--limit", "memory=128MiB", "--limit", "wall=30s")
-    result = program.result(spells.GROWS[language], SUFFIXES[language], *flags)
+def test_RS_01_growth_ends_at_the_memory_limit(ran: Ran, language: str, profile: str) -> None:
+    result = ran(GROWS, language, "grows", profile)
     assert (result["exit"], result["reason"]) == (4, "memory"), result
     assert 32 << 20 < result["usage"]["peak_memory"] < 320 << 20
 

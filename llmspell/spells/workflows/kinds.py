@@ -225,6 +225,7 @@ async def _together(acts: Sequence[Callable[[], Awaitable[None]]]) -> None:
 
 
 async def _items(run: Run, flow: Flow, values: Values) -> list[Any]:
+    await run.gate()
     given = flow.items
     if isinstance(given, Callback):
         run.host.budget.reserve("calls", 1)

@@ -38,6 +38,23 @@ CALLBACK_SECONDS: Final = 30.0
 WARNINGS_MAX: Final = 50
 
 
+class Turn:
+    """Whose step of a spell's workflows begins now."""
+
+    __slots__ = ("_lock", "_loop")
+
+    def __init__(self) -> None:
+        self._lock = asyncio.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def lock(self) -> asyncio.Lock:
+        """The lock, of the loop that runs: who embeds us may use one after another."""
+        loop = asyncio.get_running_loop()
+        if loop is not self._loop:
+            self._lock, self._loop = asyncio.Lock(), loop
+        return self._lock
+
+
 class Run:
     """What the steps of one execution share.
 
@@ -55,7 +72,9 @@ class Run:
         callbacks: Mapping[str, list[Callback]] | None = None,
         breakers: dict[str, CircuitBreaker] | None = None,
         save: Callable[[Run], Awaitable[object]] | None = None,
+        turn: Turn | None = None,
     ) -> None:
+        """`turn` is shared by the runs of one spell: whoever has it begins a step."""
         self.host = host
         self.flow = flow
         self.id = identity
@@ -79,6 +98,7 @@ class Run:
         self.counts = {"completed": 0, "failed": 0, "skipped": 0}
         self.began = host.now()
         self._save = save
+        self._turn = turn or Turn()
         self._since_save = 0
         self._kept = self._taken = 0
         self._cancelled = asyncio.Event()
@@ -136,8 +156,11 @@ class Run:
 
     async def gate(self) -> None:
         """A step boundary: waits while paused. Raises the cancellation (WF-015)."""
-        # Steps that wait for nothing must not keep other runs of this process from theirs.
-        await asyncio.sleep(0)
+        # Steps that wait for nothing must not keep other runs of this process from theirs, nor the
+        # clock from ending this one: one of a whole spell begins in a turn of the loop. Of a
+        # thousand at once each may look at megabytes before it waits.
+        async with self._turn.lock():
+            await asyncio.sleep(0)
         if not self._going.is_set():
             await self._going.wait()
         if self._cancelled.is_set():

@@ -14,7 +14,7 @@ from llmspell.spells.workflows.model import KINDS, inner_steps
 from llmspell.spells.workflows.options import wrong
 from llmspell.spells.workflows.overlays import overlay
 from llmspell.spells.workflows.reading import CALLBACKS, describe
-from llmspell.spells.workflows.run import Run
+from llmspell.spells.workflows.run import Run, Turn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -35,6 +35,7 @@ class WorkflowService:
     def __init__(self, host: Host) -> None:
         self._host = host
         self._book = WorkflowBook(host)
+        self._turn = Turn()
         self.table: dict[str, Callable[[CallContext, Args], Any]] = {
             "workflow.create": self._create,
             "workflow.conditional": self._conditional,
@@ -160,6 +161,7 @@ class WorkflowService:
             callbacks=callbacks,
             breakers=workflow.breakers,
             save=self._save,
+            turn=self._turn,
         )
 
     async def _execute_step(self, context: CallContext, args: Args) -> Any:
