@@ -117,8 +117,8 @@ return told.success
 
 
 @pytest.mark.alone
-@pytest.mark.parametrize("profile", ["medium"])
-def test_RS_71_work_between_the_calls_does_not_outlast_the_wall(
+@pytest.mark.parametrize("profile", ["high"])
+def test_RS_72_work_between_the_calls_does_not_outlast_the_wall(
     program: Program, control: Control, profile: str
 ) -> None:
     """A thousand steps that begin at once, each of which looks at all of a large input."""

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from channel_frames import frame, part, text
+from channel_frames import frame, part, text  # type: ignore[import-not-found]
 
 PIECE = 100_000
 INVOKED: list[Any] = [

@@ -411,7 +411,7 @@ def tool_says(data: bytes) -> Callable[[], None]:
 
 def walks_the_api() -> None:
     """Every call of a file, one after the other; how many there were."""
-    from api_walker import walk
+    from api_walker import walk  # type: ignore[import-not-found]
 
     done(walk(CHANNEL, read, sys.argv[3], sys.argv[4]))
     linger()
