@@ -7,6 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 import pytest
 
@@ -49,10 +50,24 @@ def both_starts(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
+LONG: Final = ("mutants", "faults", "build", "bench", "parity")
+"""Folders with tests of many seconds each."""
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Workers below `medium` are never forked: nothing to test twice."""
-    for item in [item for item in items if _is_never_forked(item)]:
-        items.remove(item)
+    """Workers below `medium` are never forked: nothing to test twice.
+
+    Tests of many seconds come first, so that no processor waits for the last of them. The pass of
+    those that run alone collects the files that say `mark.alone` (see scripts/test): none is lost.
+    """
+    alone = {item.path for item in items if item.get_closest_marker("alone")}
+    unsaid = sorted(str(path) for path in alone if "mark.alone" not in path.read_text("utf-8"))
+    if unsaid:
+        raise pytest.UsageError(f"tests here run alone, and the file does not say so: {unsaid}")
+    items[:] = sorted(
+        (item for item in items if not _is_never_forked(item)),
+        key=lambda item: item.path.parent.name not in LONG,
+    )
 
 
 def _is_never_forked(item: pytest.Item) -> bool:

@@ -24,7 +24,10 @@ from tests.mutants.source import ROOT, Change, Importer
 LONGEST: Final = 60
 """Seconds one mutant's tests may take: a mutant that hangs them is not caught by them."""
 
-OPTIONS: Final = ("-q", "-x", "--no-header", "-p", "no:cacheprovider", "-p", "no:xdist")
+OPTIONS: Final = (
+    *("-q", "-x", "--no-header", "-p", "no:cacheprovider", "-p", "_hypothesis_pytestplugin"),
+)
+"""Plugins are named: to look for all that are installed costs each fork a tenth of its time."""
 
 
 class Heard:
@@ -116,6 +119,12 @@ def main() -> None:
 
 if __name__ == "__main__":
     os.chdir(ROOT)
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+    # What the tests import that no mutant is of.
+    import asyncio  # noqa: F401
+    import concurrent.futures  # noqa: F401
+    import ssl  # noqa: F401
+
     import hypothesis  # noqa: F401
 
     main()
