@@ -22,6 +22,7 @@ from tests.adversarial.channel_kit import attacks, events, written
 from tests.adversarial.proof import Control
 from tests.e2e.program import Program
 
+UNCOUNTED = ("--limit", "calls=unlimited")
 LIMITS = dict.fromkeys(("calls", "events", "output", "model_tokens", "model_cost"), "unlimited")
 REACHED = 170
 """Functions whose usual call must come to a value: the control of all that is refused beside it."""
@@ -122,8 +123,7 @@ def test_RS_72_work_between_the_calls_does_not_outlast_the_wall(
     program: Program, control: Control, profile: str
 ) -> None:
     """A thousand steps that begin at once, each of which looks at all of a large input."""
-    flags = ("--profile", profile, "--audit", "a.jsonl", "--limit", "wall=3s")
-    flags += ("--limit", "calls=unlimited")
+    flags = ("--profile", profile, "--audit", "a.jsonl", "--limit", "wall=3s", *UNCOUNTED)
     few = program.result(FANS, ".lua", *flags, "--param", "count=2")
     control((few["status"], few["value"]) == ("done", True))
     (program.folder / "a.jsonl").unlink()
