@@ -139,8 +139,6 @@ def _read(path: str) -> bytes:
     try:
         handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         try:
-            if not stat.S_ISREG(os.fstat(handle).st_mode):
-                raise ConfigurationError(f"{path}: it is no regular file")
             with os.fdopen(handle, "rb", closefd=False) as file:
                 data = file.read(SIZE_MAX + 1)
         finally:

@@ -3,7 +3,9 @@
  * ACTS: folder, handle.  The folder holds `secret.txt`, `mine.txt` (the attacker's to change), `tool` (a program
  * that may be run and not read) and `masked/`; handle is what name_to_handle_at(2) gave for secret.txt, in hex,
  * or "-". An inherited descriptor of the folder may be among 3..255. */
-#include "inplace.h"
+#define _GNU_SOURCE
+#include "in_place.h"
+#include <fcntl.h>
 #include <linux/fs.h>
 #include <sched.h>
 #include <sys/ioctl.h>
@@ -187,8 +189,8 @@ static long truncate_open(int how) {
     return result;
 }
 
-static void act(int free, int count, char **words) {
-    if (count != 2)
+static void act(int free, char **words) {
+    if (!words[0] || !words[1] || words[2])
         fail("usage");
     folder = words[0];
     const char *secret = in(3, "secret.txt");
@@ -256,6 +258,4 @@ static void act(int free, int count, char **words) {
     note("FS_27_run_setuid", in_child(free, run_setuid));
 }
 
-int main(int count, char **words) {
-    return run_attack(count, words, act);
-}
+int main(int count, char **words) { return in_place(count, words, act); }

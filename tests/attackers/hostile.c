@@ -1,13 +1,9 @@
 /* A hostile program in the native worker's place, or outside any confinement as the control.
  *
- * hostile free ACTS..                      acts at once; the answers go to standard output
- * hostile KIND LIBCONFINE ENGINE ACTS..    KIND wasm: applies both stages; native: the launcher did the first;
- *                                          zygote: it did, and each child of this process applies the second
- * ACTS: secret path, path to create, loopback port, unix socket path, victim pid, supervisor pid.
- *
- * It uses the very library that ships, says hello as a worker does, waits for the spell, and answers with
- * {"act": errno} (0: it worked) as the spell's value. */
+ * How it is started says in_place.h.
+ * ACTS: secret path, path to create, loopback port, unix socket path, victim pid, supervisor pid. */
 #define _GNU_SOURCE
+#include "in_place.h"
 #include <arpa/inet.h>
 #include <dirent.h>
 #include <dlfcn.h>
@@ -34,14 +30,6 @@
 static const char *secret, *created, *unix_path;
 static int port;
 static pid_t victim, supervisor;
-static char answers[1 << 16];
-static size_t length;
-
-static void note(const char *act, long result) {
-    int error = result < 0 ? (errno ? errno : 1) : 0;
-    length += (size_t)snprintf(answers + length, sizeof answers - length, "%s\"%s\":%d", length ? "," : "", act, error);
-}
-
 static long shut(long fd) {
     if (fd >= 0)
         close((int)fd);
@@ -178,7 +166,16 @@ static long raise_limit(void) {
     return setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-static void act(int free) {
+static void act(int free, char **words) {
+    for (int word = 0; word < 6; word++)
+        if (!words[word])
+            fail("usage");
+    secret = words[0];
+    created = words[1];
+    port = atoi(words[2]);
+    unix_path = words[3];
+    victim = atoi(words[4]);
+    supervisor = atoi(words[5]);
     note("FS_read_secret", read_file(secret));
     note("FS_create", create_file(""));
     note("FS_list_root", list("/"));
@@ -209,72 +206,4 @@ static void act(int free) {
     note("PR_kill_victim", kill(victim, SIGKILL));
 }
 
-static void fail(const char *what) {
-    fprintf(stderr, "hostile: %s\n", what);
-    _exit(70);
-}
-
-static uint8_t *read_frame(uint32_t *size) {
-    static uint8_t frame[1 << 20];
-    size_t at = 0, wanted = 4;
-    while (at < wanted) {
-        ssize_t got = at < 4 ? read(3, (char *)size + at, 4 - at) : read(3, frame + at - 4, wanted - at);
-        if (got <= 0)
-            fail("no frame");
-        at += (size_t)got;
-        if (at == 4)
-            wanted = 4 + *size;
-    }
-    return frame;
-}
-
-static void send_text(const char *text) {
-    uint32_t size = (uint32_t)strlen(text);
-    if (write(3, &size, 4) != 4 || write(3, text, size) != (ssize_t)size)
-        fail("no channel");
-}
-
-int main(int count, char **words) {
-    int free = count > 1 && !strcmp(words[1], "free");
-    char **acts = words + (free ? 2 : 4);
-    if (count != (free ? 8 : 10))
-        fail("usage");
-    secret = acts[0];
-    created = acts[1];
-    port = atoi(acts[2]);
-    unix_path = acts[3];
-    victim = atoi(acts[4]);
-    supervisor = atoi(acts[5]);
-    if (free) {
-        act(1);
-        printf("{%s}\n", answers);
-        return 0;
-    }
-    void *library = dlopen(words[2], RTLD_NOW);
-    if (!library)
-        fail(dlerror());
-    int (*load)(const uint8_t *, size_t) = (int (*)(const uint8_t *, size_t))dlsym(library, "confine_load");
-    int (*stage1)(void) = (int (*)(void))dlsym(library, "confine_stage1");
-    int (*stage2)(void) = (int (*)(void))dlsym(library, "confine_stage2");
-    const char *(*report)(void) = (const char *(*)(void))dlsym(library, "confine_report_json");
-    const char *(*error)(void) = (const char *(*)(void))dlsym(library, "confine_error");
-    int (*prepare)(void) = (int (*)(void))dlsym(library, "confine_zygote_prepare");
-    int (*serve)(void) = (int (*)(void))dlsym(library, "confine_zygote_serve");
-    uint32_t size = 0;
-    uint8_t *plan = read_frame(&size);
-    if (!strcmp(words[1], "zygote")) {
-        if (load(plan, size) || prepare() || serve())
-            fail(error());
-        plan = read_frame(&size);
-    }
-    if (load(plan, size) || (!strcmp(words[1], "wasm") && stage1()) || stage2())
-        fail(error());
-    static char text[1 << 17];
-    snprintf(text, sizeof text, "{\"type\":\"hello\",\"version\":1,\"engine\":\"%s\",\"achieved\":%s}", words[3], report());
-    send_text(text);
-    read_frame(&size); /* run */
-    act(0);
-    snprintf(text, sizeof text, "{\"type\":\"done\",\"value\":{%s}}", answers);
-    send_text(text);
-    return 0;
-}
+int main(int count, char **words) { return in_place(count, words, act); }

@@ -44,6 +44,7 @@ EXEMPT: Final[dict[str, str]] = {
     r"supervisor/services/changes FileChanges\.append os\.fchmod": (
         "of a file with setuid or setgid only; its error is that of the append, before a byte"
     ),
+    r"cli/__init__ _open_streams .*": "before any command: without a null device none begins",
     r"cli/types .*": "writes editor types on a person's request, beside no run",
     r"cli/tool _input file\.read": "reads a person's standard input before anything is started",
     r"cli/interrupts Interrupts\.add os\.write": (

@@ -63,6 +63,7 @@ class StateService:
             "run": Kept(RunStore(memory if isinstance(memory, Storage) else Storage()), waits=False)
         }
         self._opening = asyncio.Lock()
+        self._reading = asyncio.Lock()
         self._keeping: Keeping | None = None
         self._closed = False
         self.table: dict[str, Callable[[CallContext, Args], Any]] = {
@@ -72,11 +73,11 @@ class StateService:
             "storage.exists": self._exists,
             "storage.list": self._list,
             "storage.clear": self._clear,
-            "storage.get_batch": self._get_batch,
+            "storage.get_batch": self._in_turn(self._get_batch),
             "storage.set_batch": self._set_batch,
             "storage.delete_batch": self._delete_batch,
-            "storage.scan": self._scan,
-            "storage.transaction": self._transaction,
+            "storage.scan": self._in_turn(self._scan),
+            "storage.transaction": self._in_turn(self._transaction),
             "storage.version": self._version,
             "storage.migrate": self._migrate,
             "storage.compact": self._compact,
@@ -287,6 +288,19 @@ class StateService:
         await kept.use(lambda store: keeping.restore(store, args["name"]))
 
     # -- inside --------------------------------------------------------------------------------
+
+    def _in_turn(
+        self, act: Callable[[CallContext, Args], Any]
+    ) -> Callable[[CallContext, Args], Any]:
+        """A call whose answer may be large, one of a run in a turn of the loop: all the answers to
+        sixty calls at once would be decoded here before any is written."""
+
+        async def in_turn(ctx: CallContext, args: Args) -> Any:
+            async with self._reading:
+                await asyncio.sleep(0)
+                return await act(ctx, args)
+
+        return in_turn
 
     async def _judged(
         self, ctx: CallContext, args: Args, what: str, *, reads: bool = False
