@@ -406,7 +406,8 @@ CHANGES: Final = (
     ),
     _decide(
         "record-is-ours",
-        "context = context._replace(own_folders=(*context.own_folders, record))", "pass",
+        "for path in (options.audit, options.policy_file) if path]",
+        "for path in (options.policy_file,) if path]",
         "a spell may write the audit of its own run",
         STEPS + "test_SL_13_the_record_of_a_run_is_closed_to_it",
     ),
