@@ -23,7 +23,7 @@ is not. Each case has a control: the same act works with its grant, or outside.
 Made by `python -m tests.adversarial.page` from `tests/adversarial/claims`. To have the proof on a
 machine of your own, as root and as an ordinary user:
 
-```bash
+```text
 pytest tests/adversarial --threats-json held.json
 ```
 
