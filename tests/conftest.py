@@ -10,14 +10,9 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-from hypothesis import HealthCheck, settings
 
 from tests.adversarial import proof
 from tests.e2e.program import Place, Program
-
-# An example of a property says nothing of time: beside other work one takes longer now and then.
-settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("busy")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
